@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
@@ -14,6 +16,7 @@ from bot.skills.tool import Origin
 from bot.types import Source
 
 _MAX_STEP_CHARACTERS: Final = 200
+_ESCAPED = re.compile(r"\\.")
 _SOURCES: Final = TypeAdapter(tuple[Source, ...])
 _STATE_WORDS: Final[Mapping[CallState, str]] = {
     "waiting": say("waits for approval"),
@@ -50,6 +53,11 @@ def call_result(
 def sources_of(result: CallResult) -> tuple[Source, ...]:
     """Return the sources of a stored result."""
     return _SOURCES.validate_python(result["sources"])
+
+
+def words_of(arguments: Mapping[str, Any]) -> str:
+    """The arguments of a call as text, without what JSON escapes."""
+    return _ESCAPED.sub(" ", json.dumps(arguments, ensure_ascii=False, default=str))
 
 
 def step_line(call: ToolCall, state: CallState) -> str:

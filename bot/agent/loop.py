@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from backends.base import ChatMessage, Sampling, ToolCall, UnreadCall
 from bot.agent.approval import digest_of
-from bot.agent.call_result import sources_of, step_line
+from bot.agent.call_result import sources_of, step_line, words_of
 from bot.agent.limits import AgentLimits
 from bot.agent.model_words import (
     NO_MORE_CALLS,
@@ -29,7 +29,9 @@ from bot.agent.tool_set import FIND_TOOLS, ToolView
 from bot.catalogue.sentence import say
 from bot.history.tool_calls import CallId
 from bot.prompting.context_window import DEFAULT_CONTEXT_TOKENS
+from bot.replies.address_filter import AddressFilter
 from bot.skills.context import Context
+from bot.skills.model_call import shown_in
 from bot.skills.tool import AgentTool
 from bot.types import Explanation, Notice, Source, Sources, Text
 
@@ -85,7 +87,8 @@ class _Run:
         self._sources: dict[tuple[str, str], Source] = {}
         self._over = ""
         """Why no tool is offered any more; empty while they are."""
-        self._said = False
+        self._said: list[str] = []
+        self._addresses = shown_in(messages)
         self._window = DEFAULT_CONTEXT_TOKENS
 
     async def run(self) -> bool:
@@ -97,6 +100,8 @@ class _Run:
             if step == last:
                 self._over = self._over or say("I stopped after {number} steps.", number=last)
             written = await self._ctx.step(f"agent:{step}", partial(self._ask, step))
+            if written["text"]:
+                self._said.append(written["text"])
             calls = [ToolCall(i, name, given or {}) for i, name, given in written["calls"]]
             unread = {i for i, _, given in written["calls"] if given is None}
             if not calls or self._over:
@@ -134,13 +139,13 @@ class _Run:
             sampling=self._sampling,
             tools=[] if self._over else self._view.offered,
             calls=calls,
+            addresses=self._address_filter(),
         ):
             if isinstance(part, Text):
                 if self._said and not written:
                     await self._ctx.say(Text("\n\n"))
                 written.append(part.delta)
             await self._ctx.say(part)
-        self._said = self._said or bool(written)
         kept = [] if self._over else calls
         return {
             "text": "".join(written),
@@ -151,6 +156,12 @@ class _Run:
                 for n, call in enumerate(kept)
             ],
         }
+
+    def _address_filter(self) -> AddressFilter | None:
+        """What the next answer passes, where others have a say in it."""
+        if not self._provenance.has_others:
+            return None
+        return AddressFilter(self._addresses, "\n\n".join(self._said))
 
     # --- one call -----------------------------------------------------------------------------
 
@@ -185,6 +196,8 @@ class _Run:
             self._sources.setdefault((source.location, source.heading), source)
         writer = Writer(done["origin"], done["name"])
         self._provenance.add(done["text"], writer)
+        if tool.results != "model":
+            self._addresses.add(done["text"], but=words_of(call.arguments))
         text = self._shown(done["text"], writer)
         self._results[digest] = text
         return text

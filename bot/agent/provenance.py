@@ -59,6 +59,12 @@ class Provenance:
         """Add a text that the model reads."""
         self._added.append((writer, text))
 
+    @property
+    def has_others(self) -> bool:
+        """Whether somebody wrote a part of it who is neither trusted nor the model itself."""
+        writers = [writer for writer, *_ in (*self._added, *self._texts)]
+        return any(one.origin not in {*TRUSTED_ORIGINS, "model"} for one in writers)
+
     def writer_of(self, value: str) -> Writer:
         """Return the least trusted writer of a value, as a whole and not within a longer word."""
         for writer, text in self._added:

@@ -45,6 +45,7 @@ _NUMBERED = re.compile(
 )
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 """Marks have no digits: a model that repeats one would seem to name a figure."""
+_MARK = re.compile(r"^<[a-z]{1,20}-[a-p]{8}>$", re.MULTILINE)
 _METHODS = frozenset(
     {
         *("strip", "lstrip", "rstrip", "upper", "lower", "title", "capitalize", "replace"),
@@ -91,6 +92,11 @@ def fence(text: str, label: str, key: bytes) -> str:
         if mark not in text:
             break
     return f"<{label}-{mark}>\n{text}\n</{label}-{mark}>"
+
+
+def holds_foreign_text(prompt: str) -> bool:
+    """Whether a text that is part of a prompt has text of others between marks."""
+    return _MARK.search(prompt) is not None
 
 
 class Foreign:

@@ -25,6 +25,7 @@ from bot.history.protocol import HistoryStore
 from bot.history.suspensions import history_until
 from bot.models.protocol import Models, unknown_model
 from bot.prompting.foreign_text import Trusted
+from bot.replies.address_filter import AddressFilter
 from bot.skills.current_turn import CurrentTurn, Resumption, TurnRecord, suspend_turn
 from bot.skills.model_call import ModelCalls
 from bot.skills.recordings import recording_refusal
@@ -264,6 +265,7 @@ class Context:
         cache: str | None = None,
         tools: Sequence[Tool] = (),
         calls: list[ToolCall | UnreadCall] | None = None,
+        addresses: AddressFilter | None = None,
     ) -> AsyncGenerator[Part, None]:
         """Call the model and yield `Status` and `Text` parts as they arrive.
 
@@ -273,8 +275,10 @@ class Context:
         its answer is not yielded as text; with `thinking: show` in the model's configuration it
         comes as a file after the answer. `cache` names the prompt cache to use: by default the
         conversation's, "" for none. `tools` are offered to the model, and its calls are added to
-        `calls`, also those that cannot be read; `bot.agent.act` carries them out. Raises
-        `BackendError`, and `Failed` if the model wrote nothing but reasoning.
+        `calls`, also those that cannot be read; `bot.agent.act` carries them out. Where the prompt
+        holds text of others, an address in the answer that stands nowhere in the prompt is shown as
+        code and not as a link; `addresses` is another filter for that. Raises `BackendError`, and
+        `Failed` if the model wrote nothing but reasoning.
         """
         parts = self._model_calls.generate(
             await self.model(model),
@@ -283,6 +287,7 @@ class Context:
             cache=cache,
             tools=tools,
             calls=[] if calls is None else calls,
+            addresses=addresses,
         )
         async with aclosing(parts):
             async for part in parts:

