@@ -29,13 +29,15 @@ _STATE_WORDS: Final[Mapping[CallState, str]] = {
 
 
 class CallResult(TypedDict):
-    """How a call ended, what the model reads of it, and who wrote that; JSON."""
+    """How a call ended, what the model reads of it, and who wrote that; JSON. `kept` is a result in
+    full that was cut."""
 
     state: CallState
     text: str
     origin: Origin
     name: str
     sources: Any
+    kept: str
 
 
 def call_result(
@@ -44,10 +46,11 @@ def call_result(
     origin: Origin = "model",
     name: str = "",
     sources: tuple[Source, ...] = (),
+    kept: str = "",
 ) -> CallResult:
     """Return a result as it is stored."""
     told = _SOURCES.dump_python(sources, mode="json")
-    return CallResult(state=state, text=text, origin=origin, name=name, sources=told)
+    return CallResult(state=state, text=text, origin=origin, name=name, sources=told, kept=kept)
 
 
 def sources_of(result: CallResult) -> tuple[Source, ...]:

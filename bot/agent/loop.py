@@ -15,6 +15,7 @@ from typing import Any, Final
 from backends.base import ChatMessage, Sampling, ToolCall, UnreadCall
 from bot.agent.approval import digest_of
 from bot.agent.call_result import sources_of, step_line, words_of
+from bot.agent.kept_results import READ_MORE, KeptResults, LongResult
 from bot.agent.limits import AgentLimits
 from bot.agent.model_words import (
     NO_MORE_CALLS,
@@ -32,7 +33,7 @@ from bot.prompting.context_window import DEFAULT_CONTEXT_TOKENS
 from bot.replies.address_filter import AddressFilter
 from bot.skills.context import Context
 from bot.skills.model_call import shown_in
-from bot.skills.tool import AgentTool
+from bot.skills.tool import DEFAULT_RESULT_CHARACTERS, AgentTool
 from bot.types import Explanation, Notice, Source, Sources, Text
 
 _CHARACTERS_PER_TOKEN: Final = 3
@@ -89,6 +90,7 @@ class _Run:
         """Why no tool is offered any more; empty while they are."""
         self._said: list[str] = []
         self._addresses = shown_in(messages)
+        self._kept = KeptResults()
         self._window = DEFAULT_CONTEXT_TOKENS
 
     async def run(self) -> bool:
@@ -181,6 +183,9 @@ class _Run:
             return NO_MORE_CALLS
         if self._view.searchable and call.name == FIND_TOOLS.name:
             return self._view.find(str(call.arguments.get("query", "")))
+        if self._kept and call.name == READ_MORE.name:
+            self._results[digest] = self._read_more(call)
+            return self._results[digest]
         tool = self._view.get(call.name)
         problem = (
             unknown_tool(call.name, self._view.names)
@@ -189,18 +194,34 @@ class _Run:
         )
         if tool is None or problem:
             return self._repair(problem)
-        requested = RequestedCall(self._ctx, call_id, tool, call.arguments, self._result_characters)
+        requested = RequestedCall(
+            self._ctx, call_id, tool, call.arguments, self._result_characters, self._kept.room
+        )
         done = await requested.run(self._provenance)
         self._steps.append(step_line(call, done["state"]))
         for source in sources_of(done):
             self._sources.setdefault((source.location, source.heading), source)
         writer = Writer(done["origin"], done["name"])
         self._provenance.add(done["text"], writer)
-        if tool.results != "model":
-            self._addresses.add(done["text"], but=words_of(call.arguments))
+        said = None if tool.results == "model" else words_of(call.arguments)
+        if said is not None:
+            self._addresses.add(done["text"], but=said)
+        if kept := done.get("kept"):
+            self._kept.keep(requested.result_id, LongResult(kept, writer, said))
+            self._view.add(READ_MORE)
         text = self._shown(done["text"], writer)
         self._results[digest] = text
         return text
+
+    def _read_more(self, call: ToolCall) -> str:
+        """The part of a long result that the model asks for."""
+        most = min(self._result_characters, DEFAULT_RESULT_CHARACTERS)
+        found = self._kept.read(call.arguments, most)
+        self._steps.append(step_line(call, "done"))
+        self._provenance.add(found.text, found.writer)
+        if found.said is not None:
+            self._addresses.add(found.text, but=found.said)
+        return self._shown(found.text, found.writer)
 
     def _repair(self, problem: str) -> str:
         """What the model reads of a call that it has to write again."""

@@ -16,6 +16,10 @@ _MAX_ARGUMENTS_CHARACTERS: Final = 100_000
 
 ABOUT_FIND_TOOLS: Final = "Find more tools by what they do; what is found can be called afterwards."
 ABOUT_QUERY: Final = "What the tool should do"
+ABOUT_READ_MORE: Final = "Read on in a result that was too long to be shown whole."
+ABOUT_RESULT: Final = "The id that stands where the result was cut"
+ABOUT_FROM: Final = "The number of the character to begin with"
+NOTHING_MORE: Final = "The result has nothing more."
 NO_MORE_CALLS: Final = "Not done: no more tools may be called in this turn."
 REFUSED: Final = "The person refused this. Do not try it again."
 STOPPED: Final = "It was stopped."
@@ -48,13 +52,26 @@ def may_be_done(reason: str) -> str:
     return f"{reason} It may have been done; do not call it again."
 
 
-def head_and_tail(text: str, limit: int) -> str:
-    """A text of at most about `limit` characters: its beginning, and of its end a third of that."""
+def head_and_tail(text: str, limit: int, id_: str = "") -> str:
+    """A text of at most about `limit` characters: its beginning, and of its end a third of that.
+    With an id it says how to read on."""
     if len(text) <= limit:
         return text
     tail = limit // 4
+    head = limit - tail
     left_out = len(text) - limit
-    return f"{text[: limit - tail]}\n… ({left_out:,} characters are left out) …\n{text[-tail:]}"
+    gap = read_on(id_, head, left_out) if id_ else f"({left_out:,} characters are left out)"
+    return f"{text[:head]}\n… {gap} …\n{text[-tail:]}"
+
+
+def read_on(id_: str, at: int, left: int) -> str:
+    """Where a long result goes on."""
+    return f'({left:,} characters are left out; read_more with id "{id_}" from {at} reads on)'
+
+
+def nothing_kept(ids: Collection[str]) -> str:
+    """There is no result of that id."""
+    return f"There is no such result; the ids are: {', '.join(ids)}."
 
 
 def unknown_tool(name: str, known: Collection[str]) -> str:

@@ -62,7 +62,7 @@ class Provenance:
     @property
     def has_others(self) -> bool:
         """Whether somebody wrote a part of it who is neither trusted nor the model itself."""
-        writers = [writer for writer, *_ in (*self._added, *self._texts)]
+        writers = [*(one[0] for one in self._added), *(one[0] for one in self._texts)]
         return any(one.origin not in {*TRUSTED_ORIGINS, "model"} for one in writers)
 
     def writer_of(self, value: str) -> Writer:

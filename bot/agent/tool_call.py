@@ -22,13 +22,13 @@ from bot.agent.approval import (
     outcome_line,
 )
 from bot.agent.call_result import CallResult, call_result
+from bot.agent.kept_results import cut
 from bot.agent.model_words import (
     BROKEN,
     EMPTY,
     REFUSED,
     STOPPED,
     failed,
-    head_and_tail,
     may_be_done,
     not_done,
     too_late,
@@ -48,13 +48,20 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class RequestedCall:
     """A call that the model asks for, with arguments that fit the tool. `result_characters` is the
-    longest result that the model's window has room for."""
+    longest result that the model's window has room for, `kept_characters` how much of a longer one
+    can be kept."""
 
     ctx: Context = field(repr=False)
     id: CallId
     tool: AgentTool
     arguments: Mapping[str, Any] = field(repr=False)
     result_characters: int
+    kept_characters: int = 0
+
+    @property
+    def result_id(self) -> str:
+        """The id under which a long result is read on."""
+        return f"{self.id.step}.{self.id.number}"
 
     @property
     def key(self) -> str:
@@ -132,9 +139,9 @@ class RequestedCall:
     def _kept(self, returned: ToolResult | str) -> CallResult:
         made = ToolResult(returned) if isinstance(returned, str) else returned
         limit = min(self.tool.result_characters, self.result_characters)
-        text = head_and_tail(made.text.strip() or EMPTY, limit)
+        text, kept = cut(made.text.strip() or EMPTY, limit, self.result_id, self.kept_characters)
         writer = made.origin or self.tool.results
-        return call_result("done", text, writer, made.name, made.sources)
+        return call_result("done", text, writer, made.name, made.sources, kept)
 
     # --- what is stored -----------------------------------------------------------------------
 

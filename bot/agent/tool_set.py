@@ -82,13 +82,18 @@ class ToolView:
         """Whether there are more than are shown."""
         best = rank_tools(tools, task)[: MAX_OFFERED_TOOLS - 1] if self.searchable else tools
         self._first = [one for one in tools if one in best]
-        self._found: list[AgentTool] = []
+        self._added: list[Tool] = []
 
     @property
     def offered(self) -> list[Tool]:
         """The tools as a model is offered them."""
         search = [FIND_TOOLS] if self.searchable else []
-        return [*map(_offer, self._first), *search, *map(_offer, self._found)]
+        return [*map(_offer, self._first), *search, *self._added]
+
+    def add(self, tool: Tool) -> None:
+        """Offer a tool from now on, after all others."""
+        if tool not in self._added:
+            self._added.append(tool)
 
     @property
     def names(self) -> Collection[str]:
@@ -102,8 +107,8 @@ class ToolView:
     def find(self, query: str) -> str:
         """Show the tools that fit a query best; returns a line for each."""
         best = rank_tools(tuple(self._tools.values()), query)[:_MAX_FOUND_TOOLS]
-        shown = {one.name for one in (*self._first, *self._found)}
-        self._found += [one for one in best if one.name not in shown]
+        shown = {one.name for one in (*self._first, *self._added)}
+        self._added += [_offer(one) for one in best if one.name not in shown]
         return "\n".join(f"{one.name}: {one.description[:_MAX_LINE_CHARACTERS]}" for one in best)
 
 

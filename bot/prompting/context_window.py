@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ _MAX_MESSAGE_OVERHEAD_TOKENS = 16
 _MAX_TEMPLATE_TOKENS = 64
 """More tokens than a chat template adds: for each message, and around all of them."""
 _DEFAULT_BLOCKS_SHARE = 0.7
+_MAX_NAMED_TOOLS = 8
 _MAX_TOKEN_CHARACTERS = 16
 """A text of so many characters for each token does not fit, and tells how long its tokens are."""
 
@@ -122,7 +123,7 @@ class Fitter:
             (_DEFAULT_BLOCKS_SHARE if history else 1.0) if share is None else share,
             pictures,
         )
-        exchanges = _exchanges(history)
+        exchanges = [_with_tools(group) for group in _exchanges(history)]
         room = measure.budget - cost
         start = await self._cut(measure, exchanges, room, keep=used == 0)
         while True:
@@ -321,6 +322,18 @@ def _exchanges(history: Sequence[StoredMessage]) -> list[list[StoredMessage]]:
         elif groups and turn.text.strip():
             groups[-1].append(turn)
     return [group for group in groups if len(group) > 1]
+
+
+def _with_tools(group: list[StoredMessage]) -> list[StoredMessage]:
+    """An exchange whose question says which tools were called for its answer. A line in the answer
+    itself would be imitated."""
+    why = next((turn.explanation for turn in reversed(group) if turn.explanation is not None), None)
+    if why is None or not why.steps:
+        return group
+    names = list(dict.fromkeys(step.partition(" (")[0] for step in why.steps))
+    called = ", ".join(names[:_MAX_NAMED_TOOLS])
+    noted = replace(group[0], text=f"{group[0].text}\n(For this you called: {called}.)")
+    return [noted, *group[1:]]
 
 
 def _spoken_text(turn: StoredMessage, who: Speakers) -> str:
