@@ -39,6 +39,13 @@ from backends.errors import BackendBusy, BackendError, ContextOverflow
 from backends.lru import LruDict
 from backends.picture_tokens import count_picture_tokens
 from backends.pool.request_validation import check_request
+from backends.scripted.dialogue import (
+    copied_lines,
+    fill_in,
+    last_message,
+    steps_since_task,
+    task_of,
+)
 from backends.scripted.script import (
     FAILURE_ERRORS,
     FOREVER_S,
@@ -244,10 +251,12 @@ class ScriptedBackend:
         if self._answer is not None:
             made = self._answer(request)
             return Reply(made) if isinstance(made, str) else made
-        last = _last_message(request).content
-        for reply in self.options.replies:
-            if not reply.in_turn and reply.fits(last):
-                return reply
+        last = last_message(request.messages)
+        begun = self._matching(task_of(request.messages).content) if last.role == "tool" else None
+        if begun is not None and begun.then:
+            return begun.following(last.content, steps_since_task(request.messages))
+        if (reply := self._matching(last.content)) is not None:
+            return reply
         if not self._turns:
             return Reply(self.options.echo)
         reply = self._turns.popleft()
@@ -255,10 +264,14 @@ class ScriptedBackend:
             self._turns.append(reply)
         return reply
 
+    def _matching(self, text: str) -> Reply | None:
+        replies = (one for one in self.options.replies if not one.in_turn and one.fits(text))
+        return next(replies, None)
+
     def _text(
         self, reply: Reply, request: ChatRequest, room: int
     ) -> tuple[list[str], FinishReason]:
-        text = reply.text.replace("{text}", _last_message(request).content)
+        text = fill_in(reply.text, request.messages)
         if self.options.continues and request.messages[-1].role == "assistant":
             text = text.removeprefix(request.messages[-1].content)
         if request.sampling.json_schema is not None:
@@ -266,7 +279,7 @@ class ScriptedBackend:
 
             text = fit_to_schema(text, request.sampling.json_schema)
         elif request.sampling.copy_from:
-            text = _copied(text, request.sampling.copy_from)
+            text = copied_lines(text, request.sampling.copy_from)
         cuts = [at for stop in request.sampling.stop if (at := text.find(stop)) >= 0]
         answer = split_words(text[: min(cuts)] if cuts else text)
         most = min(request.sampling.answer_tokens, room)
@@ -309,19 +322,6 @@ class ScriptedBackend:
             raise FAILURE_ERRORS["deadline"]() from None
         finally:
             self.waiting -= 1
-
-
-def _last_message(request: ChatRequest) -> ChatMessage:
-    """The last message that is not the beginning of the answer."""
-    asked = [message for message in request.messages if message.role != "assistant"]
-    return asked[-1] if asked else request.messages[-1]
-
-
-def _copied(text: str, texts: Sequence[str]) -> str:
-    """The lines of a reply that stand in one of the texts, as an engine would be held to them."""
-    lines = {line for given in texts for line in given.splitlines()}
-    kept = [one for one in text.splitlines() if one.strip() and any(one in line for line in lines)]
-    return "\n".join(kept) or COPIES_NOTHING
 
 
 def _create(name: str, options: ScriptedOptions, context: EngineContext) -> Backend:

@@ -60,7 +60,10 @@ class Reply(BaseModel):
     With `match` (a substring, case ignored) or `regex` it answers every last message that matches;
     without either it is used once, in its turn. `error` is raised after `fail_after` tokens (0 is
     before the first); after `stall_after` tokens the engine sends nothing more. `{text}` in `text`
-    stands for the last message.
+    stands for the last message, and `{result:NAME}` for what the tool NAME returned last.
+
+    `then` answers what tools returned to the calls of a reply with a match: the first that matches
+    the last result, else those without a match, one after another.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,6 +75,7 @@ class Reply(BaseModel):
     error: Failure | None = None
     fail_after: int = Field(default=0, ge=0)
     stall_after: int | None = Field(default=None, ge=0)
+    then: tuple[Reply, ...] = ()
 
     def __init__(self, text: str = "", **fields: Any) -> None:
         super().__init__(text=text, **fields)
@@ -86,6 +90,11 @@ class Reply(BaseModel):
                 raise ValueError(f"not a regular expression: {error}") from None
         return value
 
+    @field_validator("then", mode="before")
+    @classmethod
+    def _plain_strings(cls, value: Any) -> Any:
+        return _as_replies(value)
+
     @property
     def in_turn(self) -> bool:
         """Whether this reply is used in its turn, and not for a matching message."""
@@ -96,6 +105,24 @@ class Reply(BaseModel):
         if self.match is not None and self.match.casefold() not in text.casefold():
             return False
         return self.regex is None or re.search(self.regex, text) is not None
+
+    def following(self, result: str, steps: int) -> Reply:
+        """Return the reply to `result`, the last that a tool returned, after `steps` answers with
+        calls."""
+        for one in self.then:
+            if not one.in_turn and one.fits(result):
+                return one
+        plain = [one for one in self.then if one.in_turn]
+        return plain[min(steps, len(plain)) - 1] if plain else Reply()
+
+
+def _as_replies(value: Any) -> Any:
+    """The replies of a script, which may be plain strings."""
+    if isinstance(value, str):
+        value = (value,)
+    if isinstance(value, Sequence):
+        return tuple(Reply(item) if isinstance(item, str) else item for item in value)
+    return value
 
 
 class ScriptedOptions(EngineOptions):
@@ -129,11 +156,7 @@ class ScriptedOptions(EngineOptions):
     @field_validator("replies", mode="before")
     @classmethod
     def _plain_strings(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = (value,)
-        if isinstance(value, Sequence):
-            return tuple(Reply(item) if isinstance(item, str) else item for item in value)
-        return value
+        return _as_replies(value)
 
 
 def split_words(text: str) -> list[str]:
