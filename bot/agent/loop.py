@@ -117,13 +117,14 @@ class _Run:
                     else await self._answer(call_id, call)
                 )
                 self._messages.append(ChatMessage("tool", text, tool_call_id=call.id))
+        read = tuple(replace(one, number=n) for n, one in enumerate(self._sources.values(), 1))
         if self._steps:
             self._ctx.record.cut = None  # going on would begin with the first step
             why = self._ctx.record.explanation or Explanation(model=name)
-            await self._ctx.say(replace(why, steps=tuple(self._steps)))
-        if self._sources:
-            numbered = (replace(one, number=n) for n, one in enumerate(self._sources.values(), 1))
-            await self._ctx.say(Sources(tuple(numbered)))
+            steps = tuple(self._steps)
+            await self._ctx.say(replace(why, steps=steps, passages=read or why.passages))
+        if read:
+            await self._ctx.say(Sources(read))
         if self._over:
             answered = bool(written["text"].strip())
             await self._ctx.say(Notice(self._over, "footer") if answered else Text(self._over))

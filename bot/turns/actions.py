@@ -5,7 +5,7 @@ Everything is read from the history, so that a button still works after a restar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from backends.base import Usage
@@ -136,18 +136,16 @@ def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = No
         left = say("{number} older ones left out", number=more) if more else ""
         lines.append(join_sentences((used, left), ", "))
     if snapshot:
-        lines.append(say("**Read with the question**:"))
-        lines += _describe_snapshot(snapshot)
+        lines += _list(say("**Read with the question**:"), _describe_snapshot(snapshot))
     if why.steps:
-        lines.append(say("**Steps**:"))
-        lines += [f"{number}. {step}" for number, step in enumerate(why.steps, 1)]
+        steps = (f"{number}. {step}" for number, step in enumerate(why.steps, 1))
+        lines += _list(say("**Steps**:"), steps)
     if why.searched:
         searched = "; ".join(f"“{_shorten(one)}”" for one in why.searched)
         lines.append(say("**Searched for**: {searched}", searched=searched))
     lines += _describe_certainty(why)
     if why.passages:
-        lines.append(say("**Passages**:"))
-        lines += [f"- {_title(source)}" for source in why.passages]
+        lines += _list(say("**Passages**:"), (f"- {_title(one)}" for one in why.passages))
     if why.left_out:
         left_out = join_sentences(why.left_out, "; ")
         lines.append(say("**Left out**: {left_out}", left_out=left_out))
@@ -166,6 +164,12 @@ def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = No
         )
         lines.append(words)
     return join_sentences(lines, "\n")
+
+
+def _list(head: str, items: Iterable[str]) -> list[str]:
+    """A list below its head; the blank line keeps what follows out of its last item."""
+    *lines, last = (head, *items)
+    return [*lines, lay_out("{last}\n", last=last)]
 
 
 def _describe_certainty(why: Explanation) -> Iterator[str]:

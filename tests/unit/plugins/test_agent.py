@@ -525,6 +525,9 @@ async def test_the_documents_are_searched_with_the_askers_rights_and_shown_as_so
         answer = await parlance.say("/agent when does the lamp burn?")
         assert [one.title for one in answer.sources] == ["Lamps"]
         assert "docs.read" in {one.action.partition(":")[0] for one in parlance.decisions}
+        turn = answer.view.turn
+        pressed = ActionCall(uuid.uuid4().hex, HERE, ANN, "source", turn, "1")
+        assert "> When does the lamp burn?" in (await parlance.send(pressed)).text
 
 
 async def test_why_shows_each_step(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from backends.usage import Usage
 from bot.history.protocol import StoredMessage
 from bot.turns.actions import explain_answer
 from bot.types import Explanation
@@ -41,3 +42,9 @@ def test_where_nothing_reads_the_figure_is_the_searchs() -> None:
 
 def test_where_nothing_was_searched_nothing_is_said() -> None:
     assert explained(Explanation()) == []
+
+
+def test_what_stands_below_a_list_is_no_part_of_its_last_item() -> None:
+    usage = Usage(prompt_tokens=3, completion_tokens=1)
+    shown = explained(Explanation(steps=("look: done", "send: refused"), usage=usage))
+    assert shown[:5] == ["**Steps**:", "1. look: done", "2. send: refused", "", "**Times**: none"]
