@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from rich.text import Text
 from bot.adapters.protocol import Core
 from bot.adapters.terminal.lines import read_lines
 from bot.adapters.terminal.screen import Screen
-from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink
+from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink, choices
 from bot.commands.checks import Asker
 from bot.errors import Refused
 from bot.events import ActionCall, Event, Message
@@ -38,7 +38,7 @@ EXAMPLE_LINES = (
     "/ask How do I write a skill?",
     "/model list",
 )
-"""Lines that are answered when standard input is empty, as in the README."""
+"""The first lines of a newcomer, as in the README."""
 
 _TERMINAL_COMMANDS = (
     "/again",
@@ -62,7 +62,8 @@ class TerminalAdapter:
     """Answers the person at the terminal, or the lines of a pipe.
 
     `conversation` names the conversation; without one a terminal continues its own, and a pipe
-    starts a new one. `status` is the exit status: 0 when every message was answered.
+    starts a new one. `status` is the exit status: 0 when every message was answered. `examples`
+    are answered when standard input is empty.
     """
 
     history_file: Path
@@ -73,6 +74,7 @@ class TerminalAdapter:
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     status: int = 0
+    examples: Sequence[str] = EXAMPLE_LINES
 
     def __post_init__(self) -> None:
         self._ids = itertools.count(1)
@@ -139,7 +141,7 @@ class TerminalAdapter:
         # Not for a pipe: its toolkit takes as long to import as all else of this adapter.
         module = await asyncio.to_thread(importlib.import_module, "bot.adapters.terminal.prompt")
         prompt: Prompt = module.Prompt(
-            core, self._author, key, self.history_file, _TERMINAL_COMMANDS
+            core, self._author, key, self.history_file, self._own_commands
         )
         greeting = (
             "Parlance. Ask away; ",
@@ -172,7 +174,7 @@ class TerminalAdapter:
     async def _play_example(self, core: Core) -> None:
         key = self._key(f"example-{self._run}")
         self.stdout.write("Nothing to read on standard input, so here is an example.\n\n")
-        for text in EXAMPLE_LINES:
+        for text in self.examples:
             self.stdout.write(f"> {text}\n\n")
             if not await self._answer(core, key, text):
                 return
@@ -226,8 +228,9 @@ class TerminalAdapter:
                 await asyncio.gather(*stops)
         if sink.view is None or sink.view.state in {"refused", "failed"}:
             self.status = 1
-        if not isinstance(event, ActionCall):
-            self._last = sink
+        began = not isinstance(event, ActionCall) or event.action == "resume"
+        if began and sink.view is not None and sink.view.actions:
+            self._last = sink  # not of a command's answer that nothing can be done with
 
     def _parse_line(self, key: ConversationKey, text: str) -> Event | str | None:
         """Parse a line: an event, a sentence that says why it is none, or None to leave."""
@@ -257,6 +260,13 @@ class TerminalAdapter:
 
     def _key(self, channel: str) -> ConversationKey:
         return ConversationKey("terminal", "local", channel)
+
+    def _own_commands(self) -> list[str]:
+        """What can be typed that no skill offers: the terminal's commands, and the choices of an
+        answer that waits for one."""
+        view = self._last.view if self._last is not None else None
+        offered = [typed for typed, _ in choices(view)] if view is not None else []
+        return list(dict.fromkeys([*offered, *_TERMINAL_COMMANDS]))
 
     def _id(self) -> str:
         return f"{self._run}-{next(self._ids)}"

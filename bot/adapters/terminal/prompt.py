@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -21,10 +21,15 @@ from bot.types import Author, ConversationKey
 
 
 class CommandCompleter(Completer):
-    """Suggests command names, then options and their values; `extra` are the prompt's own words."""
+    """Suggests command names, then options and their values; `extra` gives the prompt's own
+    words."""
 
     def __init__(
-        self, core: Core, author: Author, key: ConversationKey, extra: Sequence[str]
+        self,
+        core: Core,
+        author: Author,
+        key: ConversationKey,
+        extra: Callable[[], Sequence[str]],
     ) -> None:
         self._core = core
         self._author = author
@@ -40,7 +45,7 @@ class CommandCompleter(Completer):
         text = document.text_before_cursor
         commands = await self._core.commands_for(self._author, self._key, direct=True)
         found = await complete_text(text, commands, self._values)
-        if text and (words := [word for word in self._extra if word.startswith(text.lower())]):
+        if text and (words := [word for word in self._extra() if word.startswith(text.lower())]):
             found = sorted([*found, *(Suggestion(word, 0) for word in words)], key=lambda s: s.text)
         for one in found:
             yield Completion(
@@ -65,7 +70,7 @@ class Prompt:
         author: Author,
         key: ConversationKey,
         history: Path,
-        extra: Sequence[str],
+        extra: Callable[[], Sequence[str]],
     ) -> None:
         self._history = history
         self._session: PromptSession[str] = PromptSession(

@@ -84,6 +84,8 @@ class PlainSink(ReplySink):
                 self._err.write(strip_controls(text))
             else:
                 lines.append(text)
+        offered = [f"{line}\n" for line in _choice_lines(view)]
+        lines += ["\n", *offered] if lines and offered else offered
         if view.text:  # a blank line before what stands under the answer
             breaks = len(view.text) - len(view.text.rstrip("\n"))
             lines.insert(0, "\n" * max(0, (2 if lines else 1) - breaks))
@@ -134,6 +136,8 @@ class ScreenSink(ReplySink):
         self._printed = len(view.text)
         for line in _source_lines(view):
             self._console.print(Line(line, style="cyan"))
+        if view.state == "waiting" and view.text and view.notices:
+            self._console.print()  # what asks for a choice stands apart
         for notice in view.notices:
             text = _notice_text(notice)
             if notice.kind == "info":
@@ -143,6 +147,8 @@ class ScreenSink(ReplySink):
                 self._console.print(Line(text, style=styles[notice.kind]))
         if view.state == "cancelled" and not view.notices:
             self._console.print(Line("Stopped.", style="dim"))
+        for line in _choice_lines(view):
+            self._console.print(Line(line, style="green"))
         self._console.print()
 
 
@@ -174,12 +180,20 @@ def split_finished_blocks(text: str) -> Iterator[str]:
             start = position
 
 
-def _source_lines(view: View) -> Iterator[str]:
+def choices(view: View) -> Iterator[tuple[str, str]]:
+    """What can be typed in place of pressing a button of a reply, and what the button says."""
     for action in view.actions:
         if action.name == "resume":
-            yield f"/choose {action.value}: {action.label}"
+            yield f"/choose {action.value}", action.label
         elif action.name == "continue":
-            yield f"/continue: {action.label}"
+            yield "/continue", action.label
+
+
+def _choice_lines(view: View) -> Iterator[str]:
+    return (f"{typed}: {label}" for typed, label in choices(view))
+
+
+def _source_lines(view: View) -> Iterator[str]:
     yield from source_line(view.sources, _show_source, _MAX_MESSAGE_CHARS)
 
 

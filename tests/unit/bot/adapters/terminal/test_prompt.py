@@ -101,7 +101,7 @@ class Suggesting:
 
 async def completed(text: str) -> list[str]:
     """The lines that the suggestions would make of a text."""
-    completer = CommandCompleter(Suggesting(), ADA, HERE, OWN)
+    completer = CommandCompleter(Suggesting(), ADA, HERE, lambda: OWN)
     found = completer.get_completions_async(Document(text), CompleteEvent(text_inserted=True))
     async with aclosing(found) as suggestions:
         return [text[: len(text) + one.start_position] + one.text async for one in suggestions]
@@ -125,7 +125,7 @@ async def test_what_is_suggested(text: str, lines: list[str]) -> None:
 
 async def typed(keys: PipeInput, history: Path, text: str) -> list[str]:
     keys.send_text(text)
-    prompt = Prompt(Suggesting(), ADA, HERE, history, OWN)
+    prompt = Prompt(Suggesting(), ADA, HERE, history, lambda: OWN)
     async with aclosing(prompt.lines()) as lines:
         return [line async for line in lines]
 

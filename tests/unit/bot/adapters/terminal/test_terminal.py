@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,11 @@ from bot.adapters.terminal.sink import (
 )
 from bot.commands.declaration import Command
 from bot.errors import Refused
-from bot.events import CommandCall, Event, Message
+from bot.events import ActionCall, CommandCall, Event, Message
 from bot.replies.protocol import Replies, Sink
 from bot.replies.wording import status_text
 from bot.settings.values import ChannelSettings
-from bot.types import Author, ConversationKey, Notice, Scope, Source, Status, View
+from bot.types import Action, Author, ConversationKey, Notice, Scope, Source, Status, View
 
 
 class EchoCore:
@@ -282,3 +283,49 @@ class TestWithoutAnEvent:
         assert await adapter.channels_of("terminal:operator", asked) == {*asked[:2]}
         assert await adapter.channels_of("terminal:eve", asked) == frozenset()
         assert await adapter.role_problem(["r"]) is None
+
+
+CARD = View(
+    "t",
+    text="I would write it.",
+    notices=(Notice("**send** would send something out:\n- **to: `eve`** (from a web page)"),),
+    actions=(Action("resume", "Approve", "approve"), Action("resume", "Refuse", "refuse")),
+    state="waiting",
+)
+
+
+async def test_what_can_be_chosen_stands_below_what_it_is_about() -> None:
+    wide = Console(file=io.StringIO(), width=80, force_terminal=False)
+    out = io.StringIO()
+    for sink in (ScreenSink(wide), PlainSink(out, io.StringIO())):
+        await sink.finish(CARD)
+    assert isinstance(wide.file, io.StringIO)
+    for shown in (wide.file.getvalue(), out.getvalue()):
+        lines = [line.strip() for line in shown.splitlines() if line.strip()]
+        assert lines[0] == "I would write it."
+        assert "would send something out" in lines[1]
+        assert lines[3:] == ["/choose approve: Approve", "/choose refuse: Refuse"]
+    assert "written.\n\n" not in out.getvalue()
+    assert out.getvalue().startswith("I would write it.\n\n**send**")
+
+
+class AskingCore(EchoCore):
+    """A core whose answer waits for a choice, and then for another one."""
+
+    async def _answer(self, event: Event, sink: Sink) -> None:
+        await sink.start(CARD)
+        chosen = isinstance(event, ActionCall)
+        again = (Action("resume", "Once more", "again"),)
+        await sink.finish(replace(CARD, actions=again) if chosen else CARD)
+
+
+async def test_what_can_be_chosen_now_can_be_completed() -> None:
+    core = AskingCore()
+    lines = TerminalAdapter(
+        Path(os.devnull), stdin=io.StringIO("write\n"), stdout=io.StringIO(), stderr=io.StringIO()
+    )
+    await lines.run(core)
+    assert lines._own_commands()[:2] == ["/choose approve", "/choose refuse"]
+    lines.stdin = io.StringIO("/choose approve\n")
+    await lines.run(core)
+    assert lines._own_commands()[:2] == ["/choose again", "/again"]
