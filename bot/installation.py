@@ -95,21 +95,24 @@ class Installation:
         return [c for c in self.plugins.commands if not self.config.is_off(c.name)]
 
     @classmethod
-    def read(cls, path: Path | None = None) -> Installation:
-        """Read config.yaml (at `path`, else where `find_config` finds it) and what it refers to.
+    def read(cls, path: Path | None = None, *, alone: bool = False) -> Installation:
+        """Read config.yaml (at `path`, else where `find_config` finds it) and what it refers to;
+        `alone`, without the environment and the plugins that are installed.
 
         Raises `ConfigError` with every problem. Plugins that cannot be loaded are left out and
         named in `plugins.problems`.
         """
         found = find_config(path)
         base = base_folder(found)
-        written = WrittenConfig.read(found, base=base)
+        environ: dict[str, str] | None = {} if alone else None
+        written = WrittenConfig.read(found, environ, base=base)
         wanted_plugins = written.plugins()
         plugins = load_plugins(
             SHIPPED_PLUGINS,
             folders=wanted_plugins.folders,
             disabled=wanted_plugins.disabled,
             settings=wanted_plugins.settings,
+            installed=not alone,
         )
         sections = {platform.name: platform.settings for platform in plugins.platforms}
         config = written.validate(sections, plugins.left_out)
@@ -131,7 +134,7 @@ class Installation:
         return cls(
             found,
             config,
-            Secrets.load(base / ".env", named=named),
+            Secrets.load(base / ".env", environ, named),
             ModelStore(config.models_dir, base=base),
             plugins,
             engines,

@@ -15,9 +15,11 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 
 from backends.errors import BackendError
+from bot.adapters.terminal.adapter import TerminalAdapter
 from bot.adapters.terminal.screen import make_progress
 from bot.app import App, open_app
 from bot.cli.console import errors, redact
+from bot.cli.demo import LINES, Demo, introduction, open_demo
 from bot.cli.loop import run_async
 from bot.cli.models import fetch_all
 from bot.cli.options import ConfigPath, read_installation
@@ -41,15 +43,30 @@ def run(
     conversation: Annotated[
         str | None, typer.Option(help="Terminal and pipe: continue the conversation of this name.")
     ] = None,
+    demo: Annotated[
+        Demo | None,
+        typer.Option(help="Show a scripted model at work in the terminal; nothing is kept."),
+    ] = None,
 ) -> None:
     """Start Parlance: the platforms whose tokens are set, or a chat in the terminal."""
-    here = read_installation(config)
+    if demo is None:
+        raise typer.Exit(_run(read_installation(config), conversation))
+    with open_demo(demo) as here:
+        errors.print(introduction(demo), soft_wrap=False)
+        raise typer.Exit(_run(here, conversation, examples=LINES[demo]))
+
+
+def _run(here: Installation, conversation: str | None, *, examples: Sequence[str] = ()) -> int:
+    """Serve until it is stopped; returns the exit status. `examples` are what is answered where
+    there is nothing to read, in place of the usual lines."""
     logging = here.config.logging
     created = create_adapters(here, conversation=conversation)
     if created.alone and logging.level == "info":
         logging = logging.model_copy(update={"level": "warning"})  # the chat has the screen
     configure(logging, here.secrets.known())
-    created.require()
+    for adapter in created.require():
+        if examples and isinstance(adapter, TerminalAdapter):
+            adapter.examples = examples
     for problem in (*here.plugins.problems, *created.problems):
         errors.print(redact(f"Left out: {problem}"), style="yellow")
         if problem.error is not None:
@@ -59,7 +76,7 @@ def run(
     if missing := here.find_missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)
-    raise typer.Exit(run_async(_serve(here, created)))
+    return run_async(_serve(here, created))
 
 
 def _fetch(here: Installation, missing: list[ModelFile]) -> None:
