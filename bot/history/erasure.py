@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, sel
 
 from bot.history.mapping import SNAPSHOT
 from bot.history.protocol import MODERATION_CHOICES
-from bot.history.tables import choices, materials, quoted, replies, turns
+from bot.history.tables import choices, materials, memories, quoted, replies, summaries, turns
 from bot.storage.batches import MAX_BATCH_ROWS, delete_batch, in_batches, update_batch
 from bot.storage.database import Database
 from bot.storage.personal_data import PERSONAL_DATA, Forgetting, PersonalData
@@ -39,6 +39,8 @@ async def forget_conversation(
     if person is not None:
         here &= turns.c.author == person
     count = await _count_turns(database, here)
+    told = summaries.c.conversation == conversation
+    await in_batches(database, lambda connection: delete_batch(connection, summaries, told))
     await in_batches(database, lambda connection: delete_batch(connection, turns, here))
     if person is None:
         for table, where in (
@@ -111,8 +113,17 @@ def _forget_choices(connection: Connection, person: str) -> int:
     return len(found)
 
 
+def _forget_memories(connection: Connection, person: str) -> int:
+    """What a person kept for themselves goes; what they kept for a channel stays, as nobody's."""
+    theirs = memories.c.person == person
+    gone = delete_batch(connection, memories, theirs & (memories.c.place == ""))
+    nobody = {"person": "", "name": ""}
+    return gone + update_batch(connection, memories, theirs & (memories.c.place != ""), nobody)
+
+
 _DECISIONS: Final[Mapping[str, Callable[..., int]]] = {
     "choices": _forget_choices,
+    "memories": _forget_memories,
     "quoted": _forget_quoted_messages,  # and `materials` with them
 }
 

@@ -185,6 +185,49 @@ Index(
     postgresql_where=tool_calls.c.state.in_(("waiting", "running")),
 )
 
+memories = Table(
+    "memories",
+    Base.metadata,
+    # What somebody wanted to be remembered: for themselves, or for everybody in a channel.
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("person", String, nullable=False, index=True),
+    Column("name", String, nullable=False),
+    # The channel's key; empty for what is the person's own.
+    Column("place", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("ix_memories_place", memories.c.place, memories.c.person)
+
+summaries = Table(
+    "summaries",
+    Base.metadata,
+    # What stands in a prompt for the turns that no longer fit into it.
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("conversation", String, nullable=False, index=True),
+    # The summary that this one goes on from, and is deleted with.
+    Column("previous", Integer, belongs_to("summaries.id"), index=True),
+    Column("last", String, nullable=False),
+    # So many turns it was made of; where there are fewer in `summarised`, one is gone.
+    Column("covers", Integer, nullable=False),
+    Column("people", Text, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("text", Text, nullable=False),
+    # When the oldest of the turns was.
+    Column("at", Moment, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+
+summarised = Table(
+    "summarised",
+    Base.metadata,
+    Column("summary", Integer, belongs_to("summaries.id"), primary_key=True),
+    Column("turn", String, belongs_to("turns.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
 capabilities = Table(
     "capabilities",
     Base.metadata,

@@ -23,6 +23,15 @@ for _module in ("bot.history.tables", "bot.knowledge.index.tables"):
 EVENT_RETENTION = timedelta(days=7)
 """A platform gives up redelivering an event long before this."""
 
+BROKEN_SUMMARY = (
+    "covers <> (SELECT count(*) FROM summarised WHERE summarised.summary = summaries.id)"
+)
+"""The condition of a summary that was made of a turn that is gone since."""
+_SUMMARIES_OF_PERSON = (
+    "SELECT summary FROM summarised JOIN turns ON turns.id = summarised.turn"
+    " WHERE turns.author = :person"
+)
+
 
 class Forgetting(StrEnum):
     """What becomes of the rows of a person who is forgotten."""
@@ -91,6 +100,27 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         Forgetting.DELETED,
         of="person = :person",
         at="at",
+    ),
+    PersonalData(
+        "memories",
+        "what they wanted to be remembered, for themselves or for a channel",
+        Forgetting.DECIDED,
+        why="what is theirs goes; what they kept for a channel stays, without their name, as the"
+        " documents do that they added for others",
+        of="person = :person",
+    ),
+    PersonalData(
+        "summaries",
+        "summaries of conversations that they took part in",
+        Forgetting.DELETED,
+        of=f"id IN ({_SUMMARIES_OF_PERSON}) OR {BROKEN_SUMMARY}",
+        at="at",
+    ),
+    PersonalData(
+        "summarised",
+        "which of their messages a summary was made of",
+        Forgetting.CASCADES,
+        of=f"summary IN ({_SUMMARIES_OF_PERSON})",
     ),
     PersonalData(
         "turns",

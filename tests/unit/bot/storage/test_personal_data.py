@@ -70,7 +70,7 @@ def test_what_is_said_of_a_table_fits_it(data: PersonalData) -> None:
         assert isinstance(data.table.c[data.at].type, tables.Moment)
     elif any(isinstance(column.type, tables.Moment) for column in data.table.columns):
         # These hold until somebody changes them; the last goes with its turn.
-        assert data.name in {"choices", "capabilities", "suspended", "tool_calls"}
+        assert data.name in {"choices", "capabilities", "memories", "suspended", "tool_calls"}
     if data.forgetting is Forgetting.CASCADES:
         assert owners(data.table)
 
@@ -129,6 +129,11 @@ def plant(connection: Connection, person: str) -> None:
         ("choices", {"name": person, "by": person}),
         ("suspended", {"turn": answer, "person": person}),
         ("tool_calls", {"turn": answer, "step": 0, "number": 0}),
+        ("memories", {"person": person, "number": 1}),
+        ("memories", {"person": person, "name": "Eve", "number": 1, "place": "slack:w:c"}),
+        ("summaries", {"id": sum(map(ord, person)), "covers": 2}),
+        ("summarised", {"summary": sum(map(ord, person)), "turn": question}),
+        ("summarised", {"summary": sum(map(ord, person)), "turn": answer}),
         ("processed_events", {"event_id": person}),
         ("capabilities", {"replica": person}),
         ("knowledge_bases", {"name": mine}),

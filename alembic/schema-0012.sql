@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0010');
+INSERT INTO "alembic_version" VALUES('0012');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -123,6 +123,15 @@ CREATE TABLE "materials" (
 	CONSTRAINT pk_materials PRIMARY KEY (turn),
 	CONSTRAINT fk_materials_turn_turns FOREIGN KEY(turn) REFERENCES turns (id) ON DELETE CASCADE
 );
+CREATE TABLE memories (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	person VARCHAR NOT NULL,
+	name VARCHAR NOT NULL,
+	place VARCHAR NOT NULL,
+	number INTEGER NOT NULL,
+	text TEXT NOT NULL,
+	at BIGINT NOT NULL
+);
 CREATE TABLE processed_events (
 	platform VARCHAR NOT NULL,
 	event_id VARCHAR NOT NULL,
@@ -149,6 +158,27 @@ CREATE TABLE "replies" (
 	answer VARCHAR,
 	CONSTRAINT pk_replies PRIMARY KEY (turn),
 	CONSTRAINT fk_replies_answer_turns FOREIGN KEY(answer) REFERENCES turns (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID
+;
+CREATE TABLE summaries (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	conversation VARCHAR NOT NULL,
+	previous INTEGER,
+	last VARCHAR NOT NULL,
+	covers INTEGER NOT NULL,
+	people TEXT NOT NULL,
+	origin VARCHAR NOT NULL,
+	text TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT fk_summaries_previous_summaries FOREIGN KEY(previous) REFERENCES summaries (id) ON DELETE CASCADE
+);
+CREATE TABLE summarised (
+	summary INTEGER NOT NULL,
+	turn VARCHAR NOT NULL,
+	CONSTRAINT pk_summarised PRIMARY KEY (summary, turn),
+	CONSTRAINT fk_summarised_summary_summaries FOREIGN KEY(summary) REFERENCES summaries (id) ON DELETE CASCADE,
+	CONSTRAINT fk_summarised_turn_turns FOREIGN KEY(turn) REFERENCES turns (id) ON DELETE CASCADE
 )
  WITHOUT ROWID
 ;
@@ -224,5 +254,11 @@ CREATE INDEX ix_suspended_resume_at ON suspended (resume_at);
 CREATE INDEX ix_knowledge_versions_base ON knowledge_versions (base, at);
 CREATE INDEX ix_knowledge_versions_document ON knowledge_versions (document, number);
 CREATE INDEX ix_tool_calls_open ON tool_calls (state) WHERE state IN ('waiting', 'running');
+CREATE INDEX ix_memories_place ON memories (place, person);
+CREATE INDEX ix_memories_person ON memories (person);
+CREATE INDEX ix_summaries_conversation ON summaries (conversation);
+CREATE INDEX ix_summaries_previous ON summaries (previous);
+CREATE INDEX ix_summaries_at ON summaries (at);
+CREATE INDEX ix_summarised_turn ON summarised (turn);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);
