@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from bot.storage.engine import Base
 
-for module in ("bot.history.tables", "bot.knowledge.index.tables"):
+for module in ("bot.history.tables", "bot.knowledge.index.tables", "bot.mcp.tables"):
     if importlib.util.find_spec(module) is not None:
         importlib.import_module(module)
 

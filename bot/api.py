@@ -140,6 +140,7 @@ from bot.types import (
     View,
 )
 from bot.values import (
+    AccessToken,
     Change,
     ChangedLine,
     Difference,
@@ -162,6 +163,7 @@ __all__ = [
     "MAX_QUESTION_CHARACTERS",
     "READ_CHARACTERS",
     "SCOPES",
+    "AccessToken",
     "Action",
     "ActionCall",
     "Actions",

@@ -18,6 +18,7 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspensions
 from bot.history.tool_calls import ToolCalls
 from bot.knowledge.access import DocumentAccess
+from bot.mcp.tokens import PersonalTokens
 from bot.models.protocol import Models
 from bot.observability.redaction import Redactor
 from bot.prompting.context_window import Fitter
@@ -137,6 +138,7 @@ async def open_core(
             moderation=rules.moderation,
             places=rules.places,
             admins=rules.admins,
+            tokens=PersonalTokens(database),
             forget=Erasure(database, open_turns, history, knowledge, plugins.forget),
             searching=Searching(
                 rewrite=config.knowledge.rewrite,

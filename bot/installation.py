@@ -39,6 +39,7 @@ SHIPPED_PLUGINS = (
     "plugins.docs_admin",
     "plugins.settings",
     "plugins.moderation",
+    "plugins.connect",
 )
 """Modules of the plugins that ship, in the order in which /help shows them."""
 SHIPPED_PROMPTS = Path(__file__).resolve().parents[1] / "plugins" / "prompts"

@@ -41,6 +41,17 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What a person sees of a token with which a program of theirs connects: never the token.
+    `name` is the beginning of its digest."""
+
+    name: str
+    made_at: datetime
+    used_at: datetime | None
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PicturesRead:
     """The pictures of a file, for a model that sees; `notes` say in sentences what of it is not
     seen."""

@@ -18,6 +18,7 @@ from bot.prompting.context_window import Fitter
 from bot.skills.tool import AgentTool
 from bot.types import ConversationKey, Scope
 from bot.values import (
+    AccessToken,
     Change,
     Difference,
     Document,
@@ -225,6 +226,37 @@ class Admins(Protocol):
         ...
 
 
+class Tokens(Protocol):
+    """The tokens with which programs of people connect, over MCP. People are given by
+    `Author.key`."""
+
+    async def make(self, person: str, place: ConversationKey) -> str:
+        """Make a token and return it: nobody can read it again. `place` is their direct message.
+        Raises `Refused` if they have too many."""
+        ...
+
+    async def of_person(self, person: str) -> Sequence[AccessToken]:
+        """Return a person's tokens that have not ended, the oldest first."""
+        ...
+
+    async def revoke(self, person: str, name: str = "") -> int:
+        """Take back a person's token of this name, or all of theirs; returns how many."""
+        ...
+
+
+class Logins(Protocol):
+    """The servers of tools at which people have logged in, over MCP. People are given by
+    `Author.key`."""
+
+    async def of_person(self, person: str) -> Sequence[str]:
+        """Return the names of the servers."""
+        ...
+
+    async def remove(self, person: str, server: str) -> bool:
+        """Log a person out of a server; returns False where they were not logged in."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Searching:
     """How a model helps with a search; each step costs a call of the model.
@@ -262,6 +294,8 @@ class Services:
     moderation: Moderation | None = None
     places: Places | None = None
     admins: Admins | None = None
+    tokens: Tokens | None = None
+    logins: Logins | None = None
     forget: Callable[[str], Awaitable[int]] | None = None
     fitter: Fitter = field(default_factory=Fitter)
     searching: Searching = Searching()

@@ -17,7 +17,7 @@ from sqlalchemy import Table
 
 from bot.storage.engine import Base
 
-for _module in ("bot.history.tables", "bot.knowledge.index.tables"):
+for _module in ("bot.history.tables", "bot.knowledge.index.tables", "bot.mcp.tables"):
     importlib.import_module(_module)  # a table that is named here is there, whoever else needs it
 
 EVENT_RETENTION = timedelta(days=7)
@@ -154,6 +154,20 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         Forgetting.CASCADES,
         of="turn IN (SELECT answer.id FROM turns AS answer JOIN turns AS question"
         " ON question.id = answer.answers WHERE question.author = :person)",
+    ),
+    PersonalData(
+        "access_tokens",
+        "digests of the tokens with which their programs connect; counted from a token's end",
+        Forgetting.DELETED,
+        of="person = :person",
+        at="ends_at",
+        keep_at_most=timedelta(days=1),
+    ),
+    PersonalData(
+        "server_logins",
+        "what their login at a tool's server gave, encrypted",
+        Forgetting.DELETED,
+        of="person = :person",
     ),
     PersonalData(
         "processed_events",

@@ -109,7 +109,7 @@ class TestListed:
             assert await core.complete("help", "about", "") == sorted(
                 [
                     *("help", "stop", "agent", "tools", "approvals", "rap", "model", "docs"),
-                    *("settings", "forget", "allow"),
+                    *("settings", "forget", "allow", "connect"),
                 ],
                 key=_as_declared(core),
             )

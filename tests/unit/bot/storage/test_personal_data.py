@@ -70,7 +70,8 @@ def test_what_is_said_of_a_table_fits_it(data: PersonalData) -> None:
         assert isinstance(data.table.c[data.at].type, tables.Moment)
     elif any(isinstance(column.type, tables.Moment) for column in data.table.columns):
         # These hold until somebody changes them; the last goes with its turn.
-        assert data.name in {"choices", "capabilities", "memories", "suspended", "tool_calls"}
+        lasting = {"choices", "capabilities", "memories", "server_logins", "suspended"}
+        assert data.name in lasting | {"tool_calls"}
     if data.forgetting is Forgetting.CASCADES:
         assert owners(data.table)
 
@@ -134,6 +135,8 @@ def plant(connection: Connection, person: str) -> None:
         ("summaries", {"id": sum(map(ord, person)), "covers": 2}),
         ("summarised", {"summary": sum(map(ord, person)), "turn": question}),
         ("summarised", {"summary": sum(map(ord, person)), "turn": answer}),
+        ("access_tokens", {"digest": person, "person": person}),
+        ("server_logins", {"server": "git", "person": person}),
         ("processed_events", {"event_id": person}),
         ("capabilities", {"replica": person}),
         ("knowledge_bases", {"name": mine}),

@@ -282,6 +282,7 @@ PRIVATE: dict[str, bool | dict[str, bool]] = {
     "ask": False,
     "block": True,
     "chat": False,
+    "connect": True,
     "docs": {
         **{"list": True, "search": True, "changes": True, "feedback": True},
         **{"add": False, "remove": False},

@@ -1,8 +1,19 @@
+CREATE TABLE access_tokens (
+	digest VARCHAR NOT NULL,
+	person VARCHAR NOT NULL,
+	place VARCHAR NOT NULL,
+	at BIGINT NOT NULL,
+	used_at BIGINT,
+	ends_at BIGINT NOT NULL,
+	CONSTRAINT pk_access_tokens PRIMARY KEY (digest)
+)
+ WITHOUT ROWID
+;
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0012');
+INSERT INTO "alembic_version" VALUES('0013');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -161,6 +172,16 @@ CREATE TABLE "replies" (
 )
  WITHOUT ROWID
 ;
+CREATE TABLE server_logins (
+	server VARCHAR NOT NULL,
+	person VARCHAR NOT NULL,
+	tokens TEXT NOT NULL,
+	client TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_server_logins PRIMARY KEY (server, person)
+)
+ WITHOUT ROWID
+;
 CREATE TABLE summaries (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	conversation VARCHAR NOT NULL,
@@ -235,13 +256,13 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
 CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
-CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
+CREATE INDEX ix_turns_answers ON turns (answers);
+CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
 CREATE INDEX ix_replies_conversation ON replies (conversation);
+CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_quoted_turn ON quoted (turn);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
@@ -260,5 +281,8 @@ CREATE INDEX ix_summaries_conversation ON summaries (conversation);
 CREATE INDEX ix_summaries_previous ON summaries (previous);
 CREATE INDEX ix_summaries_at ON summaries (at);
 CREATE INDEX ix_summarised_turn ON summarised (turn);
+CREATE INDEX ix_access_tokens_person ON access_tokens (person);
+CREATE INDEX ix_access_tokens_ends_at ON access_tokens (ends_at);
+CREATE INDEX ix_server_logins_person ON server_logins (person);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);

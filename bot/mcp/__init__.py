@@ -1,0 +1,1 @@
+"""MCP both ways: tools of other servers, and a server for other clients."""
