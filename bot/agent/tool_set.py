@@ -107,7 +107,7 @@ class ToolView:
     def find(self, query: str) -> str:
         """Show the tools that fit a query best; returns a line for each."""
         best = rank_tools(tuple(self._tools.values()), query)[:_MAX_FOUND_TOOLS]
-        shown = {one.name for one in (*self._first, *self._added)}
+        shown = {one.name for one in self._first} | {one.name for one in self._added}
         self._added += [_offer(one) for one in best if one.name not in shown]
         return "\n".join(f"{one.name}: {one.description[:_MAX_LINE_CHARACTERS]}" for one in best)
 
