@@ -42,6 +42,8 @@ class Judgement:
     tool: AgentTool
     arguments: tuple[Argument, ...]
     digest: str
+    asked_by: Writer | None = None
+    """Who besides the asker wrote of what the tool does, where somebody did."""
 
     @property
     def doubtful(self) -> tuple[Argument, ...]:
@@ -51,21 +53,26 @@ class Judgement:
     @property
     def needs_approval(self) -> bool:
         """Whether a person must be asked. A call that only reads never needs it; another one does
-        unless each argument that matters stands in the asker's words, and there is one."""
+        unless each argument that matters stands in the asker's words, there is one, and nobody else
+        asked for what the tool does."""
         if self.tool.effect == "read":
             return False
-        return bool(self.doubtful) or not any(one.matters for one in self.arguments)
+        if self.doubtful or self.asked_by is not None:
+            return True
+        return not any(one.matters for one in self.arguments)
 
     @property
     def grantable(self) -> bool:
         """Whether an approval for the conversation covers it: nothing of it is of others."""
-        return all(one.writer.origin == "model" for one in self.doubtful)
+        return self.asked_by is None and not any(one.writer.foreign for one in self.doubtful)
 
 
 def judge(tool: AgentTool, given: Mapping[str, Any], provenance: Provenance) -> Judgement:
     """Find out who wrote the arguments of a call, unless it only reads."""
-    found = () if tool.effect == "read" else provenance.arguments(tool, given)
-    return Judgement(tool, found, digest_of(tool.name, given))
+    digest = digest_of(tool.name, given)
+    if tool.effect == "read":
+        return Judgement(tool, (), digest)
+    return Judgement(tool, provenance.arguments(tool, given), digest, provenance.asked_for(tool))
 
 
 def digest_of(tool: str, given: Mapping[str, Any]) -> str:
@@ -75,9 +82,15 @@ def digest_of(tool: str, given: Mapping[str, Any]) -> str:
 
 
 def card(judgement: Judgement) -> str:
-    """What a person reads before they approve a call: each argument, and who wrote it."""
+    """What a person reads before they approve a call: each argument with who wrote it, in bold what
+    matters and is not the asker's own, and who else wrote of such a call."""
     head = say(_EFFECTS[judgement.tool.effect], tool=judgement.tool.name)
-    return join_sentences((head, *_lines(judgement.arguments)), "\n")
+    lines = [str(head), *_lines(judgement.arguments)]
+    if judgement.asked_by is not None:
+        lines.append(
+            say("**A text of others speaks of this** ({who})", who=_who(judgement.asked_by))
+        )
+    return join_sentences(lines, "\n")
 
 
 def outcome_line(choice: str, by: str, at: str) -> str:
@@ -98,11 +111,11 @@ def _line(one: Argument) -> str:
     if len(text) > _MAX_SHOWN_CHARACTERS:
         text = f"{text[:_MAX_SHOWN_CHARACTERS]} … ({len(one.value):,})"
     shown = "`" + text.replace("`", "'") + "`"
+    name = say("in {name}", name=one.path) if one.within else one.path
     if one.trusted:
-        return lay_out("- {name}: {shown}", name=one.path, shown=shown)
-    return lay_out(
-        "- **{name}: {shown}** ({who})", name=one.path, shown=shown, who=_who(one.writer)
-    )
+        return lay_out("- {name}: {shown}", name=name, shown=shown)
+    layout = "- **{name}: {shown}** ({who})" if one.matters else "- {name}: {shown} ({who})"
+    return lay_out(layout, name=name, shown=shown, who=_who(one.writer))
 
 
 def _who(writer: Writer) -> str:

@@ -6,21 +6,22 @@ them; one that nobody wrote is the model's own.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import unquote
 
+from bot.agent.value_search import (
+    SearchedText,
+    SoughtValue,
+    find_addresses,
+    is_address,
+    name_stems,
+)
 from bot.skills.tool import ORIGINS, TRUSTED_ORIGINS, AgentTool, Origin
 
-_MAX_TEXT_CHARACTERS: Final = 1_000_000
-"""Of one text, what is searched; a value behind it counts as not found, which asks a person."""
 _MAX_LEAVES: Final = 200
-_GROUPED = re.compile(r"(?<=\d)[,.'’\u00a0\u202f ](?=\d{3}(?!\d))")
-_DASHES = re.compile(r"[\u2010-\u2015\u2212]")
-_QUOTES = str.maketrans("‘’‚‛“”„‟", "''''" + '""""')
+_MAX_ADDRESSES: Final = 50
+"""Most addresses of one text that are looked at; where there are more, that is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +32,37 @@ class Writer:
     origin: Origin
     name: str = ""
 
+    @property
+    def trusted(self) -> bool:
+        """Whether it is the operator or the person who asks."""
+        return self.origin in TRUSTED_ORIGINS
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it is neither somebody who is trusted nor the model itself."""
+        return not self.trusted and self.origin != "model"
+
+
+_ASKER: Final = Writer("asker")
+_MODEL: Final = Writer("model")
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:
     """One value of a call. `path` is its name, with dots within objects and lists. `matters`: a
-    person must approve it unless its writer is trusted."""
+    person must approve it unless its writer is trusted. `within`: it is an address or a long number
+    in the text before it."""
 
     path: str
     value: str
     writer: Writer
     matters: bool
+    within: bool = False
 
     @property
     def trusted(self) -> bool:
-        return self.writer.origin in TRUSTED_ORIGINS
+        """Whether the operator or the person who asks wrote it."""
+        return self.writer.trusted
 
 
 @dataclass(slots=True)
@@ -53,7 +71,7 @@ class Provenance:
     milliseconds for a long context, so not on the event loop."""
 
     _added: list[tuple[Writer, str]] = field(default_factory=list)
-    _texts: list[tuple[Writer, str, str]] = field(default_factory=list)
+    _texts: list[tuple[Writer, SearchedText]] = field(default_factory=list)
 
     def add(self, text: str, writer: Writer) -> None:
         """Add a text that the model reads."""
@@ -66,57 +84,75 @@ class Provenance:
         return any(one.origin not in {*TRUSTED_ORIGINS, "model"} for one in writers)
 
     def writer_of(self, value: str) -> Writer:
-        """Return the least trusted writer of a value, as a whole and not within a longer word."""
-        for writer, text in self._added:
-            plain = normalize(text[:_MAX_TEXT_CHARACTERS])
-            self._texts.append((writer, plain, _GROUPED.sub("", plain)))
-        self._added.clear()
-        wanted = {normalize(value), normalize(unquote(value))}
-        found: Writer | None = None
-        for writer, plain, ungrouped in self._texts:
-            if found is not None and _rank(writer) <= _rank(found):
-                continue
-            if any(_stands_in(one, plain) or _stands_in(one, ungrouped) for one in wanted):
-                found = writer
-        return found or Writer("model")
+        """Return the least trusted writer of a value, as a whole and not within a longer word.
+
+        A number, a date or a time is compared as such. What is neither a word of the asker nor of
+        the operator, and repeats several words of another text in a row, is of that text's writer.
+        """
+        sought = SoughtValue(value)
+        found = least_trusted(w for w, text in self._read() if _is_by(w, text, sought))
+        if found is not None:
+            return found
+        if sought.figures:
+            return self._writer_of_figures(sought)
+        quoting = (w for w, text in self._read() if w.foreign and text.is_quoted_in(sought))
+        return least_trusted(quoting) or _MODEL
+
+    def _writer_of_figures(self, sought: SoughtValue) -> Writer:
+        """The writer of a date with a time, say, that do not stand in the same text."""
+        found = []
+        for figure in sought.figures:
+            writers = [w for w, text in self._read() if not text.lacks(figure)]
+            trusted = any(w.trusted for w in writers)
+            found.append(_ASKER if trusted else least_trusted(writers) or _MODEL)
+        return least_trusted(found) or _MODEL
+
+    def asked_for(self, tool: AgentTool) -> Writer | None:
+        """Return the least trusted writer but the asker of a text that names what a tool does, if
+        any: the words of its name stand near each other there."""
+        stems = name_stems(tool.name)
+        return least_trusted(w for w, text in self._read() if w.foreign and text.names(stems))
 
     def arguments(self, tool: AgentTool, given: Mapping[str, Any]) -> tuple[Argument, ...]:
-        """Return each value of a call with its writer."""
+        """Return each value of a call with its writer, and each address of others within one."""
         found = []
         for path, value in _leaves(given):
             name = path.split(".", 1)[0]
             text = _text_of(value)
-            writer = self.writer_of(text) if text.strip() else Writer("asker")
+            writer = self.writer_of(text) if text.strip() else _ASKER
             found.append(Argument(path, text, writer, _matters(tool, name, value)))
+            if isinstance(value, str) and not writer.trusted and len(text.split()) > 1:
+                found += self._addresses(path, text)
         return tuple(found)
 
+    def _addresses(self, path: str, text: str) -> Iterator[Argument]:
+        """The addresses in a text that are not the asker's own, and others' hosts and long numbers:
+        they decide where a text leads, or what it gives away."""
+        found = list(dict.fromkeys(find_addresses(text)))
+        for one in found[:_MAX_ADDRESSES]:
+            writer = self.writer_of(one)
+            if writer.foreign or (is_address(one) and not writer.trusted):
+                yield Argument(path, one, writer, matters=True, within=True)
+        if len(found) > _MAX_ADDRESSES:
+            yield Argument(path, "…", _MODEL, matters=True, within=True)
 
-def normalize(text: str) -> str:
-    """A text as it is compared: one form of each letter, without case, invisible characters, and
-    differences of blanks, dashes and quotation marks."""
-    plain = unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold()
-    plain = _DASHES.sub("-", plain)
-    seen = (c for c in plain if c.isspace() or unicodedata.category(c)[0] != "C")
-    return " ".join("".join(seen).split())
+    def _read(self) -> list[tuple[Writer, SearchedText]]:
+        self._texts += [(writer, SearchedText(text)) for writer, text in self._added]
+        self._added.clear()
+        return self._texts
 
 
-def _rank(writer: Writer) -> int:
-    return ORIGINS.index(writer.origin)
+def least_trusted(writers: Iterable[Writer]) -> Writer | None:
+    """Of several writers the least trusted; of equals the first."""
+    return max(writers, key=lambda one: ORIGINS.index(one.origin), default=None)
 
 
-def _stands_in(value: str, text: str) -> bool:
-    """Whether a value stands in a text, not as a part of a longer word or number."""
-    if not value:
-        return False
-    at = text.find(value)
-    while at >= 0:
-        end = at + len(value)
-        before = at > 0 and value[0].isalnum() and text[at - 1].isalnum()
-        after = end < len(text) and value[-1].isalnum() and text[end].isalnum()
-        if not ((before or after) and value.isascii()):
-            return True
-        at = text.find(value, at + 1)
-    return False
+def _is_by(writer: Writer, text: SearchedText, sought: SoughtValue) -> bool:
+    """Whether a writer wrote a value. A number of the asker's must stand there as that number, and
+    not as a part of another one; of others any likeness counts."""
+    if writer.trusted and sought.figures:
+        return text.tells(sought)
+    return text.holds(sought)
 
 
 def _leaves(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

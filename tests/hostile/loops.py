@@ -12,6 +12,7 @@ from bot.adapters.discord.outbound.render import escape as escape_discord
 from bot.adapters.slack.inbound.text import to_readable as readable_slack
 from bot.adapters.slack.outbound import escaping
 from bot.adapters.slack.outbound.stream import escaped_stable_prefix
+from bot.agent.value_search import SearchedText, SoughtValue, find_addresses, name_stems
 from bot.commands.parsing import parse_options, split_command
 from bot.knowledge.citations.numbers import find_figures
 from bot.knowledge.citations.stream_filter import CitationFilter
@@ -95,6 +96,20 @@ def _guarded(text: str) -> object:
     return [guard.feed(piece) for piece in _streamed(text)]
 
 
+def _sought(text: str) -> object:
+    searched, word = SearchedText(text), SoughtValue("bob@x.example")
+    date = SoughtValue("2027-05-03")
+    asked, quoted = name_stems("send_message"), SoughtValue("one two three four five")
+    return [
+        searched.holds(word),
+        searched.holds(date),
+        searched.names(asked),
+        searched.is_quoted_in(quoted),
+        list(find_addresses(text)),
+        SoughtValue(text).runs,
+    ]
+
+
 def _rows(text: str) -> object:
     return rows_to_blocks([line.split("|") for line in text.split("\n")])
 
@@ -133,6 +148,7 @@ def _ruled_page_of_pdf(text: str) -> object:
 
 
 LOOPS: dict[str, Callable[[str], Any]] = {
+    "values looked up": _sought,
     "cut": lambda text: split_text(text, 60),
     "split": lambda text: split(text, 60),
     "split as it grows": _split_as_it_grows,

@@ -55,7 +55,7 @@ _FIGURE = re.compile(
     | (?P<numeric>\d\d?[./]\d\d?[./]\d{{4}}(?!\d))
     | (?P<cjk>(?:\d{{4}}\s?年\s?)?\d\d?\s?月(?:\s?\d\d?\s?[日号])?)
     | (?P<month_day>\b(?:{_MONTH_PATTERN})\.?\ \d\d?(?:st|nd|rd|th)?(?![\d.:]\d|\d))
-    | (?P<day_month>\d\d?(?:st|nd|rd|th|\.|\ de|er)?\ (?:{_MONTH_PATTERN})\b)
+    | (?P<day_month>\d\d?(?:st|nd|rd|th|\.|\ de|er)?\ (?:of\ )?(?:{_MONTH_PATTERN})\b)
     | (?P<month>\b(?:{_MONTH_PATTERN})\.?(?=\ (?:de\ )?(?:19|20)\d\d\b))
     | (?P<time>\d\d?:\d\d(?::\d\d)?(?!\d)(?:\s?[ap]\.?m\b\.?)?
         | \d\d?\s?[ap]\.?m\b\.? | \d\d?\s?h\s?\d\d\b
