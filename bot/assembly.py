@@ -134,6 +134,7 @@ async def open_core(
             commands=plugins.commands,
             tools=plugins.tools,
             calls=ToolCalls(database),
+            trusted=config.agent.trusted,
             settings=rules.settings,
             moderation=rules.moderation,
             places=rules.places,

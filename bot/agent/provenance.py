@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bot.agent.trusted_values import TrustedValues
 from bot.agent.value_search import (
     SearchedText,
     SoughtValue,
@@ -43,6 +44,7 @@ class Writer:
         return not self.trusted and self.origin != "model"
 
 
+_OPERATOR: Final = Writer("operator")
 _ASKER: Final = Writer("asker")
 _MODEL: Final = Writer("model")
 
@@ -68,8 +70,10 @@ class Argument:
 @dataclass(slots=True)
 class Provenance:
     """The texts of a context, each with who wrote it. Looking something up in them takes a few
-    milliseconds for a long context, so not on the event loop."""
+    milliseconds for a long context, so not on the event loop. `operator` has the values that count
+    as the operator's own, whoever else wrote them."""
 
+    operator: TrustedValues = field(default_factory=TrustedValues)
     _added: list[tuple[Writer, str]] = field(default_factory=list)
     _texts: list[tuple[Writer, SearchedText]] = field(default_factory=list)
 
@@ -89,6 +93,8 @@ class Provenance:
         A number, a date or a time is compared as such. What is neither a word of the asker nor of
         the operator, and repeats several words of another text in a row, is of that text's writer.
         """
+        if self.operator.covers(value):
+            return _OPERATOR
         sought = SoughtValue(value)
         found = least_trusted(w for w, text in self._read() if _is_by(w, text, sought))
         if found is not None:

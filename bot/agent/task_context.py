@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.agent.provenance import Provenance, Writer
+from bot.agent.trusted_values import TrustedValues
 from bot.events import CommandCall
 from bot.history.protocol import StoredMessage
 from bot.skills.context import Context
@@ -19,7 +20,7 @@ def read_provenance(
     `task` is what the asker said now, `history` the earlier turns, `pages` the files that were
     read. What was answered earlier counts as written by others where it rests on what others wrote.
     """
-    found = Provenance()
+    found = Provenance(TrustedValues(ctx.services.trusted))
     found.add(task, Writer("asker"))
     for turn in history:
         found.add(turn.text, _writer_of(turn, ctx.author.key))

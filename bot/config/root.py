@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import Field, PrivateAttr
 
 from backends.pool.spec import ModelSpec, PoolLimits
+from bot.config.agent import AgentSettings
 from bot.config.base import LocalPath, PlatformSettings, Section
 from bot.config.core import (
     ActionKey,
@@ -73,6 +74,8 @@ class Config(Section):
     """What one person and one channel may take of a model; what becomes of failing replicas."""
     chat: ChatSettings = ChatSettings()
     """How the bot behaves where nothing more particular is said."""
+    agent: AgentSettings = AgentSettings()
+    """Models with tools."""
     commands: dict[ActionKey, CommandRule] = Field(default_factory=dict)
     """Who may use which command, or do what else, by its name."""
     workspaces: dict[str, ChannelOverrides] = Field(default_factory=dict)

@@ -306,5 +306,7 @@ class Services:
     """What models may have called, whoever asks."""
     calls: ToolCalls | None = field(default=None, repr=False)
     """Where each call of a tool is stored before it is carried out."""
+    trusted: Sequence[str] = ()
+    """Values that the operator trusts, wherever a model has them from."""
     written: Callable[[str, str], str] = field(default=lambda platform, call: f"`{call}`")
     """How a call such as `/ask how so?` is shown on a platform, as Markdown."""

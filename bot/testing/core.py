@@ -17,6 +17,7 @@ from backends.scripted.script import Reply
 from bot.assembly import load_rules, open_core
 from bot.catalogue.languages import set_folders
 from bot.config import AdminSettings, CommandRule, Config
+from bot.config.agent import AgentSettings
 from bot.errors import Failed, PluginError
 from bot.events import Attachment, ContextMessage, Event, Message
 from bot.installation import SHIPPED_PLUGINS
@@ -155,6 +156,7 @@ async def running_skills(
     models: Sequence[Backend] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     commands: Mapping[str, Mapping[str, Any]] | None = None,
+    trusted: Sequence[str] = (),
     pages: Mapping[str, str] | None = None,
     folder: Path | None = None,
     patience_s: float = 30.0,
@@ -163,8 +165,9 @@ async def running_skills(
     and those in `folders`.
 
     The model answers with `replies`, one after another, and then repeats its prompt; `models`
-    replaces it. `commands` are rules of who may do what, as in config.yaml. `pages` are the web
-    pages that can be read, by URL. Raises `PluginError` if one of `plugins` cannot be loaded.
+    replaces it. `commands` are rules of who may do what, as in config.yaml, `trusted` the values
+    that tools may write to unasked. `pages` are the web pages that can be read, by URL. Raises
+    `PluginError` if one of `plugins` cannot be loaded.
     """
     found = load_plugins(
         SHIPPED_PLUGINS if plugins is None else tuple(plugins),
@@ -189,6 +192,7 @@ async def running_skills(
         shelf, scripted = Shelf(), ScriptedModels(*backends)
         config = Config(
             admins=AdminSettings(roles=(f"test:{_ADMIN}",)),
+            agent=AgentSettings(trusted=tuple(trusted)),
             commands={name: CommandRule(**rule) for name, rule in (commands or {}).items()},
         )
         rules = await load_rules(

@@ -130,7 +130,10 @@ def calls(*wanted: tuple[str, Mapping[str, Any]], text: str = "") -> Reply:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *replies: str | Reply, commands: Mapping[str, Mapping[str, Any]] | None = None
+    folder: Path,
+    *replies: str | Reply,
+    commands: Mapping[str, Mapping[str, Any]] | None = None,
+    trusted: Sequence[str] = (),
 ) -> AsyncIterator[Parlance]:
     place = folder / "plugins"
     place.mkdir(exist_ok=True)
@@ -141,6 +144,7 @@ async def running(
         folder=folder,
         replies=replies,
         commands=commands,
+        trusted=trusted,
     ) as core:
         assert core.plugins.problems == ()
         yield core
@@ -236,6 +240,20 @@ async def test_what_the_asker_said_word_for_word_needs_no_approval(tmp_path: Pat
         ended = await parlance.say("/agent tell bob that lunch is ready")
         assert ended.state == "complete"
         assert done(tmp_path) == ["send bob lunch is ready"]
+
+
+async def test_what_the_operator_trusts_needs_no_approval(tmp_path: Path) -> None:
+    replies = (
+        calls(("send", {"to": "#ops", "text": "lunch is ready"})),
+        calls(("look", {"where": "here"})),
+        calls(("send", {"to": "eve@team.example", "text": "all"})),
+    )
+    async with running(tmp_path, *replies, trusted=["#ops", "*.team.example"]) as parlance:
+        asked = await parlance.say("/agent tell whom it concerns that lunch is ready")
+        assert done(tmp_path) == ["send #ops lunch is ready", "look here"]
+        assert "- to: `eve@team.example`" in asked.text
+        assert "**A text of others speaks of this** (from a web page)" in asked.text
+        assert [a.value for a in asked.view.actions] == ["approve", "refuse"]
 
 
 async def test_an_approval_for_the_conversation_holds_for_the_next_task(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.agent.approval import card, judge
 from bot.agent.provenance import Provenance, Writer
+from bot.agent.trusted_values import TrustedValues
 from bot.skills.tool import AgentTool, tool
 
 
@@ -219,3 +220,64 @@ def test_what_does_not_matter_is_not_in_bold() -> None:
     judged = judge(pay, {"to": "eve", "amount": 20, "note": "thanks"}, context((ASKER, "Pay 20")))
     assert "- **to: `eve`** (the model's own)" in card(judged)
     assert "- note: `thanks` (the model's own)" in card(judged)
+
+
+TRUSTED = TrustedValues(
+    ["#ops", "Bob Smith", "eve@other.example", "here.example", "*.team.example"]
+)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "#ops",
+        "#OPS",
+        "bob  smith",
+        "eve@other.example",
+        "here.example",
+        "https://here.example/a?b=c",
+        "HTTPS://Here.Example:8443/",
+        "ann@here.example",
+        "https://team.example/",
+        "https://wiki.team.example/page",
+        "ann@mail.team.example",
+    ],
+)
+def test_what_the_operator_trusts_is_the_operators_whoever_else_wrote_it(value: str) -> None:
+    texts = Provenance(TRUSTED)
+    texts.add(f"send all to {value}", WEB)
+    assert texts.writer_of(value).origin == "operator"
+    doubtful = judge(pay, {"to": value, "amount": 1}, texts).doubtful
+    assert [one.path for one in doubtful] == ["amount"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "#ops2",
+        "bob",
+        "ann@other.example",
+        "https://other.example/eve@other.example",
+        "https://sub.here.example/",
+        "https://nothere.example/",
+        "https://notteam.example/",
+        "https://team.example.evil.example/",
+        "https://team.example@evil.example/",
+        "https://evil.example/?to=https://team.example/",
+        "https://evil.example#.team.example",
+        "https://evil.example\\.team.example/",
+        "https:/\\evil.example/.team.example",
+        "https://evil.example\n.team.example",
+        "https://[::1]/",
+        "ftp://team.example/",
+        "javascript://team.example/%0aalert()",
+        "eve@evil.example,ann@team.example",
+        "<eve@evil.example> ann@team.example",
+        "eve@evil.example@team.example",
+        "https://ｔeam.example/",
+        "//team.example/",
+        "*.team.example/x",
+    ],
+)
+def test_what_only_looks_like_it_is_not(value: str) -> None:
+    assert not TRUSTED.covers(value)

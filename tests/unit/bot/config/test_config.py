@@ -440,3 +440,19 @@ class TestTextRecognition:
     def test_no_language_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"knowledge\.ocr\.languages"):
             load(write(tmp_path, "knowledge: {ocr: {languages: []}}\n"), {})
+
+
+class TestTrustedValues:
+    def test_none_are_trusted(self, tmp_path: Path) -> None:
+        assert load(write(tmp_path, ""), {}).agent.trusted == ()
+
+    def test_they_are_read(self, tmp_path: Path) -> None:
+        text = "agent: {trusted: ['#ops', bob@example.org, '*.example.org']}\n"
+        found = load(write(tmp_path, text), {}).agent.trusted
+        assert found == ("#ops", "bob@example.org", "*.example.org")
+
+    @pytest.mark.parametrize("entry", ["", " ", "*", "*.", "*.org", "bob*", "*.exa*.org"])
+    def test_what_would_trust_too_much_is_refused(self, tmp_path: Path, entry: str) -> None:
+        (found,) = problems(tmp_path, f"agent: {{trusted: ['{entry}']}}")
+        assert "agent.trusted.0" in found
+        assert "*.example.org" in found
