@@ -33,6 +33,7 @@ SHIPPED_PLUGINS = (
     "plugins.ask_docs",
     "plugins.agent",
     "plugins.agent_tools",
+    "plugins.run_python",
     "plugins.summarize",
     "plugins.rap_battle",
     "plugins.model_switch",

@@ -8,14 +8,13 @@ address would end it, spaces take it apart.
 from __future__ import annotations
 
 import re
+import string
 
 from bot.control_characters import strip_controls
 from bot.replies import link_syntax as syntax
 from bot.replies.links import LinkFilter, Step
-from bot.replies.shown_addresses import ShownAddresses, trimmed
+from bot.replies.shown_addresses import MAX_ADDRESS_CHARACTERS, ShownAddresses, trimmed
 
-MAX_ADDRESS_CHARACTERS = 2_000
-"""Longest address that is waited for; a longer one is shown by nobody."""
 _MAX_START_CHARACTERS = 300
 """What an address may begin with, and so what is held back of a word."""
 
@@ -25,7 +24,7 @@ _START = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _ADDRESS = re.compile(r"(?:(?!\]\()[^\s<>]){1,2000}")
-_GROWING = re.compile(r"[A-Za-z0-9+.:/@_-]*\Z")
+_WORD = string.ascii_letters + string.digits + "+.:/@_-"
 _AUTOLINK = re.compile(
     r"<((?:[a-z][a-z0-9+.-]{1,31}:|[^\s<>@:]{1,200}@)[^\s<>]{0,2000})>", re.IGNORECASE
 )
@@ -61,15 +60,16 @@ class AddressFilter(LinkFilter):
             return super()._step(text, at, final)
         found = syntax.SPECIAL.search(text, at)
         stop = len(text) if found is None else found.start()
-        start = _START.search(text, at, stop + _MAX_START_CHARACTERS)
+        # It has no special sign but a colon, and looks at most two further.
+        start = _START.search(text, at, stop + 8) if stop > at else None
         if start is not None and start.start() <= stop:
             if start.start() > at:
                 return self._words_until(text, at, start.start())
             return self._undecided(text, start, final)
         if stop > at:
             if not final and (stop == len(text) or text[stop] == ":"):
-                growing = _GROWING.search(text, max(at, stop - _MAX_START_CHARACTERS), stop)
-                stop = growing.start() if growing is not None else stop
+                first = max(at, stop - _MAX_START_CHARACTERS)
+                stop = first + len(text[first:stop].rstrip(_WORD))
             return None if stop == at else self._words_until(text, at, stop)
         if text[at] in "]<":
             self._at_start = False
@@ -88,9 +88,9 @@ class AddressFilter(LinkFilter):
         if found.end() == len(text) and len(found[0]) < MAX_ADDRESS_CHARACTERS and not final:
             return None
         self._at_start = False
-        address = trimmed(found[0])
         if len(found[0]) >= MAX_ADDRESS_CHARACTERS:
             return self._apart(start)
+        address = trimmed(found[0])
         if address in self._shown:
             return self._plain(address), at + len(address)
         foreign = _NOT_ASCII.search(address)

@@ -14,6 +14,9 @@ from urllib.parse import quote
 
 from bot.replies.code import split_code
 
+MAX_ADDRESS_CHARACTERS: Final = 2_000
+"""Longest address that counts as one."""
+_MAX_OWN_ADDRESSES: Final = 200
 _APART = re.compile(r"[\s<>\"“”|]+")
 _BRACKET = re.compile(r"[()\[\]{}'`,;]")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):(?://)?", re.IGNORECASE)
@@ -45,6 +48,8 @@ class ShownAddresses:
         """Add the addresses of a text, without those that begin as one that was first seen in
         `but`: what a model wrote itself is not shown to it by a tool that repeats it."""
         own = tuple({rest for _, rest in _found(but) if rest.strip("/")} - self._rests)
+        if len(own) > _MAX_OWN_ADDRESSES:
+            return
         for scheme, rest in _found(text):
             if rest.strip("/") and not rest.startswith(own):
                 self._whole.add((scheme, rest))
@@ -70,7 +75,7 @@ def trimmed(address: str) -> str:
 
 def _found(text: str) -> Iterator[tuple[str, str]]:
     for word in _APART.split(text):
-        if "." not in word and ":" not in word and "/" not in word:
+        if len(word) > MAX_ADDRESS_CHARACTERS or not ("." in word or ":" in word):
             continue
         yield _parts(trimmed(word.lstrip("([{'`*_~")))
         # as it stands within brackets, in Markdown or JSON

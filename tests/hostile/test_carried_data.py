@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -103,6 +106,25 @@ def test_what_an_earlier_answer_showed_as_code_is_not_shown_by_it() -> None:
     shown.add_answer("See https://ok.example/a and `https://evil.example/x`.")
     assert "https://ok.example/a" in shown
     assert "https://evil.example/x" not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" + ")" * 400_000, "a.b " * 100_000, "https://" * 10_000, "[" * 100_000, "a." * 200_000],
+)
+def test_texts_that_would_take_long_do_not(text: str) -> None:
+    limit = resource.RLIMIT_CPU
+    code = (
+        f"import resource; resource.setrlimit({limit}, (12, 12))\n"
+        "from bot.replies.address_filter import AddressFilter\n"
+        "from bot.replies.shown_addresses import ShownAddresses\n"
+        "import sys; text = sys.stdin.read()\n"
+        "shown = ShownAddresses(); shown.add(text, but=text)\n"
+        "addresses = AddressFilter(shown)\n"
+        "[addresses.feed(text[at:at + 3_000]) for at in range(0, len(text), 3_000)]\n"
+        "addresses.finish()"
+    )
+    subprocess.run([sys.executable, "-c", code], input=text, text=True, check=True)
 
 
 # --- what the platforms make links of ------------------------------------------------------------

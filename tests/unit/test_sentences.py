@@ -81,6 +81,7 @@ NOT_CHAT = (
     "bot/shipped_platforms.py",
     "bot/storage/",
     "plugins/agent_tools.py",
+    "plugins/run_python.py",
 )
 """Rooms whose texts are for an operator, for a model, or data."""
 
