@@ -32,11 +32,13 @@ from bot.adapters.inbox import Answer, Inbox, InboxPort, Incoming, RecentQuestio
 from bot.adapters.platform import Findings, Platform, PlatformContext
 from bot.adapters.protocol import Adapter, AdapterError, Core, Question
 from bot.agent.loop import act
-from bot.agent.provenance import Provenance, Writer
+from bot.agent.provenance import Provenance, Writer, least_trusted
 from bot.agent.task_context import read_provenance
 from bot.agent.tool_set import UsableTools, usable_tools
+from bot.agent.value_search import stands_in
 from bot.answering.excerpts import READ_CHARACTERS, as_points, excerpts
 from bot.answering.grounded_answer import answer_from, source
+from bot.answering.opening import Opening, open_prompt
 from bot.answering.query_rewriting import search_for
 from bot.answering.questions.changes import changes_text, difference_text
 from bot.answering.questions.listing import list_documents
@@ -83,6 +85,8 @@ from bot.events import (
 from bot.history.protocol import HistoryStore, Report, StoredMessage
 from bot.knowledge.access import is_private, private_base
 from bot.knowledge.citations.stream_filter import CitationFilter
+from bot.memory.memories import MAX_MEMORY_CHARACTERS, Memories, Memory, Owner, owner_of
+from bot.memory.past_turns import PastExchange
 from bot.prompting.context_window import Fitted
 from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import Trusted
@@ -160,6 +164,7 @@ Turn = StoredMessage
 """The earlier name of `StoredMessage`."""
 
 __all__ = [
+    "MAX_MEMORY_CHARACTERS",
     "MAX_QUESTION_CHARACTERS",
     "READ_CHARACTERS",
     "SCOPES",
@@ -229,6 +234,8 @@ __all__ = [
     "ListItem",
     "Loaded",
     "Loader",
+    "Memories",
+    "Memory",
     "Message",
     "MessageClosed",
     "MessageDeleted",
@@ -238,12 +245,15 @@ __all__ = [
     "ModelNotFound",
     "NotFound",
     "Notice",
+    "Opening",
     "Option",
     "Origin",
+    "Owner",
     "Page",
     "Paragraph",
     "Part",
     "Passage",
+    "PastExchange",
     "Picture",
     "PicturesRead",
     "Place",
@@ -312,12 +322,15 @@ __all__ = [
     "is_user",
     "join_sentences",
     "lay_out",
+    "least_trusted",
     "list_documents",
     "look_up",
     "lowered",
     "model_names",
     "nearest",
     "notice_text",
+    "open_prompt",
+    "owner_of",
     "parse_person",
     "parse_since",
     "place_words",
@@ -335,6 +348,7 @@ __all__ = [
     "source",
     "source_line",
     "speakers",
+    "stands_in",
     "status_text",
     "tool",
     "usable_tools",

@@ -19,6 +19,8 @@ from bot.history.suspensions import Suspensions
 from bot.history.tool_calls import ToolCalls
 from bot.knowledge.access import DocumentAccess
 from bot.mcp.tokens import PersonalTokens
+from bot.memory.memories import Memories
+from bot.memory.past_turns import PastTurns
 from bot.models.protocol import Models
 from bot.observability.redaction import Redactor
 from bot.prompting.context_window import Fitter
@@ -135,6 +137,8 @@ async def open_core(
             tools=plugins.tools,
             calls=ToolCalls(database),
             trusted=config.agent.trusted,
+            memories=Memories(database, SqlPreferences(database)),
+            past=PastTurns(database),
             settings=rules.settings,
             moderation=rules.moderation,
             places=rules.places,

@@ -34,6 +34,8 @@ SHIPPED_PLUGINS = (
     "plugins.agent",
     "plugins.agent_tools",
     "plugins.run_python",
+    "plugins.memory",
+    "plugins.memory_tools",
     "plugins.summarize",
     "plugins.rap_battle",
     "plugins.model_switch",

@@ -21,9 +21,9 @@ from bot.api import (
     join_sentences,
     lay_out,
     model_names,
+    open_prompt,
     read_provenance,
     say,
-    speakers,
     usable_tools,
 )
 
@@ -54,11 +54,11 @@ async def agent(
         raise Refused(await _no_tools(ctx, name))
     tools = (await usable_tools(ctx)).tools
     history = await ctx.history.recent(str(ctx.conversation))
-    who = speakers(history, ctx.author)
-    system = ctx.prompts.render("system", capabilities, persona=ctx.persona, several=bool(who))
+    opening = await open_prompt(ctx, name, history)
+    system = opening.system
     if tools:
         system = join_sentences((system, ctx.prompts.render("agent", capabilities)), "\n")
-    said = who.said(ctx.author.key, task)
+    said = opening.said(ctx, task)
     fitted = await ctx.services.fitter.fit(
         ctx.models,
         name,
@@ -66,14 +66,16 @@ async def agent(
         compose=lambda blocks: said,
         blocks=0,
         history=history,
-        who=who,
+        who=opening.who,
     )
+    provenance = read_provenance(ctx, task, history)
+    opening.add_to(provenance, ctx.author.key)
     await act(
         ctx,
         fitted.messages,
         tools,
         task=task,
-        provenance=read_provenance(ctx, task, history),
+        provenance=provenance,
         model=name,
     )
 

@@ -23,9 +23,9 @@ from bot.api import (
     list_documents,
     look_up,
     model_names,
+    open_prompt,
     say,
     source,
-    speakers,
 )
 
 
@@ -49,9 +49,7 @@ async def ask(
     history = await ctx.history.recent(str(ctx.conversation))
     if bases and (ctx.services.searching.rewrite or ctx.services.searching.multi_query):
         await ctx.say(Status("working", say("working out what to look for")))
-    can = await ctx.models.capabilities(name)
-    several = bool(speakers(history, ctx.author))
-    system = ctx.prompts.render("system", can, persona=ctx.persona, several=several)
+    system = (await open_prompt(ctx, name, history)).system
     if not about and await list_documents(
         ctx, question, bases=bases, system=system, model=name, history=history
     ):

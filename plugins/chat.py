@@ -17,11 +17,11 @@ from bot.api import (
     Example,
     Explanation,
     Notice,
+    Opening,
     Option,
     Refused,
     Sampling,
     Skill,
-    Speakers,
     StoredMessage,
     Text,
     Trusted,
@@ -36,6 +36,7 @@ from bot.api import (
     list_documents,
     look_up,
     model_names,
+    open_prompt,
     plain_name,
     quoted,
     read_attached,
@@ -43,7 +44,6 @@ from bot.api import (
     say,
     say_number,
     small_note,
-    speakers,
     usable_tools,
 )
 
@@ -92,8 +92,8 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
         if small:
             await ctx.say(small)
         return
-    who = speakers(history, ctx.author)
-    system = ctx.prompts.render("system", capabilities, persona=ctx.persona, several=bool(who))
+    opening = await open_prompt(ctx, name, history)
+    system = opening.system
     from_documents = not files and await ctx.allowed("ask")
     bases = await ctx.knowledge.bases(ctx.asker) if from_documents else []
     if bases and ctx.resumed is None and not _is_single_word(question):
@@ -111,8 +111,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     tools = (await usable_tools(ctx)).tools if capabilities.tools else ()
     if tools:
         system = join_sentences((system, ctx.prompts.render("agent", capabilities)), "\n")
-    said = who.said(ctx.author.key, question)
-    asked = _Prompt(name, capabilities, system, said, history, who, tools)
+    asked = _Prompt(name, capabilities, system, question, history, opening, tools)
     used_tools = await _plain(ctx, asked, files)
     if bases and not used_tools:
         await ctx.say(Notice(say("Plain conversation, not from the documents."), kind="footer"))
@@ -129,7 +128,7 @@ class _Prompt:
     system: str
     question: str
     history: Sequence[StoredMessage]
-    who: Speakers
+    opening: Opening
     tools: Sequence[AgentTool] = ()
 
 
@@ -161,7 +160,7 @@ async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> bool:
         return ctx.prompts.render(
             "chat",
             asked.can,
-            question=Trusted(asked.question),
+            question=Trusted(asked.opening.said(ctx, asked.question)),
             quotes="\n".join(near),
             files=files,
         )
@@ -173,7 +172,7 @@ async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> bool:
         compose=compose,
         blocks=len(quotes) + len(pieces),
         history=history,
-        who=asked.who,
+        who=asked.opening.who,
         pictures=attached.pictures,
     )
     missing = len(quotes) + len(pieces) - fitted.blocks
@@ -196,12 +195,14 @@ async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> bool:
     )
     sampling = Sampling(max_tokens=fitted.max_tokens)
     if asked.tools:
+        provenance = read_provenance(ctx, asked.question, history, attached.pages)
+        asked.opening.add_to(provenance, ctx.author.key)
         return await act(
             ctx,
             fitted.messages,
             asked.tools,
             task=asked.question,
-            provenance=read_provenance(ctx, asked.question, history, attached.pages),
+            provenance=provenance,
             model=model,
             sampling=sampling,
         )

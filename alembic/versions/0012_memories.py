@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String, nullable=False),
         sa.Column("place", sa.String, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("origin", sa.String, nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_memories"),

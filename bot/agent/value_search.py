@@ -189,6 +189,11 @@ def _runs(plain: str) -> Iterator[tuple[str, ...]]:
             yield tuple(last)
 
 
+def stands_in(value: str, text: str) -> bool:
+    """Whether a value stands in a text letter by letter, but for what `normalize` leaves out."""
+    return SearchedText(text).spells(SoughtValue(value))
+
+
 def _stands_in(value: str, text: str) -> bool:
     """Whether a value stands in a text, not as a part of a longer word or number."""
     at = text.find(value)

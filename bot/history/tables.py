@@ -195,6 +195,7 @@ memories = Table(
     # The channel's key; empty for what is the person's own.
     Column("place", String, nullable=False),
     Column("number", Integer, nullable=False),
+    Column("origin", String, nullable=False),
     Column("text", Text, nullable=False),
     Column("at", Moment, nullable=False),
     sqlite_autoincrement=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -18,6 +18,7 @@ from bot.storage.database import Database
 from bot.types import Author, ConversationKey
 
 MAX_MEMORY_CHARACTERS: Final = 300
+"""Longest fact that is kept."""
 MAX_MEMORIES: Final = 50
 """Most memories of a person, and of a channel."""
 
@@ -26,17 +27,21 @@ _EVERYWHERE: Final = "@everywhere"
 _OFF: Final = "off"
 _MAX_KNOWN_OWNERS: Final = 200
 
+MemoryOrigin = Literal["asker", "people"]
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """One fact. `number` is its own among those of its owner: the writer, or the channel `place`.
-    `person` is the `Author.key` of the writer, empty once they are forgotten."""
+    `person` is the `Author.key` of the writer, empty once they are forgotten. `origin` is "asker"
+    where the writer said it in these words, and "people" where a model put it so."""
 
     id: int
     person: str
     name: str
     place: str
     number: int
+    origin: MemoryOrigin
     text: str = field(repr=False)
     at: datetime
 
@@ -86,7 +91,9 @@ class Memories:
             found = known[owner] = tuple(Memory(**row) for row in rows)
         return found
 
-    async def keep(self, owner: Owner, text: str, by: Author) -> Memory:
+    async def keep(
+        self, owner: Owner, text: str, by: Author, origin: MemoryOrigin = "asker"
+    ) -> Memory:
         """Keep a fact; one that is kept already is returned as it is. Raises `UsageError` for a
         text that cannot be kept, and `Refused` where there are too many or the person has turned
         memory off."""
@@ -94,10 +101,10 @@ class Memories:
         if not await self.enabled(by.key):
             raise Refused(say("I keep nothing for you; /memory on changes that."))
 
-        def job(connection: Connection) -> tuple[dict[str, Any], bool] | None:
+        def job(connection: Connection) -> dict[str, Any] | None:
             same = select(memories).where(owner.condition, memories.c.text == plain)
             if (row := connection.execute(same).mappings().first()) is not None:
-                return dict(row), False
+                return dict(row)
             count, last = connection.execute(
                 select(func.count(), func.max(memories.c.number)).where(owner.condition)
             ).one()
@@ -108,18 +115,19 @@ class Memories:
                 "name": by.name,
                 "place": owner.place,
                 "number": (last or 0) + 1,
+                "origin": origin,
                 "text": plain,
                 "at": datetime.now(UTC),
             }
-            done = connection.execute(insert(memories), values)
-            return {**values, "id": done.inserted_primary_key[0]}, True
+            made = connection.execute(insert(memories).returning(memories.c.id), values)
+            return {**values, "id": made.scalar_one()}
 
         kept = await self._database.write(job, changes=memories)
         if kept is None:
             raise Refused(
                 say("I keep at most {most} of these; delete some with /memory.", most=MAX_MEMORIES)
             )
-        return Memory(**kept[0])
+        return Memory(**kept)
 
     async def change(self, memory: Memory, text: str) -> None:
         """Write a fact anew. Raises `UsageError`."""

@@ -13,6 +13,8 @@ from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.history.protocol import HistoryStore
 from bot.history.tool_calls import ToolCalls
+from bot.memory.memories import Memories
+from bot.memory.past_turns import PastTurns
 from bot.models.protocol import Models
 from bot.prompting.context_window import Fitter
 from bot.skills.tool import AgentTool
@@ -308,5 +310,9 @@ class Services:
     """Where each call of a tool is stored before it is carried out."""
     trusted: Sequence[str] = ()
     """Values that the operator trusts, wherever a model has them from."""
+    memories: Memories | None = field(default=None, repr=False)
+    """What people want to be remembered."""
+    past: PastTurns | None = field(default=None, repr=False)
+    """Searches what was said before."""
     written: Callable[[str, str], str] = field(default=lambda platform, call: f"`{call}`")
     """How a call such as `/ask how so?` is shown on a platform, as Markdown."""

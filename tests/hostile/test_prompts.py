@@ -58,6 +58,7 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
         **{"round": 1, "rounds": 2},
     },
     "agent": {},
+    "memory": {"own": "I like tea.", "shared": "Ann: We deploy on Fridays."},
     "tool_result": {"text": "Logs rotate.", "name": "Logs"},
     "rewrite": {"earlier": "Question: a", "question": Trusted("How so?")},
     "summarize": {"text": "words", "title": "Logs", "style": "prose", "language": Trusted("Latin")},

@@ -108,8 +108,8 @@ class TestListed:
                 assert "There is no command" in (await core.say(f"/help {name}")).text
             assert await core.complete("help", "about", "") == sorted(
                 [
-                    *("help", "stop", "agent", "tools", "approvals", "rap", "model", "docs"),
-                    *("settings", "forget", "allow", "connect"),
+                    *("help", "stop", "agent", "tools", "approvals", "remember", "memory"),
+                    *("rap", "model", "docs", "settings", "forget", "allow", "connect"),
                 ],
                 key=_as_declared(core),
             )

@@ -82,6 +82,7 @@ NOT_CHAT = (
     "bot/storage/",
     "plugins/agent_tools.py",
     "plugins/run_python.py",
+    "plugins/memory_tools.py",
 )
 """Rooms whose texts are for an operator, for a model, or data."""
 

@@ -1,0 +1,112 @@
+"""Which memories stand in a prompt, and where in it.
+
+Those that were kept before a conversation began stand at the beginning of its prompts, the same
+in each, so that an engine can go on from its cache. Those that came since, and those of the person
+who asks where several people speak, stand with the question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from backends.base import Capabilities, ChatMessage
+from bot.commands.checks import Asker
+from bot.history.protocol import StoredMessage
+from bot.memory.memories import Memories, Memory, Owner
+from bot.models.protocol import Models
+from bot.prompting.context_window import DEFAULT_CONTEXT_TOKENS
+from bot.prompting.speakers import plain_name, quoted
+
+MAX_PROMPT_TOKENS: Final = 500
+"""Most tokens of memories in a prompt."""
+_MAX_WINDOW_SHARE: Final = 1 / 8
+_BEGINNING_SHARE: Final = 0.6
+"""The part of these tokens that the beginning of a prompt may take; the rest is for what is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedMemories:
+    """The memories of a prompt, the oldest first: those at its beginning, and those that stand with
+    the question."""
+
+    beginning: tuple[Memory, ...] = ()
+    question: tuple[Memory, ...] = ()
+
+
+class Renderer(Protocol):
+    """Renders prompt templates, as `bot.skills.services.Prompts` does."""
+
+    def render(self, task: str, model: Capabilities | str = "", /, **values: Any) -> str: ...
+
+
+async def place_memories(
+    kept: Memories,
+    models: Models,
+    model: str,
+    asker: Asker,
+    history: Sequence[StoredMessage],
+    *,
+    several: bool,
+) -> PlacedMemories:
+    """Choose the memories for the prompt of a person who asks, the newest first, as many as fit.
+
+    `history` is the conversation so far, the oldest first; with `several` people speak in it.
+    """
+    own: Sequence[Memory] = ()
+    if await kept.enabled(asker.author.key):
+        own = await kept.of(Owner(person=asker.author.key))
+    shared: Sequence[Memory] = ()
+    if not asker.direct:
+        shared = await kept.of(Owner(place=asker.conversation.scope("channel")))
+    if not own and not shared:
+        return PlacedMemories()
+    began = history[0].at if history else None
+    old = [one for one in (*shared, *own) if began is None or one.at <= began]
+    first = [one for one in old if one.place or not several]
+    window = (await models.capabilities(model)).context or DEFAULT_CONTEXT_TOKENS
+    room = min(MAX_PROMPT_TOKENS, int(window * _MAX_WINDOW_SHARE))
+    at_first = int(room * _BEGINNING_SHARE)
+    beginning = await _newest(models, model, first, at_first)
+    later = [one for one in (*shared, *own) if one not in first]
+    question = await _newest(models, model, later, room - at_first)
+    return PlacedMemories(beginning, question)
+
+
+def render_memories(prompts: Renderer, model: Capabilities, shown: Sequence[Memory]) -> str:
+    """The memories as text of a prompt, between marks; empty if there are none."""
+    if not shown:
+        return ""
+    own = "\n".join(one.text for one in shown if not one.place)
+    return prompts.render("memory", model, own=own, shared="\n".join(_shared_lines(shown)))
+
+
+def _shared_lines(shown: Sequence[Memory]) -> list[str]:
+    return [quoted(plain_name(one.name), one.text) for one in shown if one.place]
+
+
+async def _newest(
+    models: Models, model: str, found: Sequence[Memory], tokens: int
+) -> tuple[Memory, ...]:
+    """As many of the newest as have room, in the order of their age."""
+    ranked = sorted(found, key=lambda one: one.id, reverse=True)
+    low, high = 0, len(ranked)
+    if await _fits(models, model, ranked, tokens):
+        low = high
+    while low < high:
+        middle = (low + high + 1) // 2
+        if await _fits(models, model, ranked[:middle], tokens):
+            low = middle
+        else:
+            high = middle - 1
+    return tuple(reversed(ranked[:low]))
+
+
+async def _fits(models: Models, model: str, found: Sequence[Memory], tokens: int) -> bool:
+    text = "\n".join(
+        [*(one.text for one in found if not one.place), *_shared_lines(found)]
+    )  # no token is shorter than a byte
+    return len(text.encode()) <= tokens or (
+        await models.count(model, [ChatMessage("user", text)]) <= tokens
+    )
