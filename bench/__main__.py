@@ -3,11 +3,11 @@
     python -m bench [ROOM ...] [--quick]
 
 The rooms are core, engine, loading, platforms, pool, reading, replies, retrieval, scale and start;
-without one all are run. The rooms corpus (how well files of other programs are read) and notations
-(how well calls of tools are read) are run only where they are named. The room reading asks the
-blind questions of a scripted model that knows the truth; with READER=NAME also of a model of
-config.yaml (by its name under `models`), which reads the passages and answers:
-`READER=large make bench ARGS=reading`.
+without one all are run. The rooms agent (what approvals hold off and cost), corpus (how well files
+of other programs are read) and notations (how well calls of tools are read) are run only where they
+are named. The room reading asks the blind questions of a scripted model that knows the truth; with
+READER=NAME also of a model of config.yaml (by its name under `models`), which reads the passages
+and answers: `READER=large make bench ARGS=reading`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROOMS = (
     *("start", "core", "platforms", "replies", "pool", "engine", "retrieval", "reading", "scale"),
     "loading",
 )
-NAMED_ROOMS = ("corpus", "notations")
+NAMED_ROOMS = ("agent", "corpus", "notations")
 """Rooms that need programs or data of others, and are run only where they are named."""
 OUTPUT = Path("build/bench.json")
 

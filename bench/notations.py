@@ -99,7 +99,7 @@ def _load(store: ModelStore) -> tuple[list[Case], list[Case]]:
     calls = [
         case
         for name, (questions, answers) in _CALLS.items()
-        for case in _cases(
+        for case in read_cases(
             store.fetch(f"{_PACKAGE}/BFCL_v4_{name}.json", questions),
             store.fetch(f"{_PACKAGE}/possible_answer/BFCL_v4_{name}.json", answers),
         )
@@ -107,12 +107,13 @@ def _load(store: ModelStore) -> tuple[list[Case], list[Case]]:
     silent = [
         case
         for name, sha256 in _IRRELEVANCE.items()
-        for case in _cases(store.fetch(f"{_PACKAGE}/BFCL_v4_{name}.json", sha256), None)
+        for case in read_cases(store.fetch(f"{_PACKAGE}/BFCL_v4_{name}.json", sha256), None)
     ]
     return calls, silent
 
 
-def _cases(questions: Path, answers: Path | None) -> list[Case]:
+def read_cases(questions: Path, answers: Path | None) -> list[Case]:
+    """The questions of a category, with their answers if it has any."""
     right = {each["id"]: each["ground_truth"] for each in _lines(answers)} if answers else {}
     cases = []
     for each in _lines(questions):

@@ -1,0 +1,165 @@
+"""The questions of BFCL `multiple` (Apache-2.0), with 40 tools of five MCP servers beside: what the
+shown tools add to the prompt, and whether the right one can still be called.
+
+The player is offered what a model is. It calls the right tool where it is shown; else it looks for
+tools once with the words of the question, and calls it if it is shown then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from backends.base import Backend, ChatMessage, ChatRequest, Tool
+from backends.files.store import ModelStore
+from backends.scripted.script import Reply, ScriptedCall
+from bench.agent_sets import FOLDER, NotFetched, fetch
+from bench.agent_stage import Call, always, stage
+from bench.engine import SHA256, SOURCE, engine
+from bench.notations import Case, read_cases
+from bench.rows import Row
+from bot.agent.tool_set import FIND_TOOLS
+from bot.skills.tool import AgentTool
+
+_MOST_TOKENS: Final = 1_200
+_LEAST_RIGHT: Final = 0.95
+_PACKAGES: Final = (
+    "@modelcontextprotocol/server-everything@2026.8.31",
+    "@modelcontextprotocol/server-filesystem@2026.8.31",
+    "@modelcontextprotocol/server-memory@2026.8.31",
+)
+_TOOLS: Final = {"time": 2, "git": 12, "filesystem": 14, "memory": 9, "everything": 3}
+"""How many tools of each server are taken: 40."""
+
+
+@dataclass
+class Chooser:
+    """A scripted model that knows which call is right, and calls what it is shown."""
+
+    right: Call
+    question: str
+    shown: list[int] = field(default_factory=list)
+    offered: Sequence[Tool] = ()
+    called: bool = False
+
+    def __call__(self, request: ChatRequest) -> Reply:
+        if self.called or not request.tools:
+            return Reply("Done.")
+        self.offered = self.offered or request.tools
+        names = {one.name for one in request.tools}
+        self.shown.append(len(names))
+        if self.right[0] in names:
+            self.called = True
+            return Reply(tool_calls=(ScriptedCall(name=self.right[0], arguments=self.right[1]),))
+        if len(self.shown) > 1 or FIND_TOOLS.name not in names:
+            return Reply("None of the tools fits.")
+        query = {"query": self.question}
+        return Reply(tool_calls=(ScriptedCall(name=FIND_TOOLS.name, arguments=query),))
+
+
+async def rows(quick: bool) -> list[Row]:
+    """Play the questions. Raises `NotFetched`."""
+    data = fetch() / "bfcl_eval" / "data"
+    answers = data / "possible_answer" / "BFCL_v4_multiple.json"
+    cases = read_cases(data / "BFCL_v4_multiple.json", answers)
+    beside = await _server_tools()
+    at_once = found = 0
+    added: list[int] = []
+    path = await asyncio.to_thread(ModelStore().fetch, SOURCE, SHA256)
+    played = cases[:: 10 if quick else 1]
+    async with engine(path) as counter:
+        for case in played:
+            chooser = await _play(case, beside)
+            at_once += chooser.called and len(chooser.shown) == 1
+            found += chooser.called
+            added.append(await _tokens(counter, chooser.offered))
+    count, most = len(played), max(added)
+    share = found / count
+    return [
+        Row(f"tokens added by {len(beside)} tools of 5 servers and a question's own, most", most,
+            "", f"≤ {_MOST_TOKENS:,}", most <= _MOST_TOKENS),
+        Row("… median", statistics.median(added), "", "", None),
+        Row(f"right tool shown at once, BFCL multiple, {count}", at_once / count, "", "", None),
+        Row("right tool called, looked for once where it is not shown", share,
+            "", f"≥ {_LEAST_RIGHT}", share >= _LEAST_RIGHT),
+    ]  # fmt: skip
+
+
+async def _play(case: Case, beside: Sequence[AgentTool]) -> Chooser:
+    own = [_agent_tool(one.name, one.description, one.parameters) for one in case.tools]
+    (call,) = case.calls
+    chooser = Chooser((_plain(call.name), call.arguments), case.question)
+    async with stage([*beside, *own]) as on:
+        await on.play(case.question, chooser, always)
+    return chooser
+
+
+async def _tokens(counter: Backend, tools: Sequence[Tool]) -> int:
+    """What the tools take in a prompt, a line of JSON each, as most templates write them."""
+    lines = []
+    for one in tools:
+        told = {
+            "name": one.name,
+            "description": one.description,
+            "parameters": dict(one.parameters),
+        }
+        lines.append(json.dumps({"type": "function", "function": told}, ensure_ascii=False))
+    text, none = "\n".join(lines), ChatMessage("user", "")
+    return await counter.count([ChatMessage("user", text)]) - await counter.count([none])
+
+
+def _plain(name: str) -> str:
+    return name.replace(".", "_").casefold()
+
+
+def _agent_tool(name: str, description: str, parameters: Mapping[str, Any]) -> AgentTool:
+    async def run(ctx: Any, **given: Any) -> str:
+        return "Done."
+
+    return AgentTool(_plain(name), " ".join(description.split()), run, parameters)
+
+
+async def _server_tools() -> list[AgentTool]:
+    """40 tools of real servers, as these describe them."""
+    from mcp import Client, StdioServerParameters
+
+    made = []
+    for server, (command, *arguments) in (await asyncio.to_thread(_servers)).items():
+        async with Client(StdioServerParameters(command=command, args=arguments)) as client:
+            listed = (await client.list_tools()).tools[: _TOOLS[server]]
+            made += [
+                _agent_tool(f"{server}_{one.name}", one.description or "", one.input_schema)
+                for one in listed
+            ]
+    return made
+
+
+def _servers() -> dict[str, list[str]]:
+    """How the servers are started; those of npm are installed into the build folder."""
+    folder = FOLDER / "npm"
+    programs = folder / "node_modules" / ".bin"
+    if not (programs / "mcp-server-everything").exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            raise NotFetched("there is no npm, which the servers are installed with")
+        folder.mkdir(parents=True, exist_ok=True)
+        command = (npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder))
+        ended = subprocess.run([*command, *_PACKAGES], capture_output=True, text=True, check=False)
+        if ended.returncode:
+            raise NotFetched("npm could not install the servers")
+    python = sys.executable
+    return {
+        "time": [python, "-m", "mcp_server_time", "--local-timezone", "Europe/Berlin"],
+        "git": [python, "-m", "mcp_server_git"],
+        "filesystem": [str(programs / "mcp-server-filesystem"), str(Path.cwd() / FOLDER)],
+        "memory": [str(programs / "mcp-server-memory")],
+        "everything": [str(programs / "mcp-server-everything")],
+    }
