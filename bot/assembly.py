@@ -42,6 +42,7 @@ from bot.turns.middleware import Metrics
 from bot.turns.open_turns import OpenTurns
 from bot.turns.platforms import Platforms
 from bot.turns.runner import TurnLimits
+from bot.web.search import create_web_search
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ async def open_core(
             history=history,
             knowledge=knowledge,
             web=web,
+            web_search=create_web_search(config.web_search),
             prompts=prompts,
             turns=open_turns,
             commands=plugins.commands,
@@ -159,7 +161,8 @@ async def open_core(
         failed = await stack.enter_async_context(run_lifespans(plugins.lifespans, services))
         declared = plugins.commands
         plugins = plugins.without_skills(failed)
-        services = replace(services, commands=plugins.commands, tools=plugins.tools)
+        tools = [one for one in plugins.tools if not one.service or getattr(services, one.service)]
+        services = replace(services, commands=plugins.commands, tools=tuple(tools))
         core = assemble(
             plugins.skills,
             services,

@@ -36,6 +36,8 @@ SHIPPED_PLUGINS = (
     "plugins.run_python",
     "plugins.memory",
     "plugins.memory_tools",
+    "plugins.web_search",
+    "plugins.page_summary",
     "plugins.summarize",
     "plugins.rap_battle",
     "plugins.model_switch",

@@ -295,6 +295,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundPage:
+    """A page that a search of the web found, with an extract of its text."""
+
+    url: str
+    title: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One setting in effect; `scope` says where it was set in chat, None if by config.yaml."""
 

@@ -97,6 +97,7 @@ class Job:
     model: str
     can: Capabilities
     window: int
+    question: str = ""
 
 
 @command(
@@ -126,7 +127,7 @@ async def summarize(
     name = await ctx.model(model)
     await ctx.say(Status("working", say("reading what to summarise")))
     page = await find_page(ctx, source.strip(), last)
-    await _summarise(ctx, page, name, style, language)
+    await summarize_text(ctx, page, name, style, language)
 
 
 async def answer(ctx: Context) -> None:
@@ -140,10 +141,13 @@ async def answer(ctx: Context) -> None:
             ctx, request.last or (MAX_MESSAGES if request.thread else DEFAULT_MESSAGES)
         )
     )
-    await _summarise(ctx, page, name, request.style, "")
+    await summarize_text(ctx, page, name, request.style, "")
 
 
-async def _summarise(ctx: Context, page: Page, model: str, style: Style, language: str) -> None:
+async def summarize_text(
+    ctx: Context, page: Page, model: str, style: Style, language: str, question: str = ""
+) -> None:
+    """Summarise a text, above all what it says about a question, if there is one."""
     can = await ctx.models.capabilities(model)
     job = Job(
         page.title,
@@ -154,6 +158,7 @@ async def _summarise(ctx: Context, page: Page, model: str, style: Style, languag
         model,
         can,
         can.context or 4096,
+        question,
     )
     await (_quote_sentences(ctx, job) if is_small(can) else _write_summary(ctx, job))
     if page.url:
@@ -271,7 +276,12 @@ async def _summarise_parts(
 
 def _prompt(ctx: Context, job: Job, task: str, **values: object) -> list[ChatMessage]:
     words = ctx.prompts.render(
-        task, job.can, title=job.title, language=Trusted(job.language), **values
+        task,
+        job.can,
+        title=job.title,
+        language=Trusted(job.language),
+        question=job.question,
+        **values,
     )
     system = ctx.prompts.render("system", job.can, persona="")
     return [ChatMessage("system", system), ChatMessage("user", words)]

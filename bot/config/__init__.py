@@ -14,6 +14,7 @@ from bot.config.core import (
     MetricsSettings,
     PluginSettings,
     PoolSettings,
+    WebSearchSettings,
 )
 from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncSource
 from bot.config.loading import WrittenConfig, load
@@ -46,6 +47,7 @@ __all__ = [
     "SlackSettings",
     "SyncSource",
     "TerminalSettings",
+    "WebSearchSettings",
     "WrittenConfig",
     "describe_keys",
     "is_secret_name",

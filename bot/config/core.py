@@ -96,6 +96,21 @@ class FetchSettings(Section):
     """Redirects that are followed; each hop is checked like the first address."""
 
 
+class WebSearchSettings(Section):
+    """Searching the web by a SearXNG of your own, for models with tools; what is searched for goes
+    out to the engines that it asks."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$")] | None = None
+    """Its address, such as `http://127.0.0.1:8888`; empty: the web is not searched. Its settings
+    must allow JSON (`search.formats`)."""
+    results: Annotated[int, Field(ge=1, le=20)] = 6
+    """Pages of a search that the model is shown."""
+    timeout_s: Seconds = 10.0
+    """Time for one search, in seconds."""
+    max_bytes: Positive = 1024 * 1024
+    """Largest answer, in bytes."""
+
+
 class PluginSettings(Section):
     """Which plugins are loaded, beside those that ship and those that are installed."""
 

@@ -26,6 +26,7 @@ from bot.config.core import (
     MetricsSettings,
     PluginSettings,
     PoolSettings,
+    WebSearchSettings,
 )
 from bot.config.knowledge import READER_AUTO, READER_OFF, KnowledgeSettings
 from bot.config.pictures import PictureSettings
@@ -84,6 +85,8 @@ class Config(Section):
     """What is different in a channel, by `platform:workspace:channel`."""
     fetch: FetchSettings = FetchSettings()
     """Fetching of pages that people name."""
+    web_search: WebSearchSettings = WebSearchSettings()
+    """Searching the web."""
     knowledge: KnowledgeSettings = KnowledgeSettings()
     """Documents: how they are cut, found and judged."""
     pictures: PictureSettings = PictureSettings()

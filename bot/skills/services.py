@@ -24,6 +24,7 @@ from bot.values import (
     Change,
     Difference,
     Document,
+    FoundPage,
     Ingested,
     Page,
     Passage,
@@ -120,6 +121,14 @@ class Web(Protocol):
     async def pictures(self, name: str, data: bytes, most: int) -> PicturesRead:
         """Read an uploaded picture, or at most `most` pictures of a document, for a model that
         sees. Raises `Refused`, which says why it cannot be seen."""
+        ...
+
+
+class WebSearch(Protocol):
+    """Searches the web by a service of the operator's."""
+
+    async def search(self, query: str) -> Sequence[FoundPage]:
+        """Return the pages that fit best. Raises `Failed`."""
         ...
 
 
@@ -292,6 +301,7 @@ class Services:
     prompts: Prompts
     turns: Turns
     commands: Sequence[Command]
+    web_search: WebSearch | None = None
     settings: Settings | None = None
     moderation: Moderation | None = None
     places: Places | None = None

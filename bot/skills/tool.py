@@ -64,7 +64,8 @@ class AgentTool:
     numbers. `check` says who may have it called; they must be allowed the actions in `needs`, too.
     `timeout_s` is how long a call may take and `result_characters` the longest result that is kept.
     `repeatable`: calling it twice does no harm. `results` says who wrote what it returns; "model"
-    for what it made itself.
+    for what it made itself. `service` is the field of `Services` that it needs: where that is None,
+    there is no such tool.
     """
 
     name: str
@@ -82,6 +83,7 @@ class AgentTool:
     results: Origin = "model"
     status: str = ""
     plugin: str = ""
+    service: str = ""
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call, checked, with the defaults filled in. Raises
@@ -114,6 +116,7 @@ def tool(
     repeatable: bool | None = None,
     results: Origin = "model",
     status: str = "",
+    service: str = "",
 ) -> Callable[[ToolHandler], AgentTool]:
     """Decorate an async function to declare a tool; see `AgentTool` for the arguments.
 
@@ -147,6 +150,7 @@ def tool(
             repeatable=effect == "read" if repeatable is None else repeatable,
             results=results,
             status=Sentence(status),
+            service=service,
         )
 
     return declare

@@ -16,7 +16,7 @@ from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
 from bot.assembly import load_rules, open_core
 from bot.catalogue.languages import set_folders
-from bot.config import AdminSettings, CommandRule, Config
+from bot.config import AdminSettings, CommandRule, Config, WebSearchSettings
 from bot.config.agent import AgentSettings
 from bot.errors import Failed, PluginError
 from bot.events import Attachment, ContextMessage, Event, Message
@@ -158,6 +158,7 @@ async def running_skills(
     commands: Mapping[str, Mapping[str, Any]] | None = None,
     trusted: Sequence[str] = (),
     pages: Mapping[str, str] | None = None,
+    web_search: str | None = None,
     folder: Path | None = None,
     patience_s: float = 30.0,
 ) -> AsyncIterator[Parlance]:
@@ -166,8 +167,9 @@ async def running_skills(
 
     The model answers with `replies`, one after another, and then repeats its prompt; `models`
     replaces it. `commands` are rules of who may do what, as in config.yaml, `trusted` the values
-    that tools may write to unasked. `pages` are the web pages that can be read, by URL. Raises
-    `PluginError` if one of `plugins` cannot be loaded.
+    that tools may write to unasked. `pages` are the web pages that can be read, by URL;
+    `web_search` is the address of a search service. Raises `PluginError` if one of `plugins` cannot
+    be loaded.
     """
     found = load_plugins(
         SHIPPED_PLUGINS if plugins is None else tuple(plugins),
@@ -194,6 +196,7 @@ async def running_skills(
             admins=AdminSettings(roles=(f"test:{_ADMIN}",)),
             agent=AgentSettings(trusted=tuple(trusted)),
             commands={name: CommandRule(**rule) for name, rule in (commands or {}).items()},
+            web_search=WebSearchSettings(url=web_search),
         )
         rules = await load_rules(
             config, found, SqlPreferences(database), scripted, watch=RecordingAuthorize

@@ -61,10 +61,13 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
     "memory": {"own": "I like tea.", "shared": "Ann: We deploy on Fridays."},
     "tool_result": {"text": "Logs rotate.", "name": "Logs"},
     "rewrite": {"earlier": "Question: a", "question": Trusted("How so?")},
-    "summarize": {"text": "words", "title": "Logs", "style": "prose", "language": Trusted("Latin")},
+    "summarize": {
+        **{"text": "words", "title": "Logs", "style": "prose", "language": Trusted("Latin")},
+        "question": "the lamp",
+    },
     "summarize_part": {
         **{"text": "words", "title": "Logs", "language": Trusted("Latin"), "part": 1, "parts": 2},
-        "words": 80,
+        **{"words": 80, "question": "the lamp"},
     },
     "system": {"persona": Trusted("You are Sam."), "several": True},
 }

@@ -83,6 +83,8 @@ NOT_CHAT = (
     "plugins/agent_tools.py",
     "plugins/run_python.py",
     "plugins/memory_tools.py",
+    "plugins/web_search.py",
+    "plugins/page_summary.py",
 )
 """Rooms whose texts are for an operator, for a model, or data."""
 
