@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,20 +16,23 @@ from bot.api import (
     Failed,
     NotFound,
     Option,
+    Source,
     ToolResult,
     UsageError,
+    difference_text,
     hookimpl,
     parse_since,
-    plain_name,
-    quoted,
     say,
     search_for,
     source,
     tool,
 )
+from plugins.summary_source import read_messages
 
 _MAX_PASSAGES: Final = 6
 _MAX_CHANGES: Final = 30
+_USUAL_MESSAGES: Final = 30
+_MAX_MESSAGES: Final = 200
 _ADDED: Final = ("added", "changed", "unchanged")
 _MAX_POWER: Final = 1_000
 _MAX_EXPRESSION_CHARACTERS: Final = 300
@@ -61,14 +65,30 @@ async def search_documents(
     return ToolResult(text, name=passages[0].title, sources=sources)
 
 
+@tool(status=say("Reading a document"), results="documents")
+async def read_document(
+    ctx: Context, document: Annotated[str, Option("Its title or address", max_length=500)]
+) -> ToolResult:
+    """Read one of the team's documents from its beginning."""
+    page = await ctx.knowledge.read(document)
+    return ToolResult(page.text, name=page.title, sources=(Source(1, page.title, page.url),))
+
+
 @tool(status=say("Looking for changes"), results="documents")
 async def changed_documents(
-    ctx: Context, since: Annotated[str, Option("For instance 7d, 12h or 2026-11-01")] = "7d"
+    ctx: Context,
+    since: Annotated[str, Option("For instance 7d, 12h or 2026-11-01", max_length=40)] = "7d",
+    document: Annotated[
+        str, Option("A document's title, to see what changed in it", max_length=500)
+    ] = "",
 ) -> str:
-    """List which of the team's documents were added, changed or removed since a time."""
+    """List which of the team's documents were added, changed or removed since a time, or what
+    changed in one of them."""
     moment = parse_since(since, datetime.now(UTC))
     if moment is None:
         raise UsageError("since must be a time such as 7d, 12h or 2026-11-01")
+    if document:
+        return difference_text(await ctx.knowledge.difference(document, since=moment))
     found = await ctx.knowledge.changes(moment)
     lines = [f"{one.at:%Y-%m-%d} {one.state}: {one.title}" for one in found[:_MAX_CHANGES]]
     return "\n".join(lines) or "No document has changed."
@@ -82,10 +102,15 @@ async def read_page(ctx: Context, url: Annotated[str, Option("The page's address
 
 
 @tool(results="people", status=say("Reading the conversation"))
-async def read_conversation(ctx: Context) -> str:
-    """Return what others said here before this message."""
-    lines = [quoted(plain_name(one.author), one.text) for one in ctx.event.context]
-    return "\n".join(lines) or "There is nothing to read."
+async def read_conversation(
+    ctx: Context,
+    last: Annotated[
+        int, Option("How many messages, the newest", min_value=1, max_value=_MAX_MESSAGES)
+    ] = _USUAL_MESSAGES,
+) -> str:
+    """Read what was said in this thread or channel before this message."""
+    said, _ = await read_messages(ctx, last)
+    return said or "Nothing was said here before."
 
 
 @tool(
@@ -155,7 +180,7 @@ async def current_time(
 ) -> str:
     """Return the date, weekday and time now in a time zone."""
     try:
-        now = datetime.now(ZoneInfo(zone))
+        now = datetime.now(await asyncio.to_thread(ZoneInfo, zone))  # reads a file
     except (OSError, ValueError, LookupError):
         raise NotFound("there is no such time zone; write one such as Europe/Berlin") from None
     return f"{now:%A, %Y-%m-%d %H:%M} ({zone})"
@@ -165,6 +190,7 @@ async def current_time(
 def register_tools() -> Sequence[AgentTool]:
     return [
         search_documents,
+        read_document,
         changed_documents,
         read_page,
         read_conversation,

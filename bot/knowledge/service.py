@@ -52,7 +52,7 @@ from bot.skills.document_tree import to_markdown
 from bot.storage.database import Database
 from bot.surrogates import repair_surrogates
 from bot.types import Author
-from bot.values import Change, Difference, Document, Ingested, Passage, SearchResult
+from bot.values import Change, Difference, Document, Ingested, Page, Passage, SearchResult
 
 log = structlog.get_logger(__name__)
 
@@ -208,6 +208,12 @@ class KnowledgeService:
         The document is given by id, location or unique title. Raises `NotFound`, `UsageError`.
         """
         return await self._changes.difference(await self._find(document, base), since)
+
+    async def read(self, document: str, *, base: str | None = None) -> Page:
+        """Returns a document as Markdown, given by id, location or unique title. Raises `NotFound`,
+        `UsageError`."""
+        row = await self._find(document, base)
+        return Page(row.location, row.title, await self.text(row.id))
 
     async def text(self, document: str) -> str:
         """Returns the Markdown of a document by its id, or "" if there is none."""

@@ -5,10 +5,11 @@ A skill gets these, so that it cannot show what a person may not see by leaving 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, ReaderCurve
 from bot.catalogue.sentence import say
@@ -25,11 +26,14 @@ from bot.values import (
     Document,
     Ingested,
     ModelInfo,
+    Page,
     Passage,
     SearchResult,
     Setting,
     Support,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +138,22 @@ class PermittedKnowledge:
     async def difference(
         self, document: str, *, base: str | None = None, since: datetime | None = None
     ) -> Difference:
+        return await self._first(
+            lambda one: self.knowledge.difference(document, base=one, since=since), base
+        )
+
+    async def read(self, document: str, *, base: str | None = None) -> Page:
+        return await self._first(lambda one: self.knowledge.read(document, base=one), base)
+
+    async def _first(self, find: Callable[[str], Awaitable[T]], base: str | None) -> T:
+        """What is found in a base, or in the first that the person may read and that has it."""
         if base is not None:
             await self.permission.require(f"docs.read:{base}")
-            return await self.knowledge.difference(document, base=base, since=since)
+            return await find(base)
         missing = NotFound(say("There are no documents here."))
         for one in await self.bases(self.permission.asker):
             try:
-                return await self.knowledge.difference(document, base=one, since=since)
+                return await find(one)
             except NotFound as error:
                 missing = error
         raise missing

@@ -88,6 +88,10 @@ class Knowledge(Protocol):
         since then. Raises `NotFound`, also where no earlier version is kept."""
         ...
 
+    async def read(self, document: str, *, base: str | None = None) -> Page:
+        """Return a document as Markdown, given as for `remove`. Raises `NotFound`."""
+        ...
+
     async def remove(self, document: str, *, base: str | None = None) -> Document:
         """Remove a document, given by id, location or unique title. Raises `NotFound`."""
         ...

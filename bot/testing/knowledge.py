@@ -13,7 +13,16 @@ from bot.knowledge.access import private_base
 from bot.knowledge.citations import support
 from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
 from bot.types import Author
-from bot.values import Change, ChangedLine, Difference, Document, Ingested, Passage, SearchResult
+from bot.values import (
+    Change,
+    ChangedLine,
+    Difference,
+    Document,
+    Ingested,
+    Page,
+    Passage,
+    SearchResult,
+)
 
 
 @dataclass
@@ -112,6 +121,12 @@ class Shelf:
         if found is None or base not in (None, found.base):
             raise NotFound(f"There is no document {document!r}; see /docs list.")
         return Difference(found, found.at, self.lines)
+
+    async def read(self, document: str, *, base: str | None = None) -> Page:
+        found = [one for one in self.passages if one.title == document]
+        if not found or base not in (None, *self.own):
+            raise NotFound(f"There is no document {document!r}; see /docs list.")
+        return Page(found[0].name, document, "\n\n".join(one.text for one in found))
 
     async def remove(self, document: str, *, base: str | None = None) -> Document:
         if document not in self.documents:

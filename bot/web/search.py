@@ -81,7 +81,7 @@ class WebSearch:
             raise _not_usable(str(error)) from error
         answer = await asyncio.to_thread(_parse, got.data)
         if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
-            raise _not_usable(f"no results in JSON, but {got.content_type or 'nothing'}")
+            raise _not_usable(f"sent: {got.content_type or '-'}")
         found = (page for one in answer["results"] for page in _page(one))
         return tuple(page for page, _ in zip(found, range(self._results), strict=False))
 
