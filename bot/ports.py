@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from bot.control.server import serve_control
 from bot.doctor import run_checks
 from bot.http.messages import ASGIApp, Request, Response, endpoint
 from bot.http.routes import Routes
+from bot.mcp.tokens import PersonalTokens
 from bot.status import describe_platform, describe_process, now, report
 
 log = structlog.get_logger(__name__)
@@ -33,11 +35,16 @@ class Ports:
 
 @asynccontextmanager
 async def open_ports(
-    app: App, adapters: Sequence[Adapter], stop: Callable[[], None]
+    app: App,
+    adapters: Sequence[Adapter],
+    stop: Callable[[], None],
+    *,
+    serve_mcp: bool = False,
 ) -> AsyncIterator[Ports]:
     """Let commands of the same user ask the app, and `stop` it; serve HTTP if it is configured.
 
-    `adapters` are those that the app serves. Raises `ConfigError` if the HTTP port is taken.
+    `adapters` are those that the app serves. With `serve_mcp` MCP is served whatever config.yaml
+    says. Raises `ConfigError` if the HTTP port is taken.
     """
     since = now()
 
@@ -53,12 +60,15 @@ async def open_ports(
         await stack.enter_async_context(serve_control(config.data_dir, commands, stop))
         address = None
         routes = _routes(app, adapters)
+        mcp = await _mount_mcp(routes, app) if serve_mcp or config.mcp.serve else None
         if routes or config.http.port is not None:
             serve_http = await asyncio.to_thread(_load_server)
             _mount_health(routes, app, adapters)
             port = DEFAULT_HTTP_PORT if config.http.port is None else config.http.port
             address = await stack.enter_async_context(serve_http(routes, config.http.host, port))
             log.info("http.server_started", at=address)
+        if mcp is not None:
+            await stack.enter_async_context(mcp)  # its streams end before the server waits for them
         if config.metrics.enabled:
             await stack.enter_async_context(background(app.metrics.watch_loop(), "event loop lag"))
         yield Ports(address)
@@ -87,6 +97,19 @@ def _routes(app: App, adapters: Sequence[Adapter]) -> Routes:
     if app.installation.config.metrics.enabled:
         routes.mount("/metrics", endpoint("GET", metrics))
     return routes
+
+
+async def _mount_mcp(routes: Routes, app: App) -> AbstractAsyncContextManager[None]:
+    """Mount what MCP clients ask; returns what must be entered while it is served."""
+    module = await asyncio.to_thread(importlib.import_module, "bot.mcp.server_port")
+    http = app.installation.config.http
+    port = module.McpPort(
+        app.core, PersonalTokens(app.database), host=http.host, public_url=http.public_url
+    )
+    for path, part in port.parts.items():
+        routes.mount(path, part)
+    running: AbstractAsyncContextManager[None] = port.run()
+    return running
 
 
 def _mount_health(routes: Routes, app: App, adapters: Sequence[Adapter]) -> None:

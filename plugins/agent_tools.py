@@ -31,6 +31,7 @@ from plugins.summary_source import read_messages
 
 _MAX_PASSAGES: Final = 6
 _MAX_CHANGES: Final = 30
+_PART_CHARACTERS: Final = 20_000
 _USUAL_MESSAGES: Final = 30
 _MAX_MESSAGES: Final = 200
 _ADDED: Final = ("added", "changed", "unchanged")
@@ -65,13 +66,25 @@ async def search_documents(
     return ToolResult(text, name=passages[0].title, sources=sources)
 
 
-@tool(status=say("Reading a document"), results="documents")
+@tool(
+    status=say("Reading a document"),
+    results="documents",
+    result_characters=_PART_CHARACTERS + 100,
+)
 async def read_document(
-    ctx: Context, document: Annotated[str, Option("Its title or address", max_length=500)]
+    ctx: Context,
+    document: Annotated[str, Option("Its title or address", max_length=500)],
+    part: Annotated[int, Option("Which part of a long one", min_value=1)] = 1,
 ) -> ToolResult:
-    """Read one of the team's documents from its beginning."""
+    """Read one of the team's documents; long ones come in parts."""
     page = await ctx.knowledge.read(document)
-    return ToolResult(page.text, name=page.title, sources=(Source(1, page.title, page.url),))
+    parts = max(1, -(-len(page.text) // _PART_CHARACTERS))
+    if part > parts:
+        raise UsageError(f"this document has {parts} parts")
+    text = page.text[(part - 1) * _PART_CHARACTERS : part * _PART_CHARACTERS]
+    if parts > 1:
+        text = f"(part {part} of {parts})\n\n{text}"
+    return ToolResult(text, name=page.title, sources=(Source(1, page.title, page.url),))
 
 
 @tool(status=say("Looking for changes"), results="documents")

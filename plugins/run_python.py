@@ -12,15 +12,18 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from bot.api import AgentTool, Context, Failed, Option, ToolResult, hookimpl, say, tool
+
+if TYPE_CHECKING:
+    from pydantic_monty import ResourceLimits
 
 MAX_CODE_CHARACTERS: Final = 20_000
 MAX_OUTPUT_CHARACTERS: Final = 30_000
 MAX_RUNS: Final = 2
 """Most programs that run at once; the others wait."""
-_LIMITS: Final[dict[str, Any]] = {
+_LIMITS: Final[ResourceLimits] = {
     "max_feed_duration_secs": 5.0,
     "max_memory": 64_000_000,
     "max_recursion_depth": 500,
@@ -39,7 +42,7 @@ class SandboxedRun:
 
     def __init__(self, code: str) -> None:
         self._code = code
-        self._pid = 0
+        self._pid: int | None = None
         self._stopped = self._too_much = False
         self._printed: list[str] = []
         self._characters = 0
@@ -60,7 +63,7 @@ class SandboxedRun:
                     if not self._stopped:
                         session.feed_run(code, print_callback=self._keep)
                 finally:
-                    self._pid = 0
+                    self._pid = None
         except MontyCrashedError:
             problem = _TOO_MUCH if self._too_much else _ENDED
         except MontyError as error:

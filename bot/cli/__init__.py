@@ -11,7 +11,7 @@ from backends.errors import BackendError
 from backends.gil import shorten_switch_interval
 from backends.pool.spec import SpecError
 from bot.adapters.protocol import AdapterError
-from bot.cli import backups, docs, models, operator, running_bot
+from bot.cli import backups, docs, mcp, models, operator, running_bot
 from bot.cli.console import write
 from bot.cli.run import run
 from bot.errors import ConfigError, ParlanceError
@@ -36,6 +36,7 @@ app.command("docs-tables", hidden=True)(operator.docs_tables)
 app.add_typer(models.commands, name="models")
 app.add_typer(docs.commands, name="docs")
 app.add_typer(operator.plugins, name="plugins")
+app.add_typer(mcp.commands, name="mcp")
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
 async def _serve(here: Installation, created: CreatedAdapters) -> int:
     serving, service = created.adapters, not created.alone
     interactive = any(getattr(adapter, "interactive", False) for adapter in serving)
-    stopped, stop = _stop_on_signals(interactive)
+    stopped, stop = stop_on_signals(interactive)
     try:
         async with (
             open_app(here) as app,
@@ -130,7 +130,7 @@ async def _warm_up(app: App, modules: Sequence[str]) -> None:
     await app.warm_up()
 
 
-def _stop_on_signals(interactive: bool) -> tuple[list[int], Callable[[int], None]]:
+def stop_on_signals(interactive: bool) -> tuple[list[int], Callable[[int], None]]:
     """Cancel the current task at the first signal; returns the signals that came, and what does the
     same as a signal.
 

@@ -196,12 +196,12 @@ class LoggingSettings(Section):
 
 
 class HttpSettings(Section):
-    """The one HTTP port: Slack's HTTP mode, metrics, health."""
+    """The one HTTP port: Slack's HTTP mode, metrics, MCP, health."""
 
     host: str = "127.0.0.1"
     """Address that it listens on."""
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
-    """Port; empty: 3000 where Slack's HTTP mode or metrics need one, else none is opened."""
+    """Port; empty: 3000 where Slack's HTTP mode, metrics or MCP need one, else none is opened."""
     public_url: Annotated[str, Field(pattern=r"^https://[^\s/]+(/\S*)?$")] | None = None
     """Address at which others reach it, through your proxy: `https://bot.example.org`."""
 

@@ -29,6 +29,7 @@ from bot.config.core import (
     WebSearchSettings,
 )
 from bot.config.knowledge import READER_AUTO, READER_OFF, KnowledgeSettings
+from bot.config.mcp import McpSettings
 from bot.config.pictures import PictureSettings
 from bot.surrogates import repair_surrogates
 from bot.types import Author, ConversationKey
@@ -103,6 +104,8 @@ class Config(Section):
     """What is written to standard error."""
     metrics: MetricsSettings = MetricsSettings()
     """Prometheus metrics."""
+    mcp: McpSettings = McpSettings()
+    """The Model Context Protocol."""
     _platforms: Mapping[str, PlatformSettings] = PrivateAttr(default_factory=dict)
     _remarks: tuple[str, ...] = PrivateAttr(default=())
 

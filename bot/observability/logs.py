@@ -36,6 +36,7 @@ _NOISY_LOGGERS: Final = (
     "discord",
     "httpcore",
     "httpx",
+    "mcp",
     "slack_bolt",
     "uvicorn",
 )

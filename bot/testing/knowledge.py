@@ -122,12 +122,6 @@ class Shelf:
             raise NotFound(f"There is no document {document!r}; see /docs list.")
         return Difference(found, found.at, self.lines)
 
-    async def read(self, document: str, *, base: str | None = None) -> Page:
-        found = [one for one in self.passages if one.title == document]
-        if not found or base not in (None, *self.own):
-            raise NotFound(f"There is no document {document!r}; see /docs list.")
-        return Page(found[0].name, document, "\n\n".join(one.text for one in found))
-
     async def remove(self, document: str, *, base: str | None = None) -> Document:
         if document not in self.documents:
             raise NotFound(f"There is no document {document!r}; see /docs list.")
@@ -144,6 +138,12 @@ class Shelf:
         self, answer: str, passages: Sequence[Passage]
     ) -> Sequence[support.Support]:
         return await support.check_support(answer, [passage.text for passage in passages])
+
+    async def read(self, document: str, *, base: str | None = None) -> Page:
+        found = [p for p in self.passages if document in (p.title, p.document, p.location)]
+        if not found or base not in (None, *self.own):
+            raise NotFound(f"There is no document {document!r}; see /docs list.")
+        return Page(found[0].name, found[0].title, "\n\n".join(p.text for p in found))
 
     async def passage(self, passage: str) -> Passage | None:
         return next((p for p in self.passages if p.id == passage), None)

@@ -18,6 +18,7 @@ from bot.skills.context import Context
 from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.skills.skill import Skill
+from bot.turns.tool_route import TOOL_CALL_PREFIX, tool_route
 from bot.turns.turn import Route, Turn
 from bot.types import Value
 
@@ -113,6 +114,8 @@ class Router:
             raise RuntimeError(f"skill {turn.route.skill} tried to end the process") from error
 
     def _command(self, call: CommandCall) -> Route:
+        if call.name.startswith(TOOL_CALL_PREFIX):
+            return tool_route(call.name, call.options, self._services.tools)
         command = find_command(call.name, self.commands)
         given: dict[str, Value] = dict(call.options)
         if call.text is not None:

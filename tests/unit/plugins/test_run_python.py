@@ -106,8 +106,8 @@ async def test_stopping_the_turn_ends_the_program_and_its_process(tmp_path: Path
 
 
 async def test_many_programs_at_once_take_turns(tmp_path: Path) -> None:
-    replies = [calls(*(f"print({n} * 2)" for n in range(6))), "Done."]
-    async with _running(tmp_path, *replies) as parlance:
+    programs = calls(*(f"print({n} * 2)" for n in range(6)))
+    async with _running(tmp_path, programs, "Done.") as parlance:
         await parlance.say("/agent run them")
         told = [one.content for one in parlance.model.requests[-1].messages if one.role == "tool"]
         assert [one.splitlines()[1] for one in told] == [str(n * 2) for n in range(6)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from backends.scripted.script import Reply, ScriptedCall
 from bot.config import Config, WebSearchSettings
 from bot.errors import Failed
 from bot.testing import Parlance, running_skills
+from bot.values import FoundPage
 from bot.web.search import WebSearch
 from tests.fakes.searxng import SearxngServer
 
@@ -187,6 +189,6 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         Config(web_search=WebSearchSettings(url=url))
 
 
-async def _search(server: SearxngServer, query: str, **more: float) -> list[object]:
-    limits = WebSearchSettings(url=server.url, **more)  # type: ignore[arg-type]
+async def _search(server: SearxngServer, query: str, **more: Any) -> list[FoundPage]:
+    limits = WebSearchSettings(url=server.url, **more)
     return list(await WebSearch(server.url, limits).search(query))

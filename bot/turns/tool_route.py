@@ -1,0 +1,71 @@
+"""A tool that a person calls without a model, with a program of theirs: a turn like any other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from bot.catalogue.sentence import say
+from bot.commands.authorization import Authorize
+from bot.commands.checks import ALLOWED, Asker, Decision
+from bot.errors import Failed, NotFound
+from bot.skills.context import Context
+from bot.skills.tool import AgentTool, ToolResult
+from bot.turns.turn import Route
+from bot.types import Sources, Text, Value
+
+TOOL_CALL_PREFIX: Final = "tool:"
+"""Begins the name of a `CommandCall` that calls a tool."""
+
+
+def actions_of_tool(tool: AgentTool) -> tuple[str, ...]:
+    """What a person must be allowed to do to have a tool called."""
+    return (f"{TOOL_CALL_PREFIX}{tool.name}", *tool.needs)
+
+
+async def decide_tool(authorize: Authorize, asker: Asker, tool: AgentTool) -> Decision:
+    """Decide whether a person may have a tool called where they are."""
+    for action in actions_of_tool(tool):
+        decision = await authorize(asker, action, asker.conversation)
+        if not decision.allowed:
+            return decision
+    return ALLOWED if tool.check is None else tool.check.decide(asker)
+
+
+def tool_route(name: str, given: Mapping[str, Value], tools: Sequence[AgentTool]) -> Route:
+    """Return the route of a call of a tool that only looks something up: what another one does
+    needs a person's approval. Raises `NotFound`."""
+    called = name.removeprefix(TOOL_CALL_PREFIX)
+    tool = next((one for one in tools if one.name == called and one.effect == "read"), None)
+    if tool is None:
+        raise NotFound(say("There is no tool of that name."))
+
+    async def run(ctx: Context) -> None:
+        if tool.check is not None:
+            ctx.require(tool.check)
+        await _answer(ctx, tool, given)
+
+    said = ", ".join(f"{key}={value}" for key, value in given.items())
+    return Route(
+        skill=tool.plugin,
+        run=run,
+        text=f"{tool.name}: {said}" if said else tool.name,
+        actions=actions_of_tool(tool),
+    )
+
+
+async def _answer(ctx: Context, tool: AgentTool, given: Mapping[str, Any]) -> None:
+    try:
+        async with asyncio.timeout(tool.timeout_s) as scope:
+            result = await tool.handler(ctx, **tool.bind(given))
+    except TimeoutError:
+        if not scope.expired():
+            raise
+        raise Failed(say("This took too long; please try again.")) from None
+    except ValueError as error:
+        raise Failed(str(error)) from None
+    made = ToolResult(result) if isinstance(result, str) else result
+    await ctx.say(Text(made.text[: tool.result_characters]))
+    if made.sources:
+        await ctx.say(Sources(made.sources))
