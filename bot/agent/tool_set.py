@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 from typing import Final
 
 from backends.base import Tool
@@ -17,7 +20,12 @@ from bot.skills.tool import AgentTool
 
 MAX_OFFERED_TOOLS: Final = 8
 """Most tools whose schemas stand in a prompt at first; the others are found by `find_tools`."""
+MAX_OFFERED_CHARACTERS: Final = 3_200
+"""About how much these schemas take as JSON; some 1,000 tokens."""
 _MAX_FOUND_TOOLS: Final = 4
+_MAX_FOUND_CHARACTERS: Final = 2_000
+_MAX_DESCRIPTION_CHARACTERS: Final = 300
+"""How much of a tool's description stands in a prompt where there are more tools than are shown."""
 _MAX_LINE_CHARACTERS: Final = 120
 _WORD = re.compile(r"[^\W_]{3,}")
 _PREFIX_CHARACTERS: Final = 5
@@ -78,17 +86,23 @@ class ToolView:
 
     def __init__(self, tools: Sequence[AgentTool], task: str) -> None:
         self._tools = {one.name: one for one in tools}
-        self.searchable = len(tools) > MAX_OFFERED_TOOLS
+        all_of_them = _fitting(tools, MAX_OFFERED_TOOLS, MAX_OFFERED_CHARACTERS)
+        self.searchable = len(all_of_them) < len(tools)
         """Whether there are more than are shown."""
-        best = rank_tools(tools, task)[: MAX_OFFERED_TOOLS - 1] if self.searchable else tools
-        self._first = [one for one in tools if one in best]
+        if self.searchable:
+            room = MAX_OFFERED_CHARACTERS - _size(FIND_TOOLS)
+            best = _fitting(rank_tools(tools, task), MAX_OFFERED_TOOLS - 1, room)
+            self._first = [one for one in tools if one in best]
+        else:
+            self._first = list(tools)
         self._added: list[Tool] = []
 
     @property
     def offered(self) -> list[Tool]:
         """The tools as a model is offered them."""
-        search = [FIND_TOOLS] if self.searchable else []
-        return [*map(_offer, self._first), *search, *self._added]
+        if not self.searchable:
+            return [*map(_offer, self._first), *self._added]
+        return [*map(_offer_shortly, self._first), FIND_TOOLS, *self._added]
 
     def add(self, tool: Tool) -> None:
         """Offer a tool from now on, after all others."""
@@ -106,9 +120,10 @@ class ToolView:
 
     def find(self, query: str) -> str:
         """Show the tools that fit a query best; returns a line for each."""
-        best = rank_tools(tuple(self._tools.values()), query)[:_MAX_FOUND_TOOLS]
+        ranked = rank_tools(tuple(self._tools.values()), query)
+        best = _fitting(ranked, _MAX_FOUND_TOOLS, _MAX_FOUND_CHARACTERS)
         shown = {one.name for one in self._first} | {one.name for one in self._added}
-        self._added += [_offer(one) for one in best if one.name not in shown]
+        self._added += [_offer_shortly(one) for one in best if one.name not in shown]
         return "\n".join(f"{one.name}: {one.description[:_MAX_LINE_CHARACTERS]}" for one in best)
 
 
@@ -116,15 +131,58 @@ def _offer(tool: AgentTool) -> Tool:
     return Tool(tool.name, tool.description, tool.parameters)
 
 
+def _offer_shortly(tool: AgentTool) -> Tool:
+    about = tool.description[: _MAX_DESCRIPTION_CHARACTERS + 1]
+    if len(about) > _MAX_DESCRIPTION_CHARACTERS:
+        about = f"{about.rpartition(' ')[0] or about} …"
+    return Tool(tool.name, about, tool.parameters)
+
+
+def _fitting(ranked: Sequence[AgentTool], most: int, characters: int) -> list[AgentTool]:
+    """The first tools that have room, and the best in any case."""
+    chosen: list[AgentTool] = []
+    for one in ranked:
+        if len(chosen) == most:
+            break
+        size = _size(_offer_shortly(one))
+        if size <= characters or not chosen:
+            chosen.append(one)
+            characters -= size
+    return chosen
+
+
+def _size(tool: Tool) -> int:
+    """About how many characters a tool takes in a prompt."""
+    plain = json.dumps(dict(tool.parameters), ensure_ascii=False, default=str)
+    return len(tool.name) + len(tool.description) + len(plain)
+
+
 def rank_tools(tools: Sequence[AgentTool], task: str) -> list[AgentTool]:
-    """Tools by how many words of a task are in their names and descriptions, the best first."""
+    """Tools by the words of a task in their names, descriptions and arguments, the best first. A
+    word counts the more the fewer tools have it."""
     wanted = _stems(task)
+    words = [_weighed_words(one) for one in tools]
+    shared = Counter(stem for one in words for stem in one)
+    scores = {
+        one.name: sum(
+            weight * log(1 + len(tools) / shared[stem])
+            for stem, weight in found.items()
+            if stem in wanted
+        )
+        for one, found in zip(tools, words, strict=True)
+    }
+    return sorted(tools, key=lambda one: -scores[one.name])  # stable: as declared among equals
 
-    def score(one: AgentTool) -> float:
-        named, described = _stems(one.name), _stems(one.description)
-        return 2 * len(wanted & named) + len(wanted & described)
 
-    return sorted(tools, key=score, reverse=True)  # stable: the order of declaration among equals
+def _weighed_words(tool: AgentTool) -> dict[str, float]:
+    """The beginnings of the words that a tool is described with, and how much each counts."""
+    properties = tool.parameters.get("properties", {})
+    arguments = " ".join(map(str, properties)) if isinstance(properties, Mapping) else ""
+    found: dict[str, float] = {}
+    for text, weight in ((arguments, 0.5), (tool.description, 1.0), (tool.name, 2.0)):
+        for stem in _stems(text):
+            found[stem] = found.get(stem, 0.0) + weight
+    return found
 
 
 def _stems(text: str) -> set[str]:

@@ -12,8 +12,10 @@ from typing import Any, get_args
 import pytest
 
 from backends.scripted.script import Reply, ScriptedCall
+from bot.agent.tool_set import rank_tools
 from bot.events import ActionCall
 from bot.history.tool_calls import CallState, StoredCall
+from bot.skills.tool import AgentTool, ToolResult
 from bot.testing import Answer, Parlance, running_skills
 from bot.types import Author, ConversationKey
 
@@ -392,6 +394,55 @@ async def test_of_many_tools_the_fitting_are_shown_and_others_are_found(tmp_path
         assert second[len(first)] == "boil"
         assert third == second
         assert parlance.model.requests[-1].messages[-1].content == "Boiled."
+
+
+LARGE = """
+from bot.api import AgentTool, hookimpl
+
+
+def _made(name, about):
+    async def run(ctx, **given):
+        return f"{name} was done."
+    properties = {f"option{n}": {"type": "string", "description": "words " * 25} for n in range(3)}
+    return AgentTool(name, about, run, {"type": "object", "properties": properties})
+
+
+@hookimpl
+def register_tools():
+    names = ("carry", "clean", "close", "count", "paint")
+    return [_made(one, f"Do what {one} does. " + "More is said of it. " * 100) for one in names]
+"""
+
+
+def test_a_word_that_many_tools_have_says_little() -> None:
+    def made(name: str, about: str, *arguments: str) -> AgentTool:
+        properties = {one: {"type": "string"} for one in arguments}
+        schema = {"type": "object", "properties": properties}
+        return AgentTool(name, about, ToolResult, schema)  # type: ignore[arg-type]
+
+    files = [made(f"file_{n}", "Do something with the file of the user.") for n in range(9)]
+    rare = [made("convert", "Another thing.", "currency"), made("lookup", "Find a currency rate.")]
+    assert rank_tools([*files, *rare], "a file with a currency rate")[0].name == "lookup"
+    assert rank_tools([*files, *rare], "which currency?")[1].name == "convert"
+
+
+async def test_of_large_tools_fewer_are_shown_and_of_what_is_said_of_them_the_beginning(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "plugins"
+    place.mkdir()
+    (place / "large.py").write_text(LARGE)
+    replies = (calls(("find_tools", {"query": "close"})), calls(("close", {})), "It is done.")
+    async with running_skills(
+        plugins=["plugins.agent"], folders=[place], folder=tmp_path, replies=replies
+    ) as parlance:
+        await parlance.say("/agent paint the door red")
+        first, second, _ = (one.tools for one in parlance.model.requests)
+        assert [one.name for one in first] == ["carry", "clean", "paint", "find_tools"]
+        assert all(len(one.description) < 310 for one in first)
+        assert second[: len(first)] == first
+        assert "close" in {one.name for one in second[len(first) :]}
+        assert parlance.model.requests[-1].messages[-1].content == "close was done."
 
 
 async def test_forty_calls_at_once_end_within_the_budget(tmp_path: Path) -> None:
