@@ -25,8 +25,9 @@ from bot.history.retention import remove_expired_daily
 from bot.history.sql_store import SqlHistoryStore
 from bot.history.tool_calls import ToolCalls
 from bot.installation import Installation
-from bot.knowledge.embedders import create_embedders
+from bot.knowledge.embedders import create_embedders, loaded_embedder
 from bot.knowledge.index.unread_scans import mark_unread_scans
+from bot.knowledge.likeness import Likeness
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
 from bot.knowledge.retrieval.reranking import Reranker, create_reranker
@@ -190,10 +191,11 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         hooks = (*installation.plugins.forget, *forget_hooks(installation))
         plugins = replace(installation.plugins, forget=hooks)
         rules = await load_rules(config, plugins, preferences, models)
+        embedders = create_embedders(installation.config, pool)
         knowledge = KnowledgeService(
             database,
             config.index,
-            embedder=create_embedders(installation.config, pool),
+            embedder=embedders,
             fetcher=web,
             settings=config.knowledge,
             document_reader=document_reader,
@@ -221,6 +223,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 prompts=await asyncio.to_thread(JinjaPrompts, installation.prompt_folders()),
                 metrics=metrics,
                 redact=Redactor(installation.secrets.known()),
+                likeness=Likeness(loaded_embedder(config, pool, embedders)),
             )
         )
         yield App(

@@ -34,7 +34,7 @@ from bot.settings.moderation import Moderation
 from bot.settings.places import AllowedPlaces
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.plugin_lifespans import run_lifespans
-from bot.skills.services import Searching, Services, Web
+from bot.skills.services import LikenessOf, Searching, Services, Web
 from bot.storage.database import Database
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.erasure import DocumentsOfPeople, Erasure
@@ -122,6 +122,7 @@ async def open_core(
     prompts: JinjaPrompts,
     metrics: Metrics | None = None,
     redact: Redactor | None = None,
+    likeness: LikenessOf | None = None,
 ) -> AsyncIterator[AssembledCore]:
     """Start the plugins and the core on these parts, which it does not own; end both afterwards."""
     async with AsyncExitStack() as stack:
@@ -141,6 +142,7 @@ async def open_core(
             trusted=config.agent.trusted,
             memories=Memories(database, SqlPreferences(database)),
             past=PastTurns(database),
+            likeness=likeness,
             settings=rules.settings,
             moderation=rules.moderation,
             places=rules.places,

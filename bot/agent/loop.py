@@ -79,7 +79,7 @@ class _Run:
     ) -> None:
         self._ctx, self._model, self._sampling, self._limits = ctx, model, sampling, limits
         self._messages = list(messages)
-        self._view = ToolView(tools, task)
+        self._view = ToolView(tools, task, ctx.services.likeness)
         self._provenance = provenance
         self._seen: Counter[str] = Counter()
         self._results: dict[str, str] = {}
@@ -97,6 +97,7 @@ class _Run:
         name = await self._ctx.model(self._model)
         found = await self._ctx.models.capabilities(name)
         self._window = found.context or DEFAULT_CONTEXT_TOKENS
+        await self._view.choose()
         last = self._limits.steps - 1
         for step in range(self._limits.steps):
             if step == last:
@@ -183,7 +184,7 @@ class _Run:
             self._over = say("I stopped after {number} calls.", number=self._limits.calls)
             return NO_MORE_CALLS
         if self._view.searchable and call.name == FIND_TOOLS.name:
-            return self._view.find(str(call.arguments.get("query", "")))
+            return await self._view.find(str(call.arguments.get("query", "")))
         if self._kept and call.name == READ_MORE.name:
             self._results[digest] = self._read_more(call)
             return self._results[digest]

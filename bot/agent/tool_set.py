@@ -16,6 +16,7 @@ from bot.commands.checks import ALLOWED
 from bot.commands.declaration import options_schema
 from bot.commands.options import Option
 from bot.skills.context import Context
+from bot.skills.services import LikenessOf
 from bot.skills.tool import AgentTool
 
 MAX_OFFERED_TOOLS: Final = 8
@@ -27,6 +28,8 @@ _MAX_FOUND_CHARACTERS: Final = 2_000
 _MAX_DESCRIPTION_CHARACTERS: Final = 300
 """How much of a tool's description stands in a prompt where there are more tools than are shown."""
 _MAX_LINE_CHARACTERS: Final = 120
+_MAX_COMPARED_CHARACTERS: Final = 1_000
+_WORDS_WEIGHT: Final = 0.2
 _WORD = re.compile(r"[^\W_]{3,}")
 _PREFIX_CHARACTERS: Final = 5
 
@@ -84,18 +87,30 @@ class ToolView:
     prompt stays the same.
     """
 
-    def __init__(self, tools: Sequence[AgentTool], task: str) -> None:
+    def __init__(
+        self, tools: Sequence[AgentTool], task: str, likeness: LikenessOf | None = None
+    ) -> None:
+        self._task, self._likeness = task, likeness
         self._tools = {one.name: one for one in tools}
         all_of_them = _fitting(tools, MAX_OFFERED_TOOLS, MAX_OFFERED_CHARACTERS)
         self.searchable = len(all_of_them) < len(tools)
         """Whether there are more than are shown."""
+        self._first = all_of_them
+        self._added: list[Tool] = []
+
+    async def choose(self) -> None:
+        """Choose those that are shown at first, where there are more."""
         if self.searchable:
             room = MAX_OFFERED_CHARACTERS - _size(FIND_TOOLS)
-            best = _fitting(rank_tools(tools, task), MAX_OFFERED_TOOLS - 1, room)
-            self._first = [one for one in tools if one in best]
-        else:
-            self._first = list(tools)
-        self._added: list[Tool] = []
+            best = _fitting(await self._ranked(self._task), MAX_OFFERED_TOOLS - 1, room)
+            self._first = [one for one in self._tools.values() if one in best]
+
+    async def _ranked(self, task: str) -> list[AgentTool]:
+        tools = list(self._tools.values())
+        texts = [_about(one) for one in tools]
+        asked = task[:_MAX_COMPARED_CHARACTERS]
+        alike = await self._likeness(asked, texts) if self._likeness is not None else None
+        return rank_tools(tools, task, alike)
 
     @property
     def offered(self) -> list[Tool]:
@@ -118,10 +133,9 @@ class ToolView:
         """Return a tool by its name, also one that is not shown."""
         return self._tools.get(name)
 
-    def find(self, query: str) -> str:
+    async def find(self, query: str) -> str:
         """Show the tools that fit a query best; returns a line for each."""
-        ranked = rank_tools(tuple(self._tools.values()), query)
-        best = _fitting(ranked, _MAX_FOUND_TOOLS, _MAX_FOUND_CHARACTERS)
+        best = _fitting(await self._ranked(query), _MAX_FOUND_TOOLS, _MAX_FOUND_CHARACTERS)
         shown = {one.name for one in self._first} | {one.name for one in self._added}
         self._added += [_offer_shortly(one) for one in best if one.name not in shown]
         return "\n".join(f"{one.name}: {one.description[:_MAX_LINE_CHARACTERS]}" for one in best)
@@ -157,9 +171,12 @@ def _size(tool: Tool) -> int:
     return len(tool.name) + len(tool.description) + len(plain)
 
 
-def rank_tools(tools: Sequence[AgentTool], task: str) -> list[AgentTool]:
+def rank_tools(
+    tools: Sequence[AgentTool], task: str, alike: Sequence[float] | None = None
+) -> list[AgentTool]:
     """Tools by the words of a task in their names, descriptions and arguments, the best first. A
-    word counts the more the fewer tools have it."""
+    word counts the more the fewer tools have it. Where it is known how `alike` the task and each
+    tool are, that comes first, and words decide between those that are about as alike."""
     wanted = _stems(task)
     words = [_weighed_words(one) for one in tools]
     shared = Counter(stem for one in words for stem in one)
@@ -171,7 +188,17 @@ def rank_tools(tools: Sequence[AgentTool], task: str) -> list[AgentTool]:
         )
         for one, found in zip(tools, words, strict=True)
     }
+    if alike is not None:
+        most = max(scores.values(), default=0.0) or 1.0
+        likenesses = {one.name: like for one, like in zip(tools, alike, strict=True)}
+        scores = {name: likenesses[name] + _WORDS_WEIGHT * scores[name] / most for name in scores}
     return sorted(tools, key=lambda one: -scores[one.name])  # stable: as declared among equals
+
+
+def _about(tool: AgentTool) -> str:
+    """What a task is compared with."""
+    words = tool.name.replace("_", " ").replace("-", " ")
+    return f"{words}: {tool.description[:_MAX_DESCRIPTION_CHARACTERS]}"
 
 
 def _weighed_words(tool: AgentTool) -> dict[str, float]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from backends.pool.pool import Pool
 from bot.config import Config
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, create_embedder
+
+_DEFAULT_BASE = "default"
 
 
 def embedder_name(config: Config, base: str) -> str:
@@ -33,3 +36,15 @@ def create_embedders(config: Config, pool: Pool) -> EmbedderFactory:
         return opened[name]
 
     return give
+
+
+def loaded_embedder(
+    config: Config, pool: Pool, give: EmbedderFactory
+) -> Callable[[], Awaitable[Embedder | None]]:
+    """Returns a function that gives the default base's embedder where its model is loaded now."""
+
+    async def find() -> Embedder | None:
+        health = await pool.health(embedder_name(config, _DEFAULT_BASE))
+        return await give(_DEFAULT_BASE) if health.ok and health.resident else None
+
+    return find

@@ -150,6 +150,10 @@ class Prompts(Protocol):
         ...
 
 
+LikenessOf = Callable[[str, Sequence[str]], Awaitable[Sequence[float] | None]]
+"""Returns how alike a question and each text are, from -1 to 1; None where that cannot be told."""
+
+
 class Turns(Protocol):
     """The open turns."""
 
@@ -328,5 +332,7 @@ class Services:
     """What people want to be remembered."""
     past: PastTurns | None = field(default=None, repr=False)
     """Searches what was said before."""
+    likeness: LikenessOf | None = field(default=None, repr=False)
+    """Tells how alike a question and texts are, where an embedder is loaded."""
     written: Callable[[str, str], str] = field(default=lambda platform, call: f"`{call}`")
     """How a call such as `/ask how so?` is shown on a platform, as Markdown."""

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 
 from backends.scripted.script import Reply, ScriptedCall
-from bot.agent.tool_set import rank_tools
+from bot.agent.tool_set import ToolView, rank_tools
 from bot.events import ActionCall
 from bot.history.tool_calls import CallState, StoredCall
 from bot.skills.tool import AgentTool, ToolResult
@@ -424,6 +424,24 @@ def test_a_word_that_many_tools_have_says_little() -> None:
     rare = [made("convert", "Another thing.", "currency"), made("lookup", "Find a currency rate.")]
     assert rank_tools([*files, *rare], "a file with a currency rate")[0].name == "lookup"
     assert rank_tools([*files, *rare], "which currency?")[1].name == "convert"
+
+
+async def test_where_an_embedder_tells_what_is_alike_it_comes_before_words() -> None:
+    tools = [AgentTool(f"tool_{n}", "Paint a door.", ToolResult, {}) for n in range(9)]  # type: ignore[arg-type]
+    tools.append(AgentTool("varnish", "Coat wood.", ToolResult, {}))  # type: ignore[arg-type]
+
+    async def likeness(question: str, texts: Sequence[str]) -> list[float]:
+        return [float(text.startswith("varnish")) for text in texts]
+
+    async def unknown(question: str, texts: Sequence[str]) -> None:
+        return None
+
+    for told, shown in ((likeness, True), (unknown, False)):
+        view = ToolView(tools, "paint the door", told)
+        await view.choose()
+        assert ("varnish" in {one.name for one in view.offered}) == shown
+        assert len(view.offered) == 8
+        assert ("varnish" in await view.find("a door")) == shown
 
 
 async def test_of_large_tools_fewer_are_shown_and_of_what_is_said_of_them_the_beginning(
