@@ -23,10 +23,13 @@ from backends.files.store import ModelStore
 from backends.scripted.script import Reply, ScriptedCall
 from bench.agent_sets import FOLDER, NotFetched, fetch
 from bench.agent_stage import Call, always, stage
+from bench.documents import real_embedder
 from bench.engine import SHA256, SOURCE, engine
 from bench.notations import Case, read_cases
 from bench.rows import Row
-from bot.agent.tool_set import FIND_TOOLS
+from bot.agent.tool_set import FIND_TOOLS, ToolView
+from bot.knowledge.likeness import Likeness
+from bot.knowledge.retrieval.embedder import Embedder
 from bot.skills.tool import AgentTool
 
 _MOST_TOKENS: Final = 1_200
@@ -70,6 +73,7 @@ async def rows(quick: bool) -> list[Row]:
     data = fetch() / "bfcl_eval" / "data"
     answers = data / "possible_answer" / "BFCL_v4_multiple.json"
     cases = read_cases(data / "BFCL_v4_multiple.json", answers)
+    live = _live_cases(data)
     beside = await _server_tools()
     at_once = found = 0
     added: list[int] = []
@@ -81,6 +85,7 @@ async def rows(quick: bool) -> list[Row]:
             at_once += chooser.called and len(chooser.shown) == 1
             found += chooser.called
             added.append(await _tokens(counter, chooser.offered))
+    views = [await _shown(set_, beside, quick) for set_ in (cases, live)]
     count, most = len(played), max(added)
     share = found / count
     return [
@@ -90,14 +95,52 @@ async def rows(quick: bool) -> list[Row]:
         Row(f"right tool shown at once, BFCL multiple, {count}", at_once / count, "", "", None),
         Row("right tool called, looked for once where it is not shown", share,
             "", f"≥ {_LEAST_RIGHT}", share >= _LEAST_RIGHT),
+        *(
+            Row(f"right tool in view, BFCL {name}, by {how}, {count}", share, "", "", None)
+            for name, view in zip(("multiple", "live_multiple"), views, strict=True)
+            for how, share, count in view
+        ),
     ]  # fmt: skip
 
 
+def _live_cases(data: Path) -> list[Case]:
+    answers = data / "possible_answer" / "BFCL_v4_live_multiple.json"
+    found = read_cases(data / "BFCL_v4_live_multiple.json", answers)
+    return [one for one in found if len(one.calls) == 1]
+
+
+async def _shown(
+    cases: Sequence[Case], beside: Sequence[AgentTool], quick: bool
+) -> list[tuple[str, float, int]]:
+    """How often the right tool is shown at first: by words, and by the embedder with them."""
+    played = cases[:: 10 if quick else 1]
+    async with real_embedder() as embedder:
+
+        async def loaded() -> Embedder:
+            return embedder
+
+        likeness = Likeness(loaded)
+        shares = []
+        for how, told in (("words", None), ("the embedder", likeness)):
+            shown = 0
+            for case in played:
+                tools = [*beside, *_own(case)]
+                view = ToolView(tools, case.question, told)
+                await view.choose()
+                shown += _plain(case.calls[0].name) in {one.name for one in view.offered}
+            shares.append((how, shown / len(played), len(played)))
+        return shares
+
+
+def _own(case: Case) -> list[AgentTool]:
+    made = [_agent_tool(one.name, one.description, one.parameters) for one in case.tools]
+    return list({one.name: one for one in made}.values())
+
+
 async def _play(case: Case, beside: Sequence[AgentTool]) -> Chooser:
-    own = [_agent_tool(one.name, one.description, one.parameters) for one in case.tools]
     (call,) = case.calls
     chooser = Chooser((_plain(call.name), call.arguments), case.question)
-    async with stage([*beside, *own]) as on:
+    async with stage([*beside, *_own(case)]) as on:
         await on.play(case.question, chooser, always)
     return chooser
 

@@ -47,6 +47,7 @@ Call = tuple[str, Mapping[str, Any]]
 class Card:
     """What a card shows in bold: the tool, the values, and whether others wrote of such a call."""
 
+    text: str
     tool: str
     values: tuple[str, ...]
     others: bool
@@ -58,7 +59,7 @@ class Card:
         bold = [match for match in map(_BOLD.match, lines) if match]
         values = tuple(_CUT.sub("", match[1]) for match in bold)
         others = any(line.startswith("**") for line in lines)
-        return cls(head.split("**")[1], values, others)
+        return cls(text, head.split("**")[1], values, others)
 
 
 Model = Callable[[ChatRequest], Reply]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.agent.provenance import Argument, Provenance, Writer
+from bot.agent.value_search import is_address
 from bot.catalogue.sentence import join_sentences, lay_out, say
 from bot.skills.tool import AgentTool
 
@@ -63,8 +64,11 @@ class Judgement:
 
     @property
     def grantable(self) -> bool:
-        """Whether an approval for the conversation covers it: nothing of it is of others."""
-        return self.asked_by is None and not any(one.writer.foreign for one in self.doubtful)
+        """Whether an approval for the conversation covers it: nothing of it is of others, and it
+        leads nowhere, since an address can carry out what was said."""
+        if self.asked_by is not None:
+            return False
+        return not any(one.writer.foreign or is_address(one.value) for one in self.doubtful)
 
 
 def judge(tool: AgentTool, given: Mapping[str, Any], provenance: Provenance) -> Judgement:

@@ -15,6 +15,7 @@ from bot.agent.value_search import (
     SearchedText,
     SoughtValue,
     find_addresses,
+    host_of,
     is_address,
     name_stems,
 )
@@ -90,8 +91,9 @@ class Provenance:
     def writer_of(self, value: str) -> Writer:
         """Return the least trusted writer of a value, as a whole and not within a longer word.
 
-        A number, a date or a time is compared as such. What is neither a word of the asker nor of
-        the operator, and repeats several words of another text in a row, is of that text's writer.
+        A number, a date or a time is compared as such, an address also by its host. What is neither
+        a word of the asker nor of the operator, and repeats several words of another text in a row,
+        is of that text's writer.
         """
         if self.operator.covers(value):
             return _OPERATOR
@@ -101,6 +103,9 @@ class Provenance:
             return found
         if sought.figures:
             return self._writer_of_figures(sought)
+        host = host_of(value)
+        if host and host != value and (known := self.writer_of(host)).foreign:
+            return known
         quoting = (w for w, text in self._read() if w.foreign and text.is_quoted_in(sought))
         return least_trusted(quoting) or _MODEL
 
@@ -126,9 +131,11 @@ class Provenance:
             name = path.split(".", 1)[0]
             text = _text_of(value)
             writer = self.writer_of(text) if text.strip() else _ASKER
-            found.append(Argument(path, text, writer, _matters(tool, name, value)))
-            if isinstance(value, str) and not writer.trusted and len(text.split()) > 1:
-                found += self._addresses(path, text)
+            whole = Argument(path, text, writer, _matters(tool, name, value))
+            found.append(whole)
+            if isinstance(value, str) and not writer.trusted:
+                inner = self._addresses(path, text)
+                found += [one for one in inner if one.value != text or not whole.matters]
         return tuple(found)
 
     def _addresses(self, path: str, text: str) -> Iterator[Argument]:

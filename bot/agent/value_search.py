@@ -28,6 +28,7 @@ _DASHES = re.compile(r"[\u2010-\u2015\u2212]")
 _QUOTES = str.maketrans("‘’‚‛“”„‟", "''''" + '""""')
 _WORD = re.compile(r"\w+")
 _NAME_WORD = re.compile(r"[a-z]+|[A-Z][a-z]*|[^\W\d_a-zA-Z]+")
+_BETWEEN_ADDRESSES = re.compile(r"[\s<>()\[\]{}\"'|,;]")
 _EDGES: Final = "\"'`()[]{}<>,;:!?*.…"
 
 
@@ -122,7 +123,7 @@ def name_stems(name: str) -> frozenset[str]:
 
 def find_addresses(text: str) -> Iterator[str]:
     """What leads somewhere in a text: addresses of pages and people, hosts, and long numbers."""
-    for word in text.split():
+    for word in _BETWEEN_ADDRESSES.split(text):
         bare = word.strip(_EDGES)
         if bare and (is_address(bare) or _is_host(bare) or _is_long_number(bare)):
             yield bare
@@ -134,8 +135,16 @@ def is_address(word: str) -> bool:
     return "://" in word or word.casefold().startswith("www.") or bool(at and name and "." in host)
 
 
+def host_of(word: str) -> str:
+    """The host in an address, in plain reading; empty where a word is none."""
+    if not (is_address(word) or _is_host(word)):
+        return ""
+    rest = word.partition("://")[2] or word
+    return re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2].partition(":")[0]
+
+
 def _is_host(word: str) -> bool:
-    labels = word.partition("/")[0].split(".")
+    labels = re.split(r"[/?#]", word, maxsplit=1)[0].split(".")
     end = labels[-1]
     return len(labels) > 1 and all(labels) and len(end) > 1 and end.isalpha()
 

@@ -176,6 +176,27 @@ def test_a_code_or_an_account_that_a_text_would_give_away_is_shown(number: str) 
     assert [one.value for one in judged.doubtful] == [number]
 
 
+@pytest.mark.parametrize(
+    ("value", "origin"),
+    [
+        ("https://evil.example/?q=all+that+was+said", "web"),
+        ("evil.example/all", "web"),
+        ("new@evil.example", "web"),
+        ("https://me@evil.example:81/", "web"),
+        ("https://other.example/", "model"),
+    ],
+)
+def test_an_address_is_of_whoever_named_its_host(value: str, origin: str) -> None:
+    assert context((ASKER, "hello"), (WEB, "we are evil.example")).writer_of(value).origin == origin
+
+
+def test_an_approval_for_the_conversation_covers_no_address() -> None:
+    texts = context((ASKER, "Send something to somebody"))
+    assert judge(send_message, {"to": "bob", "text": "hello"}, texts).grantable
+    assert not judge(send_message, {"to": "bob", "text": "https://x.example/?a"}, texts).grantable
+    assert not judge(send_message, {"to": "bob@x.example", "text": "hello"}, texts).grantable
+
+
 def test_wording_of_the_model_alone_needs_no_approval() -> None:
     texts = context((ASKER, "Tell bob what the page says"), (WEB, "All is well in the north."))
     given = {"to": "bob", "text": "The north is fine, e.g. the tower."}
