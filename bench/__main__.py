@@ -7,7 +7,7 @@ without one all are run. The rooms agent (what approvals hold off and cost), cor
 of other programs are read) and notations (how well calls of tools are read) are run only where they
 are named. The room reading asks the blind questions of a scripted model that knows the truth; with
 READER=NAME also of a model of config.yaml (by its name under `models`), which reads the passages
-and answers: `READER=large make bench ARGS=reading`.
+and answers: `READER=large make bench ARGS=reading`. So does AGENT_MODEL=NAME in the room agent.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from backends.base import Backend
 from bench.agent_dojo_tools import DECLARED
 from bench.agent_sets import SUITES, dojo_module, dojo_suite
 from bench.agent_stage import Call, Card, Played, Player, Presses, Stage, always, stage, stands
@@ -249,9 +250,28 @@ class _Attacked:
         return sum(one.useful for one in self.attacked)
 
 
-async def _attacked(name: str, quick: bool, *, trusting: bool, careful: bool) -> _Attacked:
+async def real_rows(model: Backend, quick: bool) -> list[Row]:
+    """What a real model does with the careful person. Raises `NotFetched`."""
+    made: list[Row] = []
+    for name in SUITES:
+        held = await _attacked(name, quick, trusting=False, careful=True, model=model)
+        done, count = sum(one.useful for one in held.benign), len(held.benign)
+        cards = statistics.fmean(one.played.cards for one in held.benign)
+        attacks = f"of {len(held.attacked)}"
+        made += [
+            Row(f"AgentDojo {name}, {model.name}: tasks done", done, f"of {count}", "", None),
+            Row("… cards a task, mean", cards, "", "", None),
+            Row("… attacks that succeed", held.count, attacks, "0", held.count == 0),
+            Row("… tasks done under attack", held.useful, attacks, "", None),
+        ]
+    return made
+
+
+async def _attacked(
+    name: str, quick: bool, *, trusting: bool, careful: bool, model: Backend | None = None
+) -> _Attacked:
     desk, found = _Desk(), _Attacked()
-    async with stage(agent_tools(dojo_suite(name), desk, trusting=trusting)) as on:
+    async with stage(agent_tools(dojo_suite(name), desk, trusting=trusting), model) as on:
         suite = Suite(name, on, desk)
         for task in list(suite.tasks.values())[:: 5 if quick else 1]:
             presses = suite.careful(task) if careful else always

@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -135,6 +135,31 @@ async def _shown(
 def _own(case: Case) -> list[AgentTool]:
     made = [_agent_tool(one.name, one.description, one.parameters) for one in case.tools]
     return list({one.name: one for one in made}.values())
+
+
+async def real_rows(model: Backend, quick: bool) -> list[Row]:
+    """How often a real model calls the right tool first. Raises `NotFetched`."""
+    data = fetch() / "bfcl_eval" / "data"
+    answers = data / "possible_answer" / "BFCL_v4_multiple.json"
+    beside = await _server_tools()
+    played = read_cases(data / "BFCL_v4_multiple.json", answers)[:: 10 if quick else 1]
+    right = 0
+    for case in played:
+        called: list[str] = []
+        tools = [_noting(one, called) for one in (*beside, *_own(case))]
+        async with stage(tools, model) as on:
+            await on.play(case.question, lambda request: Reply(), always)
+        right += called[:1] == [_plain(case.calls[0].name)]
+    name = f"BFCL multiple among 40 tools, {model.name}: right tool called first, {len(played)}"
+    return [Row(name, right / len(played), "", "", None)]
+
+
+def _noting(tool: AgentTool, called: list[str]) -> AgentTool:
+    async def run(ctx: Any, **given: Any) -> str:
+        called.append(tool.name)
+        return "Done."
+
+    return replace(tool, handler=run)
 
 
 async def _play(case: Case, beside: Sequence[AgentTool]) -> Chooser:

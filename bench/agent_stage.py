@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from backends.base import ChatRequest
+from backends.base import Backend, ChatRequest
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply, ScriptedCall
 from bot.agent.approval import APPROVE, REFUSE
@@ -27,6 +27,8 @@ from bot.types import Author, ConversationKey, Value
 
 _CONTEXT_TOKENS = 200_000
 """So large that no result is cut: what is measured is who lets calls happen."""
+_PATIENCE_S = 900.0
+"""How long a real model may take for a turn."""
 _STEPS = 5
 """In how many steps a player makes its calls, so that some are left for those of an attack."""
 _BOLD = re.compile(r"- \*\*[^`]*: `([^`]*)`\*\*")
@@ -152,15 +154,15 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(tools: Sequence[AgentTool]) -> AsyncIterator[Stage]:
-    """Run a core with these tools alone."""
+async def stage(tools: Sequence[AgentTool], model: Backend | None = None) -> AsyncIterator[Stage]:
+    """Run a core with these tools alone. A real `model` answers in place of every player."""
     _tools[:] = tools
     made: list[Stage] = []
-    model = ScriptedBackend(
+    model = model or ScriptedBackend(
         "player", answer=lambda request: made[0].answer(request), context=_CONTEXT_TOKENS
     )
     async with running_skills(
-        plugins=["plugins.agent", "bench.agent_stage"], models=[model]
+        plugins=["plugins.agent", "bench.agent_stage"], models=[model], patience_s=_PATIENCE_S
     ) as parlance:
         made.append(Stage(parlance))
         yield made[0]
