@@ -83,6 +83,19 @@ async def test_what_was_said_before_an_approval_does_not_undo_it(tmp_path: Path)
         assert "Kept, see https: //evil.example /?q=secret` ." in ended.view.text
 
 
+async def test_why_shows_what_was_called_without_links(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "tools.py").write_text(TOOLS)
+    replies = (calls("repeat", {"text": EVIL}), "Said.")
+    ann, here = Author("test", "ann", "Ann"), ConversationKey("test", "workspace", "general")
+    async with running_skills(
+        plugins=SHIPPED, folders=[tmp_path / "plugins"], folder=tmp_path, replies=replies
+    ) as parlance:
+        answer = await parlance.say("/agent say it")
+        why = await parlance.send(ActionCall(uuid.uuid4().hex, here, ann, "why", answer.view.turn))
+        assert f"1. repeat (text: `{EVIL}`): done" in why.text
+
+
 async def test_what_others_said_here_gives_a_chat_no_links(tmp_path: Path) -> None:
     plain = ScriptedBackend("plain", replies=[BOTH, BOTH], family="plain")
     async with running_skills(plugins=SHIPPED, folder=tmp_path, models=[plain]) as parlance:
