@@ -6,6 +6,7 @@ for an approval goes on, also in another process, without asking the model or a 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,6 +32,7 @@ from bot.catalogue.sentence import say
 from bot.history.tool_calls import CallId
 from bot.prompting.context_window import DEFAULT_CONTEXT_TOKENS
 from bot.replies.address_filter import AddressFilter
+from bot.replies.shown_addresses import ShownAddresses
 from bot.skills.context import Context
 from bot.skills.model_call import shown_in
 from bot.skills.tool import DEFAULT_RESULT_CHARACTERS, AgentTool
@@ -78,7 +80,7 @@ class _Run:
         limits: AgentLimits,
     ) -> None:
         self._ctx, self._model, self._sampling, self._limits = ctx, model, sampling, limits
-        self._messages = list(messages)
+        self._messages, self._asked = list(messages), tuple(messages)
         self._view = ToolView(tools, task, ctx.services.likeness)
         self._provenance = provenance
         self._seen: Counter[str] = Counter()
@@ -89,7 +91,9 @@ class _Run:
         self._over = ""
         """Why no tool is offered any more; empty while they are."""
         self._said: list[str] = []
-        self._addresses = shown_in(messages)
+        self._addresses: ShownAddresses | None = None
+        self._shown_results: list[tuple[str, str]] = []
+        """Results whose addresses are not among these yet, each with what the call said."""
         self._kept = KeptResults()
         self._window = DEFAULT_CONTEXT_TOKENS
 
@@ -143,7 +147,7 @@ class _Run:
             sampling=self._sampling,
             tools=[] if self._over else self._view.offered,
             calls=calls,
-            addresses=self._address_filter(),
+            addresses=await self._address_filter(),
         ):
             if isinstance(part, Text):
                 if self._said and not written:
@@ -161,10 +165,15 @@ class _Run:
             ],
         }
 
-    def _address_filter(self) -> AddressFilter | None:
+    async def _address_filter(self) -> AddressFilter | None:
         """What the next answer passes, where others have a say in it."""
         if not self._provenance.has_others:
             return None
+        if self._addresses is None:
+            self._addresses = await asyncio.to_thread(shown_in, self._asked)
+        for text, said in self._shown_results:
+            self._addresses.add(text, but=said)
+        self._shown_results.clear()
         return AddressFilter(self._addresses, "\n\n".join(self._said))
 
     # --- one call -----------------------------------------------------------------------------
@@ -207,7 +216,7 @@ class _Run:
         self._provenance.add(done["text"], writer)
         said = None if tool.results == "model" else words_of(call.arguments)
         if said is not None:
-            self._addresses.add(done["text"], but=said)
+            self._shown_results.append((done["text"], said))
         if kept := done.get("kept"):
             self._kept.keep(requested.result_id, LongResult(kept, writer, said))
             self._view.add(READ_MORE)
@@ -222,7 +231,7 @@ class _Run:
         self._steps.append(step_line(call, "done"))
         self._provenance.add(found.text, found.writer)
         if found.said is not None:
-            self._addresses.add(found.text, but=found.said)
+            self._shown_results.append((found.text, found.said))
         return self._shown(found.text, found.writer)
 
     def _repair(self, problem: str) -> str:

@@ -98,6 +98,8 @@ def _parts(address: str) -> tuple[str, str]:
     host, path = (rest[: cut.start()], rest[cut.start() :]) if cut else (rest, "")
     if not path.startswith("/"):
         path = "/" + path
+    if rest.isascii() and rest.isprintable():
+        return scheme, host.lower() + path
     return scheme, _host(host) + quote(path, safe=_VISIBLE_ASCII)
 
 

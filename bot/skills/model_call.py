@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -48,7 +49,8 @@ class ModelCalls:
         """Call a model; see `Context.generate`."""
         cut = self._turn.continues
         before = cut.text if cut is not None and cut.call == self._count + 1 else ""
-        addresses = addresses or filter_for(messages, before)
+        if addresses is None and any(holds_foreign_text(one.content) for one in messages):
+            addresses = await asyncio.to_thread(lambda: AddressFilter(shown_in(messages), before))
         written = self._written(model, messages, sampling, cache=cache, tools=tools, calls=calls)
         async with aclosing(written) as parts:
             async for part in parts:
@@ -140,16 +142,9 @@ class ModelCalls:
         )
 
 
-def filter_for(messages: Sequence[ChatMessage], before: str = "") -> AddressFilter | None:
-    """What an answer to a prompt with text of others passes, so that it carries nothing out in an
-    address; `before` is how the answer begins. None for a prompt without."""
-    if not any(holds_foreign_text(one.content) for one in messages):
-        return None
-    return AddressFilter(shown_in(messages), before)
-
-
 def shown_in(messages: Sequence[ChatMessage]) -> ShownAddresses:
-    """The addresses in a prompt that are not the model's own."""
+    """The addresses in a prompt that are not the model's own. Takes a tenth of a second for the
+    longest, so not on the event loop."""
     shown = ShownAddresses(one.content for one in messages if one.role != "assistant")
     for one in messages:
         if one.role == "assistant":
