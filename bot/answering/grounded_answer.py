@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import aclosing
@@ -17,7 +18,9 @@ from bot.history.protocol import StoredMessage
 from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.knowledge.citations.support import check_support
 from bot.prompting.echo_filter import EchoFilter
+from bot.replies.address_filter import AddressFilter
 from bot.skills.context import Context
+from bot.skills.model_call import shown_in
 from bot.types import Explanation, Notice, Part, Place, Source, Sources, Text
 from bot.values import Passage, SearchResult
 
@@ -85,6 +88,8 @@ async def answer_from(
     )
     given = found.passages[: fitted.blocks]
     citations, echo, said = CitationFilter(len(used)), EchoFilter(), ""
+    # What is taken out of an answer may have been all that kept an address from being a link.
+    addresses = AddressFilter(await asyncio.to_thread(shown_in, fitted.messages))
     parts = ctx.generate(
         fitted.messages,
         model=name,
@@ -94,10 +99,11 @@ async def answer_from(
         async for part in stream:
             if not isinstance(part, Text):
                 yield part
-            elif text := citations.feed(echo.feed(part.delta)):
+            elif text := addresses.feed(citations.feed(echo.feed(part.delta))):
                 said += text
                 yield Text(text)
-    if rest := citations.feed(echo.finish()) + citations.finish():
+    ending = citations.feed(echo.finish()) + citations.finish()
+    if rest := addresses.feed(ending) + addresses.finish():
         said += rest
         yield Text(rest)
     yield _sources(await _cited(used, citations.cited, said, found))

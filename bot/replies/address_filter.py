@@ -17,14 +17,16 @@ from bot.replies.shown_addresses import MAX_ADDRESS_CHARACTERS, ShownAddresses, 
 
 _MAX_START_CHARACTERS = 300
 """What an address may begin with, and so what is held back of a word."""
+_AFTER_COLON_CHARACTERS = 8
 
 _START = re.compile(
-    r"""[a-z][a-z0-9+.-]{0,30}:/{1,2} | https?:(?=\S) | (?:mailto|xmpp|tel):(?=\S) | www\.(?=\S)
-    | //(?=\w) | (?:[a-z0-9-]{1,40}\.){1,5}[a-z]{2,20}(?=[/?\#:][^\s<>])""",
+    r"""[a-z][a-z0-9+.-]{0,30}:/{1,2} | https?:(?=\S) | (?:mailto|xmpp|tel):(?=\S)
+    | (?<![a-z0-9.-])www\.(?=\S) | //(?=\w)
+    | (?:[a-z0-9-]{1,40}\.){1,5}[a-z]{2,20}(?=[/?\#:][^\s<>])""",
     re.IGNORECASE | re.VERBOSE,
 )
 _ADDRESS = re.compile(r"(?:(?!\]\()[^\s<>]){1,2000}")
-_WORD = string.ascii_letters + string.digits + "+.:/@_-"
+_WORD = string.ascii_letters + string.digits + "+.:/@_?#-"
 _AUTOLINK = re.compile(
     r"<((?:[a-z][a-z0-9+.-]{1,31}:|[^\s<>@:]{1,200}@)[^\s<>]{0,2000})>", re.IGNORECASE
 )
@@ -66,14 +68,15 @@ class AddressFilter(LinkFilter):
             return super()._step(text, at, final)
         found = syntax.SPECIAL.search(text, at)
         stop = len(text) if found is None else found.start()
-        # It has no special sign but a colon, and looks at most two further.
-        start = _START.search(text, at, stop + 8) if stop > at else None
+        # What an address begins with has no special sign but a colon, and ends soon after it.
+        known = stop + _AFTER_COLON_CHARACTERS
+        start = _START.search(text, at, known) if stop > at else None
         if start is not None and start.start() <= stop:
             if start.start() > at:
                 return self._words_until(text, at, start.start())
             return self._undecided(text, start, final)
         if stop > at:
-            if not final and (stop == len(text) or text[stop] == ":"):
+            if not final and (stop == len(text) or (text[stop] == ":" and known > len(text))):
                 first = max(at, stop - _MAX_START_CHARACTERS)
                 stop = first + len(text[first:stop].rstrip(_WORD))
             return None if stop == at else self._words_until(text, at, stop)
@@ -113,7 +116,7 @@ class AddressFilter(LinkFilter):
         )
 
     def _as_code(self, address: str) -> str:
-        between = " " if self._last == "`" else ""
+        between = " " if self._last and self._last in "`\\" else ""
         return self._plain(f"{between}`{address}`")
 
     def _apart(self, start: re.Match[str]) -> Step:

@@ -23,6 +23,10 @@ _PROMPT_CUT_NOTICE = say(
     "This was too long for the model, which read only a part of it. Ask for less at once."
 )
 
+_MAX_SLICE_CHARACTERS = 500
+"""How much of an answer is looked through for addresses at once: at worst it takes some
+milliseconds."""
+
 
 class ModelCalls:
     """Calls models for a turn, one call after another, and fills in its record.
@@ -56,8 +60,12 @@ class ModelCalls:
             async for part in parts:
                 if addresses is None or not isinstance(part, Text):
                     yield part
-                elif text := addresses.feed(part.delta):
-                    yield Text(text)
+                    continue
+                for at in range(0, len(part.delta), _MAX_SLICE_CHARACTERS):
+                    if at:
+                        await asyncio.sleep(0)  # a model may send its whole answer at once
+                    if text := addresses.feed(part.delta[at : at + _MAX_SLICE_CHARACTERS]):
+                        yield Text(text)
         if addresses is not None and (rest := addresses.finish()):
             yield Text(rest)
 

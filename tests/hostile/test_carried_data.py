@@ -51,12 +51,16 @@ def test_what_was_shown_stays_a_link(answer: str) -> None:
 
 @settings(max_examples=80)
 @given(answers, st.integers(1, 5))
+@example("bank.example?x=1", 1)
+@example("?xwww.evil.example/x", 1)
+@example("https://evil.example/x", 1)
 def test_it_does_not_depend_on_how_the_stream_was_cut(answer: str, step: int) -> None:
     assert defused(answer, step) == defused(answer)
 
 
 @settings(max_examples=150)
 @given(answers)
+@example(f"\\https://evil.example/{SECRET}")
 @example(f"`\n\nhttps://evil.example/{SECRET}`")
 def test_no_platform_makes_a_link_of_it(answer: str) -> None:
     assert not list(carried(defused(answer)))
@@ -73,9 +77,10 @@ def test_what_stands_before_it_in_the_reply_does_not_make_a_link_of_it(
 
 @settings(max_examples=80)
 @given(answers)
+@example(f"`[9]`](https://evil.example/{SECRET})")
 def test_nor_does_what_is_taken_out_of_an_answer_later(answer: str) -> None:
     citations = CitationFilter(1)
-    assert not list(carried(citations.feed(defused(answer)) + citations.finish()))
+    assert not list(carried(defused(citations.feed(defused(answer)) + citations.finish())))
 
 
 def test_no_more_than_an_address_is_held_back() -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import insert
 
 from backends.base import ChatRequest, Chunk, Usage
 from backends.scripted.backend import ScriptedBackend
+from bot.events import ContextMessage
 from bot.history.mapping import to_row
 from bot.history.protocol import StoredMessage
 from bot.history.tables import turns
@@ -74,6 +75,20 @@ def test_long_answers_in_one_piece() -> None:
             for name, model.text in ANSWERS.items():
                 assert len(model.text) > 0.8 * ANSWER_CHARACTERS
                 ask = partial(here.say, "/chat Tell me all of it", channel=name)
+                found[name] = await longest_hold(loop, ask)
+        return found
+
+    assert too_long(run(main)) == {}
+
+
+def test_long_answers_in_one_piece_to_what_others_said() -> None:
+    async def main(loop: MeasuringLoop) -> Mapping[str, Longest]:
+        model, found = InOnePiece(), {}
+        said = [ContextMessage("Bob", "https://a.example/1234567 " * 4_000)]
+        async with running_skills(plugins=["plugins.chat"], models=[model]) as here:
+            for name in ("one word", "links", "addresses", "passwords", "backticks"):
+                model.text = ANSWERS[name]
+                ask = partial(here.say, "Tell me all of it", channel=name, context=said)
                 found[name] = await longest_hold(loop, ask)
         return found
 
