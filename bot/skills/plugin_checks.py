@@ -26,7 +26,7 @@ from bot.config import Config, PlatformSettings
 from bot.errors import PluginError
 from bot.skills.document_loader import Loader
 from bot.skills.skill import Skill
-from bot.skills.tool import AgentTool
+from bot.skills.tool import RESERVED_NAMES, AgentTool
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +89,8 @@ def check_tool(tool: AgentTool) -> None:
     """Raise `PluginError` for a tool that no model could call."""
     if not _TOOL_NAME.fullmatch(tool.name):
         raise PluginError(f"tool {tool.name}: its name has at most 64 of a-z, 0-9, - and _.")
+    if tool.name in RESERVED_NAMES:
+        raise PluginError(f"tool {tool.name}: this name is taken; choose another.")
     if not callable(tool.handler):
         raise PluginError(f"tool {tool.name}: the handler must be a function.")
     if tool.parameters.get("type") != "object":

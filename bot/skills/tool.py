@@ -31,6 +31,8 @@ Origin = Literal["operator", "asker", "model", "people", "documents", "web", "se
 model itself, other people, the documents, a web page, a tool's server."""
 
 ORIGINS: Final[tuple[Origin, ...]] = get_args(Origin)
+RESERVED_NAMES: Final = frozenset({"find_tools", "read_more"})
+"""Tools of the loop itself, which no plugin or server has."""
 TRUSTED_ORIGINS: Final[frozenset[Origin]] = frozenset({"operator", "asker"})
 DEFAULT_TIMEOUT_S: Final = 30.0
 DEFAULT_RESULT_CHARACTERS: Final = 8_000

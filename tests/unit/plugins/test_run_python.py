@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
@@ -103,6 +104,16 @@ async def test_stopping_the_turn_ends_the_program_and_its_process(tmp_path: Path
             assert (await asked).state == "cancelled"
         assert _sandboxes() == []
         assert time.monotonic() - begun < 4, "it was not its own limit that ended it"
+
+
+async def test_where_the_sandbox_is_not_installed_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pydantic_monty", None)  # what its import finds there
+    async with _running(tmp_path, calls("1"), "I cannot.") as parlance:
+        await parlance.say("/agent run it")
+        told = parlance.model.requests[-1].messages[-1].content
+        assert told == "It failed: No program can be run on this machine."
 
 
 async def test_many_programs_at_once_take_turns(tmp_path: Path) -> None:

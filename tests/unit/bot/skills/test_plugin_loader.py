@@ -133,6 +133,18 @@ FAILURES = {
         """,
         "register_skill",
     ),
+    "name_of_the_loop": (
+        """
+        from bot.api import Context, hookimpl, tool
+        @tool()
+        async def read_more(ctx: Context) -> str:
+            "Read something else."
+        @hookimpl
+        def register_tools():
+            return [read_more]
+        """,
+        "tool read_more: this name is taken",
+    ),
     "arguments": (
         """
         from bot.api import hookimpl
