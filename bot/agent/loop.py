@@ -91,6 +91,8 @@ class _Run:
         self._over = ""
         """Why no tool is offered any more; empty while they are."""
         self._said: list[str] = []
+        """The texts of all steps, also of those before the turn was suspended."""
+        self._begun = False
         self._addresses: ShownAddresses | None = None
         self._shown_results: list[tuple[str, str]] = []
         """Results whose addresses are not among these yet, each with what the call said."""
@@ -150,10 +152,11 @@ class _Run:
             addresses=await self._address_filter(),
         ):
             if isinstance(part, Text):
-                if self._said and not written:
+                if self._begun and not written:
                     await self._ctx.say(Text("\n\n"))
                 written.append(part.delta)
             await self._ctx.say(part)
+        self._begun = self._begun or bool(written)
         kept = [] if self._over else calls
         return {
             "text": "".join(written),

@@ -80,7 +80,11 @@ async def test_what_was_said_before_an_approval_does_not_undo_it(tmp_path: Path)
         asked = await parlance.say("/agent keep it")
         pressed = ActionCall(uuid.uuid4().hex, here, ann, "resume", asked.view.turn, "approve")
         ended = await parlance.send(pressed)
-        assert "Kept, see https: //evil.example /?q=secret` ." in ended.view.text
+        said = "Kept, see https: //evil.example /?q=secret` ."
+        assert ended.view.text == said
+        stored = await parlance.services.history.get(asked.view.turn)
+        assert stored is not None
+        assert stored.text == f"I `keep\n\n{said}"
 
 
 async def test_why_shows_what_was_called_without_links(tmp_path: Path) -> None:
