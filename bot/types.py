@@ -265,6 +265,9 @@ class Notice:
     detail: str = field(default="", kw_only=True)
     actions: tuple[Action, ...] = ()
     """Buttons that belong to the notice, where the platform has buttons."""
+    choice: bool = field(default=False, kw_only=True)
+    """Whether it says what somebody chose by a button; it is then shown in place of the buttons,
+    where the platform can do that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,8 @@ class RequestedCall:
         assert resumed is not None
         same = resumed.state.get("digest") == judgement.digest
         choice = resumed.choice if same else REFUSE
-        now = f"{datetime.now(UTC):%H:%M}"
-        await self.ctx.say(Notice(outcome_line(choice, resumed.by, now)))
+        now = f"{datetime.now(UTC):%H:%M} UTC"
+        await self.ctx.say(Notice(outcome_line(choice, resumed.by, now), choice=True))
         if choice == GRANT and judgement.grantable:
             return "granted"
         return "approved" if choice == APPROVE else "refused"

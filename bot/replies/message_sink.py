@@ -12,6 +12,7 @@ import structlog
 
 from bot.catalogue.languages import translate
 from bot.catalogue.sentence import say
+from bot.replies.choice import ChoiceInMessage, PressedMessage
 from bot.replies.edit_budget import EditBudget
 from bot.replies.message_port import (
     PORT_FAILURES,
@@ -46,7 +47,8 @@ class MessageSink(Generic[P]):
     `placeholder` is the id of a message that stands there already, to be edited. A `lazy` reply
     shows nothing before its end, and that to the asker alone (for a press of a button that may need
     no reply). `earlier` are the ids of messages in the same place that the answer consists of
-    already; they are kept with it, and not touched. `background` takes the task that removes a
+    already; they are kept with it, and not touched. `pressed` is the message whose button had
+    the turn go on. `background` takes the task that removes a
     reply for the asker alone where the platform has no such messages; without it that reply stays.
     """
 
@@ -60,6 +62,7 @@ class MessageSink(Generic[P]):
         placeholder: str | None = None,
         lazy: bool = False,
         earlier: Sequence[str] = (),
+        pressed: PressedMessage | None = None,
         background: Background | None = None,
         options: ReplyOptions | None = None,
     ) -> None:
@@ -69,6 +72,7 @@ class MessageSink(Generic[P]):
         self._timing = timing
         self._lazy = lazy
         self._earlier = tuple(earlier)
+        self._choice = ChoiceInMessage(pressed)
         self._background = background
         self._options: ReplyOptions = options or DefaultReplyOptions()
         if self._options.only_when_done:
@@ -134,6 +138,8 @@ class MessageSink(Generic[P]):
         self._posted.give_back()
         try:
             await self._port.prepare(view)
+            if not self._is_for_asker_alone(view):
+                view = await self._choice.take_from(view)
             await self._finish(view)
         finally:
             if self._open_under is not None:
@@ -170,6 +176,7 @@ class MessageSink(Generic[P]):
     async def _sync(self, view: View) -> None:
         try:
             await self._port.prepare(view)
+            view = await self._choice.take_from(view)
             await self._posted.update(self._port.render(view))
             self._text_shown = self._text_shown or bool(view.text)
             await self._save(finished=False)

@@ -26,6 +26,7 @@ from bot.adapters.discord.outbound.poster import (
     Poster,
     reply_ephemeral,
 )
+from bot.adapters.discord.outbound.pressed_message import DiscordPressedMessage
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
@@ -243,7 +244,10 @@ class Interactions:
             return
         call = self._build_action_call(interaction, action, turn, value)
         lazy = action not in ACTIONS_WITH_REPLY
-        sink = self._sink(self._posters(interaction), call.conversation, lazy=lazy)
+        posters, pressed = self._posters(interaction), None
+        if action == "resume" and interaction.message is not None:
+            pressed = DiscordPressedMessage(posters[0], interaction.message, turn)
+        sink = self._sink(posters, call.conversation, lazy=lazy, pressed=pressed)
         self._accept(call, sink, action)
 
     def _accept(self, call: CommandCall | ActionCall, sink: Sink, name: str) -> None:

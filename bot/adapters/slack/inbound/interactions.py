@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
@@ -30,6 +30,7 @@ from bot.adapters.slack.inbound.users import PLATFORM
 from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
 from bot.adapters.slack.outbound.port import ReplySink, make_sink
+from bot.adapters.slack.outbound.pressed_message import SlackPressedMessage
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.catalogue.languages import translate
@@ -76,10 +77,10 @@ class Interactions:
         self._direct = DirectChannels(client)
         self._forms = Forms(core)
 
-    def _sink(self, key: ConversationKey, author: Author, *, lazy: bool = False) -> ReplySink:
+    def _sink(self, key: ConversationKey, author: Author, **more: Any) -> ReplySink:
         sink = make_sink(
             self._client, self._core.replies, key, self._timing,
-            user=author.id, lazy=lazy, agent_status=self._agent_status,
+            user=author.id, agent_status=self._agent_status, **more,
         )  # fmt: skip
         return self._messages.inbox.follow(sink, key, f"{key.channel}:")
 
@@ -204,7 +205,11 @@ class Interactions:
         call = await self._build_action_call(
             body, pressed, cast(ActionName, name), turn, value, own_id
         )
-        sink = self._sink(call.conversation, call.author, lazy=name not in ACTIONS_WITH_REPLY)
+        lazy, card = name not in ACTIONS_WITH_REPLY, None
+        if name == "resume":
+            shown = body.get("message") or {}
+            card = SlackPressedMessage(self._client, call.conversation.channel, shown)
+        sink = self._sink(call.conversation, call.author, lazy=lazy, pressed=card)
         await self._core.accept(call, sink)
 
     async def _build_action_call(

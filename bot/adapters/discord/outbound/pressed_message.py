@@ -1,0 +1,34 @@
+"""The message whose button was pressed: its buttons go, and what was chosen stands in it."""
+
+from __future__ import annotations
+
+import discord
+import structlog
+
+from bot.adapters.discord.outbound.poster import Poster
+from bot.adapters.discord.outbound.render import MAX_MESSAGE_CHARS, Payload, notice_line
+from bot.adapters.discord.transport.errors import FAILURES
+from bot.types import Notice
+
+_log = structlog.get_logger(__name__)
+
+
+class DiscordPressedMessage:
+    """Implements `bot.replies.choice.PressedMessage`; `poster` is of the press."""
+
+    def __init__(self, poster: Poster, message: discord.Message, turn: str) -> None:
+        self._poster = poster
+        self._message = message
+        self._turn = turn
+
+    async def settle(self, choice: Notice | None) -> bool:
+        shown = self._message.content
+        text = "\n".join(filter(None, (shown, notice_line(choice) if choice else "")))
+        fits = len(text) <= MAX_MESSAGE_CHARS
+        try:
+            payload = Payload(text if fits else shown)
+            await self._poster.edit(self._message.id, payload, self._turn)
+        except FAILURES as exc:
+            _log.info("discord.choice_not_shown", error=str(exc)[:200])
+            return False
+        return fits
