@@ -104,7 +104,7 @@ from bot.replies.message_port import (
 from bot.replies.message_sink import MessageSink
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.replies.reply_options import ReplyTiming
-from bot.replies.wording import notice_text, place_words, source_line, status_text
+from bot.replies.wording import as_code, notice_text, place_words, source_line, status_text
 from bot.skills.attached_files import AttachedFiles, read_attached
 from bot.skills.context import Context
 from bot.skills.document_loader import Loaded, Loader
@@ -307,6 +307,7 @@ __all__ = [
     "answer_from",
     "answer_to",
     "anyone",
+    "as_code",
     "as_points",
     "at_this_machine",
     "changes_text",

@@ -16,6 +16,7 @@ from bot.api import (
     Skill,
     Text,
     act,
+    as_code,
     command,
     hookimpl,
     join_sentences,
@@ -136,8 +137,9 @@ async def approvals(ctx: Context) -> None:
 
 def _call_line(tool: str, arguments: dict[str, object], waits: bool) -> str:
     given = _short(", ".join(f"{name}: {value}" for name, value in arguments.items()))
+    about = f" ({as_code(given)})" if given else ""
     state = say("waits for you") if waits else say("it is not known whether it was done")
-    return lay_out("- **{tool}** ({given}): {state}", tool=tool, given=given, state=state)
+    return lay_out("- **{tool}**{about}: {state}", tool=tool, about=about, state=state)
 
 
 def _short(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from bot.agent.provenance import Argument, Provenance, Writer
 from bot.agent.value_search import is_address
 from bot.catalogue.sentence import join_sentences, lay_out, say
+from bot.replies.wording import as_code
 from bot.skills.tool import AgentTool
 
 APPROVE: Final[str] = "approve"
@@ -113,8 +114,13 @@ def _lines(arguments: Sequence[Argument]) -> list[str]:
 def _line(one: Argument) -> str:
     text = " ".join(one.value.split())
     if len(text) > _MAX_SHOWN_CHARACTERS:
-        text = f"{text[:_MAX_SHOWN_CHARACTERS]} … ({len(one.value):,})"
-    shown = "`" + text.replace("`", "'") + "`"
+        number = len(text)
+        text = say(
+            "{beginning} … ({number:,} characters)",
+            beginning=text[:_MAX_SHOWN_CHARACTERS].rstrip(),
+            number=number,
+        )
+    shown = as_code(text)
     name = say("in {name}", name=one.path) if one.within else one.path
     if one.trusted:
         return lay_out("- {name}: {shown}", name=name, shown=shown)

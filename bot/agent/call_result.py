@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from backends.base import ToolCall
 from bot.catalogue.sentence import lay_out, say
 from bot.history.tool_calls import CallState
+from bot.replies.wording import as_code, shorten
 from bot.skills.tool import Origin
 from bot.types import Source
 
@@ -66,8 +67,5 @@ def words_of(arguments: Mapping[str, Any]) -> str:
 def step_line(call: ToolCall, state: CallState) -> str:
     """Return a call and its end in a line, for "Why this answer?"."""
     given = ", ".join(f"{name}: {value}" for name, value in call.arguments.items())
-    if len(given) > _MAX_STEP_CHARACTERS:
-        given = given[:_MAX_STEP_CHARACTERS] + "…"
-    return lay_out(
-        "{tool} ({given}): {state}", tool=call.name, given=given, state=_STATE_WORDS[state]
-    )
+    about = f" ({as_code(shorten(given, _MAX_STEP_CHARACTERS))})" if given else ""
+    return lay_out("{tool}{about}: {state}", tool=call.name, about=about, state=_STATE_WORDS[state])

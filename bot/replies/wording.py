@@ -170,6 +170,12 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def as_code(text: str) -> str:
+    """A text of anybody in one line as code, in which no markup, link or mention counts."""
+    line = " ".join(text.split()).replace("`", "'") or '""'
+    return f"`{line}`"
+
+
 def notice_text(notice: Notice, locale: str | None = None) -> str:
     """Return the text of a notice, with the id of its error if it has one."""
     if notice.error_id and notice.error_id not in notice.text:

@@ -48,7 +48,8 @@ async def driver(request: pytest.FixtureRequest) -> AsyncIterator[Driver]:
 
 @pytest.fixture
 async def make_house(driver: Driver, tmp_path: Path) -> AsyncIterator[Any]:
-    """Makes a house, and opens it: `await make_house(tokens_per_s=50)`."""
+    """Makes a house, and opens it: `await make_house(tokens_per_s=50)`; `sections` are of its
+    config.yaml."""
     houses: list[House] = []
 
     async def make(*, open: bool = True, **scripted: Any) -> House:

@@ -98,6 +98,10 @@ class Driver(Protocol):
         """Press a button under the last answer."""
         ...
 
+    async def choose(self, value: str, by: Person = "ada") -> None:
+        """Press one of the buttons of the last answer that waits for a choice."""
+        ...
+
     async def delete(self) -> None:
         """Take the last question back."""
         ...
@@ -137,8 +141,16 @@ class Driver(Protocol):
 class House:
     """The application, from config.yaml to the database, with one platform in front of it."""
 
-    def __init__(self, folder: Path, driver: Driver, **scripted: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        driver: Driver,
+        *,
+        sections: Mapping[str, Any] | None = None,
+        **scripted: Any,
+    ) -> None:
         self.folder = folder
+        self._sections = sections or {}
         self.driver = driver
         self.app: App | None = None
         self._scripted = scripted
@@ -173,6 +185,7 @@ class House:
             "embedder": "embedder",
             "admins": {"users": list(self.driver.admins())},
             **self.driver.config(),
+            **self._sections,
         }
         path.write_text(yaml.safe_dump(said), "utf-8")
         return path

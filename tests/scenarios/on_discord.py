@@ -36,6 +36,8 @@ LABELS: Mapping[ActionName, tuple[str, ...]] = {
     "outdated": ("Outdated",),
     "share": ("Share",),
 }
+CHOICES = {"approve": "Approve", "grant": "For this conversation", "refuse": "Refuse"}
+"""The labels of what a card asks."""
 
 
 class DiscordDriver:
@@ -57,7 +59,7 @@ class DiscordDriver:
     async def close(self) -> None:
         self._stack.close()
         await self.fake.__aexit__(None, None, None)
-        assert self.fake.wrong == []
+        assert self.fake.wrong == [], self.fake.wrong
 
     def adapter(self, app: App) -> Adapter:
         config = app.installation.config
@@ -115,6 +117,15 @@ class DiscordDriver:
     async def press(self, action: ActionName, by: Person = "ada") -> None:
         label = await self.fake.until(lambda: self._shown(action), f"a button: {action}")
         await self.fake.press(label, user=_PEOPLE[by])
+
+    async def choose(self, value: str, by: Person = "ada") -> None:
+        label = CHOICES[value]
+        await self.fake.until(lambda: label in self.buttons(), f"a button: {label}")
+        await self.fake.press(label, user=_PEOPLE[by])
+
+    def buttons(self) -> Sequence[str]:
+        """What stands on the buttons of the bot's last message."""
+        return self.fake.buttons(self.fake.from_bot()[-1]) if self.fake.from_bot() else ()
 
     async def delete(self) -> None:
         await self.fake.delete(self._asked)

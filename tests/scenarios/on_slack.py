@@ -7,7 +7,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,17 +125,34 @@ class SlackDriver:
         raise AssertionError("Slack completes no options")
 
     async def press(self, action: ActionName, by: Person = "ada") -> None:
-        message, button = next(
-            (m, e)
-            for m in reversed(self.fake.workspace.by("UBOT", self.channel))
-            for e in buttons(m)
-            if action_of(e) == action
-        )
-        place = {"ts": message.ts, "thread_ts": message.thread_ts, "user": "UBOT"}
+        await self._press(lambda button: action_of(button) == action, by)
+
+    async def choose(self, value: str, by: Person = "ada") -> None:
+        def chosen(button: Mapping[str, Any]) -> bool:
+            return action_of(button) == "resume" and str(button["value"]).endswith(f"|{value}")
+
+        await self._press(chosen, by)
+
+    def buttons(self) -> Sequence[str]:
+        """What stands on the buttons of the bot's last message that everybody sees."""
+        shown = [m for m in self.fake.workspace.by("UBOT") if m.ephemeral_to is None]
+        return [str((e.get("text") or {}).get("text")) for e in buttons(shown[-1])] if shown else ()
+
+    async def _press(self, wanted: Callable[[Mapping[str, Any]], bool], by: Person) -> None:
+        def found() -> list[tuple[Posted, dict[str, Any]]]:
+            shown = reversed(self.fake.workspace.by("UBOT", self.channel))
+            return [(m, e) for m in shown for e in buttons(m) if wanted(e)]
+
+        await self.fake.until(found)
+        message, button = found()[0]
+        shown = {
+            "ts": message.ts, "thread_ts": message.thread_ts, "user": "UBOT",
+            "text": message.text, "blocks": message.blocks,
+        }  # fmt: skip
         await self.fake.deliver("interactive", {
             "type": "block_actions", "team": {"id": "T1"},
             "user": {"id": PEOPLE[by], "username": by}, "channel": {"id": self.channel},
-            "message": place, "api_app_id": "A1", "trigger_id": f"tr{next(self._ids)}",
+            "message": shown, "api_app_id": "A1", "trigger_id": f"tr{next(self._ids)}",
             "response_url": self.fake.response_url(),
             "actions": [{**button, "block_id": "b", "action_ts": self._ts()}],
         })  # fmt: skip

@@ -12,6 +12,8 @@ from tests.scenarios.on_slack import PEOPLE, SlackDriver
 
 CANNOT = {
     **on_slack.CANNOT,
+    "test_the_press_of_another_person_is_refused": "nobody else is there",
+    "test_what_i_may_use_and_what_waits_are_nobody_elses_business": "nobody else is there",
     "test_why_is_told_to_the_asker_alone": "nobody else is there",
     "test_others_cannot_stop_it": "nobody else is there",
     "test_a_list_is_for_who_asked_until_they_share_it": "nobody else is there",

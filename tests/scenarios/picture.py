@@ -150,7 +150,7 @@ def panel(look: Look, messages: Sequence[Shown], left: int) -> str:
 
 async def draw() -> str:
     """Play the exchange on both platforms, and return the picture as SVG."""
-    scripted = {"replies": [{"match": "rotate", "text": ANSWER}]}
+    scripted: dict[str, Any] = {"replies": [{"match": "rotate", "text": ANSWER}]}
     with tempfile.TemporaryDirectory() as folder:
         for name in ("discord", "slack"):
             (Path(folder) / name).mkdir()

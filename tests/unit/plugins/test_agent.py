@@ -622,7 +622,7 @@ async def test_why_shows_each_step(tmp_path: Path) -> None:
         answer = await parlance.say("/agent look")
         turn = answer.view.turn
         why = await parlance.send(ActionCall(uuid.uuid4().hex, HERE, ANN, "why", turn))
-        assert "1. look (where: x): done" in why.text
+        assert "1. look (`where: x`): done" in why.text
 
 
 async def test_approvals_lists_what_waits(tmp_path: Path) -> None:
@@ -630,6 +630,7 @@ async def test_approvals_lists_what_waits(tmp_path: Path) -> None:
         assert "Nothing waits" in (await parlance.say("/approvals")).text
         await parlance.say("/agent write")
         assert (
-            "**send** (to: eve, text: x): waits for you" in (await parlance.say("/approvals")).text
+            "**send** (`to: eve, text: x`): waits for you"
+            in (await parlance.say("/approvals")).text
         )
         assert "Nothing waits" in (await parlance.say("/approvals", user="bob")).text
