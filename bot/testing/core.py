@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from backends.base import Backend
 from backends.scripted.backend import ScriptedBackend
@@ -19,7 +19,8 @@ from bot.catalogue.languages import set_folders
 from bot.config import AdminSettings, CommandRule, Config, WebSearchSettings
 from bot.config.agent import AgentSettings
 from bot.errors import Failed, PluginError
-from bot.events import Attachment, ContextMessage, Event, Message
+from bot.events import ActionCall, Attachment, CommandCall, ContextMessage, Event, Message
+from bot.history.tool_calls import CallState, StoredCall
 from bot.installation import SHIPPED_PLUGINS
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
@@ -32,7 +33,17 @@ from bot.testing.decisions import RecordedDecision, RecordingAuthorize
 from bot.testing.knowledge import Shelf
 from bot.testing.models import ScriptedModels
 from bot.turns.core import Core
-from bot.types import Author, ConversationKey, File, Limits, Source, State, Status, View
+from bot.types import (
+    ActionName,
+    Author,
+    ConversationKey,
+    File,
+    Limits,
+    Source,
+    State,
+    Status,
+    View,
+)
 from bot.web.fetch import Fetched
 from bot.web.validators import NOTHING_KNOWN, Validators
 
@@ -47,6 +58,8 @@ class Answer:
 
     view: View
     states: tuple[Status, ...] = ()
+    event: Event | None = field(default=None, repr=False)
+    """What was asked."""
 
     @property
     def text(self) -> str:
@@ -68,6 +81,11 @@ class Answer:
     @property
     def state(self) -> State:
         return self.view.state
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values of the buttons of an answer that waits, for `Parlance.press`."""
+        return tuple(one.value for one in self.view.actions if one.name == "resume")
 
 
 class _Sink:
@@ -136,7 +154,34 @@ class Parlance:
         sink = _Sink()
         await self.core.accept(event, sink)
         view = await asyncio.wait_for(sink.finished, self.patience_s)
-        return Answer(view, tuple(sink.states))
+        return Answer(view, tuple(sink.states), event)
+
+    async def press(self, answer: Answer, what: str, *, user: str | None = None) -> Answer:
+        """Press a button of an answer: one of its `choices`, or another by its name (`why`).
+        Without `user` whoever asked presses."""
+        assert isinstance(answer.event, Message | CommandCall | ActionCall)
+        chosen = what in answer.choices
+        assert chosen or what in get_args(ActionName), f"there is no button {what!r}"
+        author = answer.event.author
+        return await self.send(
+            ActionCall(
+                uuid.uuid4().hex,
+                answer.event.conversation,
+                author if user is None else Author("test", user, user.title()),
+                "resume" if chosen else cast(ActionName, what),
+                answer.view.turn,
+                what if chosen else "",
+                answer.event.direct,
+            )
+        )
+
+    async def steps(self, answer: Answer) -> Sequence[StoredCall]:
+        """Return the calls of tools that were made for an answer, in order, as they are stored."""
+        assert isinstance(answer.event, Message | CommandCall | ActionCall)
+        assert self.services.calls is not None
+        person = answer.event.author.key
+        stored = await self.services.calls.of_person(person, get_args(CallState))
+        return [one for one in stored if one.id.turn == answer.view.turn]
 
     async def complete(
         self, command: str, option: str, prefix: str = "", *, user: str = "ann"
