@@ -18,7 +18,7 @@ import structlog
 from backends.pool.pool import Pool
 from bot.adapters.protocol import Adapter, AdapterError
 from bot.adapters.supervisor import supervise
-from bot.assembly import load_rules, open_core
+from bot.assembly import load_rules, open_core, reserved_names
 from bot.catalogue.languages import set_folders
 from bot.history.reply_addresses import SqlReplies
 from bot.history.retention import remove_expired_daily
@@ -32,6 +32,7 @@ from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
 from bot.knowledge.retrieval.reranking import Reranker, create_reranker
 from bot.knowledge.service import KnowledgeService
+from bot.mcp.servers import ToolServers
 from bot.models.capabilities_store import SqlCapabilitiesStore
 from bot.models.selection import ModelService
 from bot.observability.metrics import Metrics
@@ -67,6 +68,7 @@ class App:
     plugins: Plugins
     """The plugins in effect: without the skills of those that could not start."""
     metrics: Metrics = field(repr=False)
+    servers: ToolServers = field(repr=False)
     restart_pause_s: float = 1.0
     """Pause before an adapter that crashed is run again, in seconds; twice as long each time."""
     platforms: dict[str, tuple[PlatformState, str]] = field(default_factory=dict)
@@ -190,7 +192,14 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         models = ModelService(pool, preferences, config, SqlCapabilitiesStore(database))
         hooks = (*installation.plugins.forget, *forget_hooks(installation))
         plugins = replace(installation.plugins, forget=hooks)
-        rules = await load_rules(config, plugins, preferences, models)
+        servers = ToolServers(
+            config.mcp.servers,
+            config.data_dir,
+            installation.secrets.get,
+            reserved_names(plugins),
+        )
+        await stack.enter_async_context(servers)
+        rules = await load_rules(config, plugins, preferences, models, servers=servers)
         embedders = create_embedders(installation.config, pool)
         knowledge = KnowledgeService(
             database,
@@ -221,6 +230,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 knowledge=knowledge,
                 web=web,
                 prompts=await asyncio.to_thread(JinjaPrompts, installation.prompt_folders()),
+                servers=servers,
                 metrics=metrics,
                 redact=Redactor(installation.secrets.known()),
                 likeness=Likeness(loaded_embedder(config, pool, embedders)),
@@ -235,6 +245,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             made.core,
             made.plugins,
             metrics,
+            servers,
         )
 
 

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from bot.agent.tool_set import FIND_TOOLS
 from bot.commands.authorization import Authorize
 from bot.config import Config
 from bot.history.reply_addresses import SqlReplies
@@ -18,7 +19,9 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspensions
 from bot.history.tool_calls import ToolCalls
 from bot.knowledge.access import DocumentAccess
+from bot.mcp.servers import ToolServers
 from bot.mcp.tokens import PersonalTokens
+from bot.mcp.tools_in_effect import ToolsInEffect
 from bot.memory.memories import Memories
 from bot.memory.past_turns import PastTurns
 from bot.models.protocol import Models
@@ -72,18 +75,25 @@ def unwatched(authorize: Authorize) -> Authorize:
     return authorize
 
 
+def reserved_names(plugins: Plugins) -> tuple[str, ...]:
+    """The names of tools that no server may have for its own."""
+    return (FIND_TOOLS.name, *(one.name for one in plugins.tools))
+
+
 async def load_rules(
     config: Config,
     plugins: Plugins,
     preferences: SqlPreferences,
     models: Models,
     *,
+    servers: ToolServers | None = None,
     watch: Callable[[Authorize], Authorize] = unwatched,
 ) -> Rules:
     """Read the rules of config.yaml and those that were chosen in chat.
 
     `watch` may wrap what decides, to see the decisions.
     """
+    tools = ToolsInEffect(plugins.tools, servers)
     admins = Admins(preferences, config.is_admin)
     moderation = Moderation(preferences, admins)
     places = AllowedPlaces(preferences, config.allowed_workspaces, admins)
@@ -96,7 +106,7 @@ async def load_rules(
         lambda: (*config.knowledge.bases,),
         commands=lambda: [
             *(command.name for command in plugins.commands),
-            *(f"tool:{one.name}" for one in plugins.tools),
+            *(f"tool:{one.name}" for one in tools),
         ],
         models=models,
         role_problem=platforms.role_problem,
@@ -104,7 +114,15 @@ async def load_rules(
     documents = DocumentAccess(
         config.knowledge.bases, settings.knowledge_base, platforms.channels_of
     )
-    authorize = watch(create_authorizer(config, settings, plugins.commands, documents))
+    authorize = watch(
+        create_authorizer(
+            config,
+            settings,
+            plugins.commands,
+            documents,
+            None if servers is None else servers.decide,
+        )
+    )
     admission = Admission(moderation, places)
     return Rules(admins, admission, moderation, places, settings, platforms, authorize)
 
@@ -120,6 +138,7 @@ async def open_core(
     knowledge: DocumentsOfPeople,
     web: Web,
     prompts: JinjaPrompts,
+    servers: ToolServers | None = None,
     metrics: Metrics | None = None,
     redact: Redactor | None = None,
     likeness: LikenessOf | None = None,
@@ -137,7 +156,7 @@ async def open_core(
             prompts=prompts,
             turns=open_turns,
             commands=plugins.commands,
-            tools=plugins.tools,
+            tools=ToolsInEffect(plugins.tools, servers),
             calls=ToolCalls(database),
             trusted=config.agent.trusted,
             memories=Memories(database, SqlPreferences(database)),
@@ -163,8 +182,9 @@ async def open_core(
         failed = await stack.enter_async_context(run_lifespans(plugins.lifespans, services))
         declared = plugins.commands
         plugins = plugins.without_skills(failed)
-        tools = [one for one in plugins.tools if not one.service or getattr(services, one.service)]
-        services = replace(services, commands=plugins.commands, tools=tuple(tools))
+        own = [one for one in plugins.tools if not one.service or getattr(services, one.service)]
+        tools = ToolsInEffect(own, servers)
+        services = replace(services, commands=plugins.commands, tools=tools)
         core = assemble(
             plugins.skills,
             services,

@@ -16,6 +16,7 @@ from bot.installation import Installation
 from bot.knowledge.embedders import create_embedders, embedder_name
 from bot.knowledge.loading.scans.package import is_installed, missing_package
 from bot.knowledge.retrieval.embedder import Embedder
+from bot.mcp.errors import ServerUnavailable
 from bot.platforms import create_adapters, find_platform
 from bot.private_files import find_exposed, find_exposed_data
 
@@ -49,6 +50,7 @@ async def run_checks(app: App) -> list[Row]:
         rows.append({"what": "vectors", "ok": False, "detail": complaint})
     if here.config.knowledge.ocr.enabled:
         rows.append(_check_text_recognition(here))
+    rows += await _check_tool_servers(app)
     rows += await asyncio.to_thread(_check_private_files, here)
     created = create_adapters(here)
     for problem in created.problems:
@@ -68,6 +70,26 @@ def _check_text_recognition(here: Installation) -> Row:
         return row | {"detail": missing_package()}
     languages = ", ".join(here.config.knowledge.ocr.languages)
     return row | {"detail": f"reads scans and pictures in {languages}"}
+
+
+async def _check_tool_servers(app: App) -> list[Row]:
+    rows: list[Row] = []
+    for name in app.servers.names:
+        row: Row = {"what": f"tools of {name}", "ok": False}
+        try:
+            listing = await app.servers.refresh(name)
+        except ServerUnavailable as error:
+            said = app.servers.last_words(name)
+            rows.append(row | {"detail": f"{error.why}; it said: {said}" if said else error.why})
+            continue
+        offered = app.servers.offered(name)
+        rows.append(row | {"ok": True, "detail": f"{len(offered)} tools"})
+        rows += [row | {"detail": problem} for problem in listing.problems]
+        if changed := [tool.name for _, tool, to in offered if to == "changed"]:
+            detail = f"changed, so for admins alone: {', '.join(changed)}; look at them with "
+            detail += f"`parlance mcp list`, then run `parlance mcp accept {name}`"
+            rows.append(row | {"detail": detail})
+    return rows
 
 
 async def _check_models(app: App) -> list[Row]:

@@ -140,7 +140,7 @@ class Installation:
         return cls(
             found,
             config,
-            Secrets.load(base / ".env", environ, named),
+            Secrets.load(base / ".env", environ, [*named, *config.mcp.secret_names]),
             ModelStore(config.models_dir, base=base),
             plugins,
             engines,

@@ -25,6 +25,7 @@ _DATA_DIR_ENTRIES = (
     "discord_commands.json",
     "backups",
     "chroma",
+    "mcp",
 )
 """Names in a data directory. The contents of its folders are protected by the folders' mode."""
 

@@ -26,6 +26,7 @@ from bot.agent.model_words import (
     unreadable,
 )
 from bot.agent.provenance import Provenance, Writer
+from bot.agent.task_context import add_descriptions
 from bot.agent.tool_call import RequestedCall
 from bot.agent.tool_set import FIND_TOOLS, ToolView
 from bot.catalogue.sentence import say
@@ -83,6 +84,7 @@ class _Run:
         self._messages, self._asked = list(messages), tuple(messages)
         self._view = ToolView(tools, task, ctx.services.likeness)
         self._provenance = provenance
+        add_descriptions(provenance, tools)
         self._seen: Counter[str] = Counter()
         self._results: dict[str, str] = {}
         self._repairs = self._calls = 0

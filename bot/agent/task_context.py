@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from bot.agent.provenance import Provenance, Writer
 from bot.agent.trusted_values import TrustedValues
 from bot.events import CommandCall
 from bot.history.protocol import StoredMessage
 from bot.skills.context import Context
+from bot.skills.tool import AgentTool
 from bot.values import Page
 
 
@@ -40,3 +42,25 @@ def _writer_of(turn: StoredMessage, asker: str) -> Writer:
     if why is not None and why.steps:  # whatever a tool returned may be said again in it
         return Writer("server")
     return Writer("documents" if why is not None and why.passages else "model")
+
+
+def add_descriptions(found: Provenance, tools: Sequence[AgentTool]) -> None:
+    """Add what servers wrote of their tools, which a model is shown: it may give orders, too."""
+    for one in tools:
+        if one.results == "server":
+            for words in _words_of(one):
+                found.add(words, Writer("server", one.name))
+
+
+def _words_of(tool: AgentTool) -> Iterator[str]:
+    """Every text in the description of a tool and of its arguments."""
+    yield tool.description
+    waiting: list[Any] = [tool.parameters]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping):
+            told = (node.get(word) for word in ("description", "default"))
+            yield from (words for words in told if isinstance(words, str))
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node

@@ -39,7 +39,7 @@ from bot.catalogue.sentence import say
 from bot.errors import UserFacingError
 from bot.history.tool_calls import CallDecision, CallId, CallState, StoredCall
 from bot.skills.context import Context
-from bot.skills.tool import AgentTool, ToolResult
+from bot.skills.tool import AgentTool, OutcomeUnknown, ToolResult
 from bot.types import Notice, Status
 
 log = structlog.get_logger(__name__)
@@ -121,6 +121,9 @@ class RequestedCall:
             async with asyncio.timeout(tool.timeout_s) as scope:
                 returned = await tool.handler(self.ctx, **tool.bind(self.arguments))
             found = self._kept(returned)
+        except OutcomeUnknown as error:
+            words = failed(str(error))
+            found = call_result(state, words if tool.repeatable else may_be_done(words))
         except UserFacingError as error:
             found = call_result("failed", failed(str(error)))
         except TimeoutError:
@@ -141,7 +144,8 @@ class RequestedCall:
         limit = min(self.tool.result_characters, self.result_characters)
         text, kept = cut(made.text.strip() or EMPTY, limit, self.result_id, self.kept_characters)
         writer = made.origin or self.tool.results
-        return call_result("done", text, writer, made.name, made.sources, kept)
+        state: CallState = "failed" if made.failed else "done"
+        return call_result(state, text, writer, made.name, made.sources, kept)
 
     # --- what is stored -----------------------------------------------------------------------
 

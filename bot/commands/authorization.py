@@ -89,12 +89,14 @@ class Authorize(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question, split for a `StandingRule`; the asker's conversation is the place."""
+    """One question, split for a `StandingRule`; the asker's conversation is the place. `ruled`:
+    somebody has set a rule for exactly this action, and it allows it."""
 
     asker: Asker
     name: str
     argument: str
     subject: Subject | None
+    ruled: bool = False
 
 
 StandingRule: TypeAlias = Callable[[Request], Awaitable[Decision | None]]
@@ -160,7 +162,8 @@ class Authorizer:
     ) -> Decision:
         asker = asker.at(place)
         name, _, argument = action.partition(":")
-        rule = await self._rule(action, name, asker)
+        own = await self._rule(action, asker)
+        rule = await self._rule(name, asker) if own is None and name != action else own
         if rule is False:
             return Decision(
                 False,
@@ -171,18 +174,15 @@ class Authorizer:
             return decision
         standing = self._standing.get(name)
         if standing is not None:
-            ruled = await standing(Request(asker, name, argument, subject))
+            ruled = await standing(Request(asker, name, argument, subject, own is True))
             if ruled is not None:
                 return ruled
         if rule is None and _is_for_admins(name, argument, asker):
             return is_admin.decide(asker)
         return ALLOWED
 
-    async def _rule(self, action: str, name: str, asker: Asker) -> bool | None:
-        if self._rules is None:
-            return None
-        found = await self._rules(action, asker)
-        return await self._rules(name, asker) if found is None and name != action else found
+    async def _rule(self, action: str, asker: Asker) -> bool | None:
+        return None if self._rules is None else await self._rules(action, asker)
 
 
 def own_scopes(asker: Asker) -> frozenset[Scope]:

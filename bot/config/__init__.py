@@ -18,6 +18,7 @@ from bot.config.core import (
 )
 from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncSource
 from bot.config.loading import WrittenConfig, load
+from bot.config.mcp import McpSettings, ToolServerSettings
 from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
 from bot.config.reference import Row, describe_keys
 from bot.config.root import Config
@@ -38,6 +39,7 @@ __all__ = [
     "KnowledgeSettings",
     "LimitSettings",
     "LoggingSettings",
+    "McpSettings",
     "MetricsSettings",
     "PlatformSettings",
     "PluginSettings",
@@ -47,6 +49,7 @@ __all__ = [
     "SlackSettings",
     "SyncSource",
     "TerminalSettings",
+    "ToolServerSettings",
     "WebSearchSettings",
     "WrittenConfig",
     "describe_keys",

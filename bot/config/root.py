@@ -98,14 +98,14 @@ class Config(Section):
     """Copies of the database."""
     plugins: PluginSettings = PluginSettings()
     """Which plugins are loaded."""
+    mcp: McpSettings = McpSettings()
+    """The Model Context Protocol: servers of tools, and programs that ask in a person's name."""
     http: HttpSettings = HttpSettings()
     """The one HTTP port: Slack's HTTP mode, metrics, health."""
     logging: LoggingSettings = LoggingSettings()
     """What is written to standard error."""
     metrics: MetricsSettings = MetricsSettings()
     """Prometheus metrics."""
-    mcp: McpSettings = McpSettings()
-    """The Model Context Protocol."""
     _platforms: Mapping[str, PlatformSettings] = PrivateAttr(default_factory=dict)
     _remarks: tuple[str, ...] = PrivateAttr(default=())
 

@@ -30,11 +30,15 @@ def create_authorizer(
     settings: ChosenSettings,
     commands: Iterable[Command],
     documents: StandingRule,
+    tools: StandingRule | None = None,
 ) -> Authorizer:
     """Put together what decides who may do what: the rules of config.yaml and of the admins, the
-    commands' own checks, and who may read which documents (`documents`)."""
-    about_documents = dict.fromkeys(("docs.read", "docs.add", "docs.remove"), documents)
-    return Authorizer(commands, _create_rules(config, settings), about_documents)
+    commands' own checks, who may read which documents (`documents`), and who may have the tools of
+    servers used (`tools`)."""
+    standing = dict.fromkeys(("docs.read", "docs.add", "docs.remove"), documents)
+    if tools is not None:
+        standing["tool"] = tools
+    return Authorizer(commands, _create_rules(config, settings), standing)
 
 
 def _create_rules(config: Config, settings: ChosenSettings) -> Rules:

@@ -19,7 +19,7 @@ from bot.catalogue.sentence import Sentence
 from bot.commands.checks import Check
 from bot.commands.declaration import Command, options_schema, read_options
 from bot.commands.options import Option
-from bot.errors import PluginError
+from bot.errors import PluginError, UserFacingError
 from bot.types import Part, Source, Text, Value
 
 Effect = Literal["read", "write", "outward"]
@@ -38,18 +38,23 @@ DEFAULT_TIMEOUT_S: Final = 30.0
 DEFAULT_RESULT_CHARACTERS: Final = 8_000
 
 
+class OutcomeUnknown(UserFacingError):
+    """Raised by a tool that cannot tell whether it has done what it was asked to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """What a tool found or did, as the model reads it.
 
     `origin` and `name` say who wrote the text, by default as the tool declares it. `sources` are
-    shown below the answer.
+    shown below the answer. `failed`: it was not done, and the text says why.
     """
 
     text: str
     origin: Origin | None = None
     name: str = ""
     sources: tuple[Source, ...] = ()
+    failed: bool = False
 
 
 ToolHandler = Callable[..., Awaitable["ToolResult | str"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,9 +15,9 @@ from typing import Any, cast, get_args
 from backends.base import Backend
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
-from bot.assembly import load_rules, open_core
+from bot.assembly import load_rules, open_core, reserved_names
 from bot.catalogue.languages import set_folders
-from bot.config import AdminSettings, CommandRule, Config, WebSearchSettings
+from bot.config import AdminSettings, CommandRule, Config, McpSettings, WebSearchSettings
 from bot.config.agent import AgentSettings
 from bot.errors import Failed, PluginError
 from bot.events import ActionCall, Attachment, CommandCall, ContextMessage, Event, Message
@@ -24,6 +25,7 @@ from bot.history.tool_calls import CallState, StoredCall
 from bot.installation import SHIPPED_PLUGINS
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
+from bot.mcp.servers import ToolServers
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.choices_store import SqlPreferences
 from bot.skills.plugin_loader import Plugins, load_plugins
@@ -204,6 +206,7 @@ async def running_skills(
     trusted: Sequence[str] = (),
     pages: Mapping[str, str] | None = None,
     web_search: str | None = None,
+    servers: Mapping[str, Mapping[str, Any]] | None = None,
     folder: Path | None = None,
     patience_s: float = 30.0,
 ) -> AsyncIterator[Parlance]:
@@ -211,10 +214,10 @@ async def running_skills(
     and those in `folders`.
 
     The model answers with `replies`, one after another, and then repeats its prompt; `models`
-    replaces it. `commands` are rules of who may do what, as in config.yaml, `trusted` the values
-    that tools may write to unasked. `pages` are the web pages that can be read, by URL;
-    `web_search` is the address of a search service. Raises `PluginError` if one of `plugins` cannot
-    be loaded.
+    replaces it. `commands` are rules of who may do what, and `servers` those of `mcp`, as in
+    config.yaml, `trusted` the values that tools may write to unasked. `pages` are the web pages
+    that can be read, by URL; `web_search` is the address of a search service. Raises `PluginError`
+    if one of `plugins` cannot be loaded.
     """
     found = load_plugins(
         SHIPPED_PLUGINS if plugins is None else tuple(plugins),
@@ -242,9 +245,19 @@ async def running_skills(
             agent=AgentSettings(trusted=tuple(trusted)),
             commands={name: CommandRule(**rule) for name, rule in (commands or {}).items()},
             web_search=WebSearchSettings(url=web_search),
+            mcp=McpSettings.model_validate({"servers": servers or {}}),
         )
+        tool_servers = await stack.enter_async_context(
+            ToolServers(config.mcp.servers, folder, os.environ.get, reserved_names(found))
+        )
+        await tool_servers.listed()
         rules = await load_rules(
-            config, found, SqlPreferences(database), scripted, watch=RecordingAuthorize
+            config,
+            found,
+            SqlPreferences(database),
+            scripted,
+            servers=tool_servers,
+            watch=RecordingAuthorize,
         )
         made = await stack.enter_async_context(
             open_core(
@@ -256,6 +269,7 @@ async def running_skills(
                 knowledge=shelf,
                 web=PageReader(_Pages(pages or {}), document_reader),
                 prompts=JinjaPrompts([*(Path(one) for one in found.prompt_folders), _PROMPTS]),
+                servers=tool_servers,
             )
         )
         if made.plugins.problems != found.problems:

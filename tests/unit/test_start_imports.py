@@ -24,6 +24,7 @@ LATE = frozenset(
         "prompt_toolkit",
         "rich.markdown",
         "slack_bolt",
+        "mcp_types",
         "tokenizers",
         "uvicorn",
     }

@@ -1,0 +1,48 @@
+"""The errors of servers of tools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from bot.catalogue.sentence import say
+from bot.errors import Failed
+from bot.mcp.safe_schema import one_line
+
+HAS_ENDED: Final = "it has ended"
+HAS_FAILED: Final = "it has failed several times in a row"
+BOT_IS_ENDING: Final = "the bot is ending"
+_MAX_CHARACTERS: Final = 200
+
+
+class ServerUnavailable(Failed):
+    """A server could not be started or reached, so nothing was done. `why` is for the operator."""
+
+    def __init__(self, server: str, why: str) -> None:
+        self.server, self.why = server, why
+        super().__init__(say("{server} cannot be used just now; try again later.", server=server))
+
+
+class LoginWanted(ServerUnavailable):
+    """A server answered 401: it wants to know who asks, or its key is wrong."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(server, "it answers 401: it wants a login, or the key it is sent is wrong")
+
+
+def without_secrets(names: Sequence[str]) -> str:
+    """Why a server cannot be started whose secrets are missing."""
+    return f"{', '.join(names)} is not set in .env"
+
+
+def explain(error: BaseException, command: str, start_s: float) -> str:
+    """Why a server could not be started or has ended, for an operator. The SDK wraps what happened
+    in groups of errors."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, TimeoutError):
+        return f"it did not answer within {start_s:g} s"
+    if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
+        return f"{command} cannot be started: {error.strerror}"
+    words = one_line(str(error), _MAX_CHARACTERS)
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
