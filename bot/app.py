@@ -108,6 +108,7 @@ class App:
             ),
             background(removing, "backups: removing old ones"),
             background(self.core.resume_turns(), "suspended turns"),
+            background(self.servers.list_new(), "tools of servers"),
             background(expiring, "history: removing what is too old"),
             asyncio.TaskGroup() as group,
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -14,6 +15,7 @@ from bot.cli.mcp_serve import serve
 from bot.cli.options import ConfigPath, read_installation
 from bot.errors import NotFound, UsageError, nearest
 from bot.installation import Installation
+from bot.observability.logs import configure
 
 if TYPE_CHECKING:
     from bot.mcp.servers import ToolServers
@@ -28,7 +30,7 @@ ServerName = Annotated[str, typer.Argument(help="Name of the server in config.ya
 @commands.command("list")
 def list_(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Start each server and show its tools: what a call does, and who may have it made."""
-    here = read_installation(config)
+    here = _read(config)
     rows = run_async(_rows(here))
     empty = "There are no servers; docs/mcp.md shows how to add one to config.yaml."
     show(rows, as_json=as_json, empty=empty)
@@ -46,7 +48,7 @@ def try_(
     config: ConfigPath = None,
 ) -> None:
     """Start a server, or call one of its tools and print what it returns. Nobody is asked first."""
-    here = read_installation(config)
+    here = _read(config)
     _require(here, name)
     text, well = run_async(_test(here, name, tool, _arguments(given or ())))
     write(text)
@@ -60,10 +62,16 @@ def accept(name: ServerName, config: ConfigPath = None) -> None:
 
     A bot that runs takes it up when it starts the server the next time.
     """
-    here = read_installation(config)
+    here = _read(config)
     _require(here, name)
     changed = _open(here).accept(name)
     write(f"Accepted: {', '.join(sorted(changed))}" if changed else "No tool has changed.")
+
+
+def _read(config: Path | None) -> Installation:
+    here = read_installation(config)
+    configure(here.config.logging.model_copy(update={"level": "error"}), here.secrets.known())
+    return here
 
 
 def _require(here: Installation, name: str) -> None:
@@ -138,4 +146,4 @@ def _open(here: Installation) -> ToolServers:
 
     taken = reserved_names(here.plugins)
     config = here.config
-    return ToolServers(config.mcp.servers, config.data_dir, here.secrets.get, taken, lists=False)
+    return ToolServers(config.mcp.servers, config.data_dir, here.secrets.get, taken)

@@ -62,7 +62,9 @@ async def _run_checks_alone(here: Installation) -> list[dict[str, object]]:
     """Run the checks in this process, where no bot runs."""
     from bot.app import open_app
     from bot.doctor import run_checks
+    from bot.observability.logs import configure
 
+    configure(here.config.logging.model_copy(update={"level": "error"}), here.secrets.known())
     async with open_app(here) as app:
         return await run_checks(app)
 

@@ -81,8 +81,7 @@ class _Server:
 class ToolServers:
     """All servers. Within `async with` they can be used; at its end none runs any more.
 
-    `folder` is the data folder. `taken` are the names of tools that no server may have. `lists`:
-    servers that were not known before are asked for their tools at once.
+    `folder` is the data folder. `taken` are the names of tools that no server may have.
     """
 
     def __init__(
@@ -92,32 +91,24 @@ class ToolServers:
         secret: Secret,
         taken: Collection[str] = (),
         auth_of: AuthOf = no_login,
-        *,
-        lists: bool = True,
     ) -> None:
         kept, reserved = folder / FOLDER_NAME, frozenset(taken)
         self._servers = {
             name: _Server(name, one, ListingFile(kept, name, one, reserved))
             for name, one in settings.items()
         }
-        self._secret, self._auth_of, self._lists = secret, auth_of, lists
+        self._secret, self._auth_of = secret, auth_of
         self._tools: dict[str, tuple[_Server, ListedTool, AgentTool]] = {}
         self._closed = False
-        self._first: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> ToolServers:
         for server in self._servers.values():
             server.listing = await asyncio.to_thread(server.file.read)
         self._offer()
-        if self._lists and any(server.listing is None for server in self._servers.values()):
-            self._first = asyncio.create_task(self._list_new(), name="mcp: first listing")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
-        if self._first is not None:
-            self._first.cancel()
-            await asyncio.wait([self._first])
         running = [one for server in self._servers.values() for one in server.connections.values()]
         await asyncio.gather(*(one.aclose() for one in running))
 
@@ -144,10 +135,14 @@ class ToolServers:
             if one.name == server
         ]
 
-    async def listed(self) -> None:
-        """Wait until every server that was not known before was asked for its tools."""
-        if self._first is not None:
-            await asyncio.wait([self._first])
+    async def list_new(self) -> None:
+        """Ask each server for its tools that was not known before, one after another."""
+        for server in self._servers.values():
+            if server.listing is None:
+                try:
+                    await self.refresh(server.name)
+                except ServerUnavailable as error:
+                    log.warning("mcp.not_listed", server=server.name, why=error.why)
 
     async def refresh(self, server: str) -> Listing:
         """Start a server, unless it runs, and return what it says of its tools. Raises
@@ -221,15 +216,6 @@ class ToolServers:
             status=say("Asking {server}", server=server.name),
             plugin=f"mcp {server.name}",
         )
-
-    async def _list_new(self) -> None:
-        """Ask each server for its tools that was not known before, one after another."""
-        for server in self._servers.values():
-            if server.listing is None:
-                try:
-                    await self.refresh(server.name)
-                except ServerUnavailable as error:
-                    log.warning("mcp.not_listed", server=server.name, why=error.why)
 
     async def _take(self, server: _Server, raw: Sequence[Any]) -> None:
         """Take up what a server says of its tools."""

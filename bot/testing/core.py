@@ -250,7 +250,7 @@ async def running_skills(
         tool_servers = await stack.enter_async_context(
             ToolServers(config.mcp.servers, folder, os.environ.get, reserved_names(found))
         )
-        await tool_servers.listed()
+        await tool_servers.list_new()
         rules = await load_rules(
             config,
             found,

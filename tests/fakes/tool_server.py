@@ -83,7 +83,7 @@ class Server:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.described = 1
+        self.described = int(os.environ.get("DESCRIBED", "1"))
         self.logged_out = False
         self.asking: tuple[Any, Callable[[Any], None]] | None = None
 
