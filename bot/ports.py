@@ -101,10 +101,15 @@ def _routes(app: App, adapters: Sequence[Adapter]) -> Routes:
 
 async def _mount_mcp(routes: Routes, app: App) -> AbstractAsyncContextManager[None]:
     """Mount what MCP clients ask; returns what must be entered while it is served."""
+    served = await asyncio.to_thread(importlib.import_module, "bot.mcp.server")
     module = await asyncio.to_thread(importlib.import_module, "bot.mcp.server_port")
     http = app.installation.config.http
+    server = served.McpServer(app.core, module.holder_of)
     port = module.McpPort(
-        app.core, PersonalTokens(app.database), host=http.host, public_url=http.public_url
+        PersonalTokens(app.database),
+        server.session_manager,
+        host=http.host,
+        public_url=http.public_url,
     )
     for path, part in port.parts.items():
         routes.mount(path, part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,10 +17,8 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from bot.http.messages import ASGIApp, Message, Receive, Request, Response, Send, respond
-from bot.mcp.server import McpServer
 from bot.mcp.tokens import Holder, PersonalTokens, digest_of
 from bot.mcp.wrong_tokens import WrongTokens
-from bot.turns.core import Core
 from bot.types import ConversationKey
 
 log = structlog.get_logger(__name__)
@@ -38,6 +36,7 @@ _MAX_HOST_CHARACTERS: Final = 300
 class McpPort:
     """The part of the HTTP port that serves MCP; `run` must be entered while it does.
 
+    `make_sessions` makes what answers those who are let in; it asks `holder_of` who they are.
     `public_url` is where others reach the port. A request is let in by the name that it was sent
     to (a page in somebody's browser may send one to this machine by another name), then by its
     token; only then is its body read.
@@ -45,8 +44,8 @@ class McpPort:
 
     def __init__(
         self,
-        core: Core,
         tokens: PersonalTokens,
+        make_sessions: Callable[[], StreamableHTTPSessionManager],
         *,
         host: str = "127.0.0.1",
         public_url: str | None = None,
@@ -57,7 +56,7 @@ class McpPort:
         self._names = _LOOPBACK | (named - {"", "0.0.0.0", "::"})
         self._wrong = WrongTokens()
         self._open: Counter[str] = Counter()
-        self._server = McpServer(core, _identify)
+        self._make_sessions = make_sessions
         self._sessions: StreamableHTTPSessionManager | None = None
 
     @property
@@ -79,7 +78,7 @@ class McpPort:
 
     async def _keep_sessions(self, ready: asyncio.Event) -> None:
         """Own the tasks of all sessions, which must begin and end in one task."""
-        sessions = self._server.session_manager()
+        sessions = self._make_sessions()
         try:
             async with sessions.run():
                 self._sessions = sessions
@@ -129,10 +128,11 @@ class McpPort:
         send: Send,
     ) -> None:
         person = holder.person
-        busy = self._open[person] >= MAX_REQUESTS_PER_PERSON
-        if busy or self._has_too_many_sessions(sessions, person, scope):
+        if self._open[person] >= MAX_REQUESTS_PER_PERSON:
             await respond(send, Response(429, headers={"retry-after": "10"}))
             return
+        if _opens_session(scope):
+            await _make_room(sessions, person)
         # The SDK lets nobody but its owner use a session.
         owner = AccessToken(token=holder.digest, client_id=person, scopes=[], subject=person)
         self._open[person] += 1
@@ -143,17 +143,6 @@ class McpPort:
             self._open[person] -= 1
             if not self._open[person]:
                 del self._open[person]
-
-    def _has_too_many_sessions(
-        self, sessions: StreamableHTTPSessionManager, person: str, scope: Message
-    ) -> bool:
-        headers = dict(scope["headers"])
-        era = headers.get(b"mcp-protocol-version")
-        opens = era is None or era.decode("latin-1") in HANDSHAKE_PROTOCOL_VERSIONS
-        if b"mcp-session-id" in headers or not opens:
-            return False
-        owners = sessions._session_owners.values()  # it offers no other way
-        return sum(owner["subject"] == person for owner in owners) >= MAX_SESSIONS_PER_PERSON
 
     # --- who is let in ------------------------------------------------------------------------
 
@@ -200,7 +189,27 @@ class McpPort:
         return self._public_url or f"http://{request.header('host')}"
 
 
-def _identify(request: Any) -> tuple[str, ConversationKey]:
+def _opens_session(scope: Message) -> bool:
+    """Whether a request can open a session: later versions of the protocol have none."""
+    headers = dict(scope["headers"])
+    era = headers.get(b"mcp-protocol-version")
+    known = era is None or era.decode("latin-1") in HANDSHAKE_PROTOCOL_VERSIONS
+    return known and b"mcp-session-id" not in headers
+
+
+async def _make_room(sessions: StreamableHTTPSessionManager, person: str) -> None:
+    """End the oldest sessions of a person who has as many as one may have: most programs leave
+    theirs open, and begin another one when it is gone."""
+    # The SDK offers no other way than what is its own.
+    owners = sessions._session_owners.items()
+    theirs = [session for session, owner in owners if owner["subject"] == person]
+    for session in theirs[: max(0, len(theirs) + 1 - MAX_SESSIONS_PER_PERSON)]:
+        transport = sessions._server_instances[session]
+        await sessions._discard_session(session, transport)
+
+
+def holder_of(request: Any) -> tuple[str, ConversationKey]:
+    """Whose request it is, of those that were let in, and where they are asked for."""
     holder: Holder = request.scope[_HOLDER]
     return holder.person, holder.place
 
