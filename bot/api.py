@@ -120,7 +120,7 @@ from bot.skills.document_tree import (
 )
 from bot.skills.hookspecs import hookimpl
 from bot.skills.left_out import LeftOut
-from bot.skills.services import Services
+from bot.skills.services import Logins, Services
 from bot.skills.skill import Skill, model_names
 from bot.skills.tool import AgentTool, Effect, Origin, ToolResult, tool
 from bot.types import (
@@ -236,6 +236,7 @@ __all__ = [
     "ListItem",
     "Loaded",
     "Loader",
+    "Logins",
     "Memories",
     "Memory",
     "Message",

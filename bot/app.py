@@ -20,6 +20,7 @@ from bot.adapters.protocol import Adapter, AdapterError
 from bot.adapters.supervisor import supervise
 from bot.assembly import load_rules, open_core, reserved_names
 from bot.catalogue.languages import set_folders
+from bot.config.mcp import KEY_VARIABLE
 from bot.history.reply_addresses import SqlReplies
 from bot.history.retention import remove_expired_daily
 from bot.history.sql_store import SqlHistoryStore
@@ -32,6 +33,7 @@ from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
 from bot.knowledge.retrieval.reranking import Reranker, create_reranker
 from bot.knowledge.service import KnowledgeService
+from bot.mcp.logins import Logins
 from bot.mcp.servers import ToolServers
 from bot.models.capabilities_store import SqlCapabilitiesStore
 from bot.models.selection import ModelService
@@ -69,6 +71,7 @@ class App:
     """The plugins in effect: without the skills of those that could not start."""
     metrics: Metrics = field(repr=False)
     servers: ToolServers = field(repr=False)
+    logins: Logins = field(repr=False)
     restart_pause_s: float = 1.0
     """Pause before an adapter that crashed is run again, in seconds; twice as long each time."""
     platforms: dict[str, tuple[PlatformState, str]] = field(default_factory=dict)
@@ -191,14 +194,26 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             max_bytes=config.limits.max_attachment_bytes,
         )
         models = ModelService(pool, preferences, config, SqlCapabilitiesStore(database))
-        hooks = (*installation.plugins.forget, *forget_hooks(installation))
+        logins = Logins(
+            database,
+            {name: one.url for name, one in config.mcp.servers.items() if one.login and one.url},
+            installation.secrets.get(KEY_VARIABLE),
+        )
+        stack.push_async_callback(logins.aclose)
+        hooks = (
+            *installation.plugins.forget,
+            *forget_hooks(installation),
+            ("logins", logins.forget),
+        )
         plugins = replace(installation.plugins, forget=hooks)
         servers = ToolServers(
             config.mcp.servers,
             config.data_dir,
             installation.secrets.get,
             reserved_names(plugins),
+            logins.auth_of,
         )
+        logins.on_login = servers.refresh
         await stack.enter_async_context(servers)
         rules = await load_rules(config, plugins, preferences, models, servers=servers)
         embedders = create_embedders(installation.config, pool)
@@ -232,6 +247,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 web=web,
                 prompts=await asyncio.to_thread(JinjaPrompts, installation.prompt_folders()),
                 servers=servers,
+                logins=logins,
                 metrics=metrics,
                 redact=Redactor(installation.secrets.known()),
                 likeness=Likeness(loaded_embedder(config, pool, embedders)),
@@ -247,6 +263,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             made.plugins,
             metrics,
             servers,
+            logins,
         )
 
 

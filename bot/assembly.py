@@ -19,6 +19,7 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspensions
 from bot.history.tool_calls import ToolCalls
 from bot.knowledge.access import DocumentAccess
+from bot.mcp.logins import Logins
 from bot.mcp.servers import ToolServers
 from bot.mcp.tokens import PersonalTokens
 from bot.mcp.tools_in_effect import ToolsInEffect
@@ -139,6 +140,7 @@ async def open_core(
     web: Web,
     prompts: JinjaPrompts,
     servers: ToolServers | None = None,
+    logins: Logins | None = None,
     metrics: Metrics | None = None,
     redact: Redactor | None = None,
     likeness: LikenessOf | None = None,
@@ -167,6 +169,7 @@ async def open_core(
             places=rules.places,
             admins=rules.admins,
             tokens=PersonalTokens(database),
+            logins=logins,
             forget=Erasure(database, open_turns, history, knowledge, plugins.forget),
             searching=Searching(
                 rewrite=config.knowledge.rewrite,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import shlex
 
 import structlog
@@ -12,6 +13,8 @@ from backends.errors import BackendError
 from bot.adapters.platform import Findings
 from bot.adapters.protocol import Adapter
 from bot.app import App
+from bot.config.mcp import KEY_VARIABLE
+from bot.errors import ConfigError
 from bot.installation import Installation
 from bot.knowledge.embedders import create_embedders, embedder_name
 from bot.knowledge.loading.scans.package import is_installed, missing_package
@@ -51,6 +54,8 @@ async def run_checks(app: App) -> list[Row]:
     if here.config.knowledge.ocr.enabled:
         rows.append(_check_text_recognition(here))
     rows += await _check_tool_servers(app)
+    if app.logins:
+        rows.append(await asyncio.to_thread(_check_login_key, here))
     rows += await asyncio.to_thread(_check_private_files, here)
     created = create_adapters(here)
     for problem in created.problems:
@@ -70,6 +75,20 @@ def _check_text_recognition(here: Installation) -> Row:
         return row | {"detail": missing_package()}
     languages = ", ".join(here.config.knowledge.ocr.languages)
     return row | {"detail": f"reads scans and pictures in {languages}"}
+
+
+def _check_login_key(here: Installation) -> Row:
+    """Whether people can log in to servers of tools: their logins are kept encrypted."""
+    row: Row = {"what": "logins", "ok": False}
+    if (key := here.secrets.get(KEY_VARIABLE)) is None:
+        detail = f"{KEY_VARIABLE} is not set in .env; `parlance mcp key` makes one"
+        return row | {"detail": detail}
+    try:
+        importlib.import_module("bot.mcp.sealed").Sealer(key)
+    except ConfigError as error:
+        return row | {"detail": str(error)}
+    back = here.config.http.public_url or "this machine alone, as http.public_url is not set"
+    return row | {"ok": True, "detail": f"kept encrypted; browsers come back to {back}"}
 
 
 async def _check_tool_servers(app: App) -> list[Row]:

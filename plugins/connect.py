@@ -10,12 +10,14 @@ from bot.api import (
     Context,
     Example,
     Failed,
+    Logins,
     Notice,
     Option,
     Part,
     Refused,
     Skill,
     Text,
+    UsageError,
     command,
     hookimpl,
     is_admin,
@@ -33,15 +35,22 @@ _DIRECTLY = say("Write this to me in a direct message: a token is for your eyes 
 @command("connect", quick=True, private=True, examples=[Example("/connect list")])
 async def connect(
     ctx: Context,
-    action: Annotated[Literal["show", "new", "list", "revoke", "logout"], Option("What")] = "show",
-    which: Annotated[str, Option("A token or a server of the list", max_length=200)] = "",
+    action: Annotated[
+        Literal["show", "new", "list", "revoke", "login", "confirm", "logout"], Option("What")
+    ] = "show",
+    which: Annotated[str, Option("A token, a server, or a number", max_length=200)] = "",
 ) -> AsyncIterator[Part]:
-    """Connect another program, which then asks me in your name; or take that back."""
+    """Connect a program that asks me in your name, or a server that I ask in yours."""
     match action:
         case "list":
             yield Text(await _list(ctx))
         case "revoke":
             yield Notice(await _revoke(ctx, which.strip()), private=True)
+        case "login":
+            yield Text(await _log_in(ctx, which.strip()))
+        case "confirm":
+            server = await _logins(ctx).confirm(ctx.author.key, which.strip())
+            yield Notice(say("You are logged in to {name}.", name=server), private=True)
         case "logout":
             yield Notice(await _log_out(ctx, which.strip()), private=True)
         case _:
@@ -111,10 +120,26 @@ async def _revoke(ctx: Context, which: str) -> str:
     return say_number("One token is taken back.", "{n} tokens are taken back.", count)
 
 
-async def _log_out(ctx: Context, server: str) -> str:
+def _logins(ctx: Context) -> Logins:
     if (logins := ctx.services.logins) is None:
         raise Failed(_NOT_HERE)
-    if not await logins.remove(ctx.author.key, server):
+    return logins
+
+
+async def _log_in(ctx: Context, server: str) -> str:
+    if not server:
+        raise UsageError(say("Say where: {call}", call=ctx.written("/connect login SERVER")))
+    link = await _logins(ctx).begin(ctx.author.key, server)
+    return say(
+        "Log in to {name} in your browser, within ten minutes, and come back with the number that "
+        "it shows you at the end: {link}",
+        name=server,
+        link=f"<{link}>",
+    )
+
+
+async def _log_out(ctx: Context, server: str) -> str:
+    if not await _logins(ctx).remove(ctx.author.key, server):
         return say("You are not logged in at a server of that name.")
     return lay_out("**{name}**: {words}", name=server, words=say("you are logged out."))
 

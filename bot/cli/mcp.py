@@ -147,3 +147,12 @@ def _open(here: Installation) -> ToolServers:
     taken = reserved_names(here.plugins)
     config = here.config
     return ToolServers(config.mcp.servers, config.data_dir, here.secrets.get, taken)
+
+
+@commands.command()
+def key() -> None:
+    """Make a key for `.env`, with which the logins of people are kept encrypted."""
+    from bot.config.mcp import KEY_VARIABLE
+    from bot.mcp.sealed import make_key
+
+    write(f"{KEY_VARIABLE}={make_key()}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints, model_validator
 
 from bot.config.base import LocalPath, Section
 from bot.config.core import Seconds
 
+KEY_VARIABLE: Final = "PARLANCE_SECRET_KEY"
+"""The variable of `.env` with the key that encrypts what is kept of people's logins."""
 ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
 """Has no underscore, so that the names of two servers' tools can never be the same."""
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -33,6 +35,8 @@ class ToolServerSettings(Section):
     """Address of a server that runs elsewhere, over streamable HTTP."""
     headers: dict[str, Variable] = Field(default_factory=dict)
     """Headers that it is sent, each with the name of the secret in `.env` that is its value."""
+    login: bool = False
+    """Each person logs in to it by themselves (OAuth), with `/connect login NAME`; for a `url`."""
     open: bool = False
     """Everybody may have its tools used; else admins alone, and whom a rule `tool:NAME` allows."""
     tools: tuple[str, ...] | None = None
@@ -56,6 +60,8 @@ class ToolServerSettings(Section):
             raise ValueError("args, cwd, variables and env are for a command, not for a url")
         if self.url is None and self.headers:
             raise ValueError("headers are for a url, not for a command")
+        if self.login and (self.url is None or self.headers):
+            raise ValueError("login is for a url without headers")
         return self
 
     @property

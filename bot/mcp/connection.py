@@ -142,7 +142,7 @@ class ServerConnection:
     async def _unknown(self, error: MCPError) -> Exception:
         """What a call without a result means: it may have been done all the same."""
         if self._endpoint.unauthorized:
-            return LoginWanted(self._name)
+            return LoginWanted(self._name, by_person=self._settings.login)
         if error.code == REQUEST_TIMEOUT:
             seconds = self._settings.timeout_s
             words = say("{server} took longer than {s:g} s.", server=self._name, s=seconds)
@@ -219,7 +219,9 @@ class ServerConnection:
             if not ready.done():
                 wanted = self._endpoint.unauthorized
                 ready.set_exception(
-                    LoginWanted(self._name) if wanted else ServerUnavailable(self._name, why)
+                    LoginWanted(self._name, by_person=self._settings.login)
+                    if wanted
+                    else ServerUnavailable(self._name, why)
                 )
             if not ended_by_us:
                 pause = min(_FIRST_PAUSE_S * 2**self._failures, _LONGEST_PAUSE_S)

@@ -7,6 +7,7 @@ the connection goes to the address that was checked.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -50,9 +51,11 @@ async def connect_to(
         if httpx2.URL(url).host == response.request.url.host:
             state.unauthorized = response.status_code == HTTPStatus.UNAUTHORIZED
 
+    # The certificates of authorities are read from a file for it.
+    transport = await asyncio.to_thread(_Transport, url, may_leave=auth is not None)
     async with (
         httpx2.AsyncClient(
-            transport=_Transport(url, may_leave=auth is not None),
+            transport=transport,
             headers={**headers, "Accept-Encoding": "identity"},
             auth=auth,
             timeout=httpx2.Timeout(_CONNECT_TIMEOUT_S, read=_READ_TIMEOUT_S),
@@ -64,6 +67,17 @@ async def connect_to(
         ) as streams,
     ):
         yield streams[0], streams[1]
+
+
+def open_client(url: str, auth: httpx2.Auth) -> httpx2.AsyncClient:
+    """A client for the requests of a login to a server, with the same bounds."""
+    return httpx2.AsyncClient(
+        transport=_Transport(url, may_leave=True),
+        headers={"Accept-Encoding": "identity"},
+        auth=auth,
+        timeout=_CONNECT_TIMEOUT_S,
+        trust_env=False,
+    )
 
 
 class _Transport(httpx2.AsyncHTTPTransport):

@@ -26,8 +26,14 @@ class ServerUnavailable(Failed):
 class LoginWanted(ServerUnavailable):
     """A server answered 401: it wants to know who asks, or its key is wrong."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, *, by_person: bool = False) -> None:
         super().__init__(server, "it answers 401: it wants a login, or the key it is sent is wrong")
+        if by_person:
+            words = say(
+                "{server} wants to know who you are: log in with `/connect login {server}`.",
+                server=server,
+            )
+            self.args = (words,)
 
 
 def without_secrets(names: Sequence[str]) -> str:

@@ -144,10 +144,10 @@ class ToolServers:
                 except ServerUnavailable as error:
                     log.warning("mcp.not_listed", server=server.name, why=error.why)
 
-    async def refresh(self, server: str) -> Listing:
-        """Start a server, unless it runs, and return what it says of its tools. Raises
-        `ServerUnavailable`."""
-        connection = await self._connection(self._servers[server], "")
+    async def refresh(self, server: str, person: str = "") -> Listing:
+        """Start a server, unless it runs, and return what it says of its tools, to a person where
+        each logs in by themselves. Raises `ServerUnavailable`."""
+        connection = await self._connection(self._servers[server], person)
         await connection.start()
         found = self._servers[server].listing
         assert found is not None

@@ -27,8 +27,7 @@ server_logins = Table(
     # What a person's login at a server gave; encrypted, whole.
     Column("server", String, primary_key=True),
     Column("person", String, primary_key=True, index=True),
-    Column("tokens", Text, nullable=False),
-    Column("client", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
     Column("at", Moment, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -271,6 +271,16 @@ class Logins(Protocol):
         """Return the names of the servers."""
         ...
 
+    async def begin(self, person: str, server: str) -> str:
+        """Begin a login, and return the link at which the person goes on in their browser. Raises
+        `NotFound`, `Refused` and `Failed`."""
+        ...
+
+    async def confirm(self, person: str, word: str) -> str:
+        """Finish a login with what their browser showed; returns the server's name. Raises
+        `NotFound` and `Failed`."""
+        ...
+
     async def remove(self, person: str, server: str) -> bool:
         """Log a person out of a server; returns False where they were not logged in."""
         ...

@@ -1,0 +1,146 @@
+"""Logs people in to servers of tools, by OAuth 2.1: each by themselves, with a link of their own.
+
+Imported only where a server wants logins.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx2
+from mcp.client.auth import OAuthClientProvider
+from mcp.shared.auth import (
+    AuthorizationCodeResult,
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthMetadata,
+    OAuthToken,
+    ProtectedResourceMetadata,
+)
+from pydantic import AnyUrl, BaseModel
+
+from bot.mcp.endpoint import open_client
+from bot.mcp.login_store import LoginStore
+
+__all__ = ["LoginExpired", "PersonLogin", "PersonStore", "code_result", "log_in", "open_client"]
+
+_PING: Final = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+_HEADERS: Final = {
+    "accept": "application/json, text/event-stream",
+    "mcp-protocol-version": "2025-11-25",
+}
+
+
+class LoginExpired(httpx2.RequestError):
+    """A server does not take a person's login any more: they must log in again."""
+
+
+ShowLink = Callable[[str], Awaitable[None]]
+AwaitCode = Callable[[], Awaitable[AuthorizationCodeResult]]
+
+
+class PersonLogin(OAuthClientProvider):
+    """What logs one person in to one server. It is an `httpx2.Auth`.
+
+    Besides the tokens it keeps when they end and where they are renewed, which the SDK forgets at
+    the end of the process.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        callback_url: str,
+        store: PersonStore,
+        show_link: ShowLink | None = None,
+        await_code: AwaitCode | None = None,
+    ) -> None:
+        """Without `show_link` nobody is asked: a login that has ended is a `LoginExpired`."""
+        metadata = OAuthClientMetadata(
+            client_name="Parlance",
+            redirect_uris=[AnyUrl(callback_url)],
+            grant_types=["authorization_code", "refresh_token"],
+            response_types=["code"],
+            token_endpoint_auth_method="none",
+        )
+        super().__init__(url, metadata, store, show_link or _expired, await_code or _no_code)
+        store.context = self.context
+        self._store = store
+
+    async def _initialize(self) -> None:
+        await super()._initialize()
+        kept = await self._store.kept()
+        self.context.token_expiry_time = kept.get("ends_at")
+        if (metadata := kept.get("metadata")) is not None:
+            self.context.oauth_metadata = OAuthMetadata.model_validate(metadata)
+        if (resource := kept.get("resource")) is not None:
+            found = ProtectedResourceMetadata.model_validate(resource)
+            self.context.protected_resource_metadata = found
+            if found.authorization_servers:
+                self.context.auth_server_url = str(found.authorization_servers[0])
+
+
+class PersonStore:
+    """Implements the SDK's `TokenStorage` for one person and server. The registration of this
+    client is kept with the tokens: without them it is worth nothing."""
+
+    def __init__(self, store: LoginStore, server: str, person: str) -> None:
+        self._store = store
+        self._server = server
+        self._person = person
+        self.context: Any = None
+        self.closed = False
+        """Set when nothing more may be kept: the login was given up, or the person is forgotten."""
+
+    async def kept(self) -> dict[str, Any]:
+        """What is kept of the login."""
+        return await self._store.get(self._server, self._person) or {}
+
+    async def get_tokens(self) -> OAuthToken | None:
+        tokens = (await self.kept()).get("tokens")
+        return None if tokens is None else OAuthToken.model_validate(tokens)
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        if self.closed:
+            return
+        context = self.context
+        value = {
+            "tokens": tokens.model_dump(mode="json"),
+            "client": _dumped(context.client_info),
+            "metadata": _dumped(context.oauth_metadata),
+            "resource": _dumped(context.protected_resource_metadata),
+            "ends_at": None if tokens.expires_in is None else time.time() + tokens.expires_in,
+        }
+        await self._store.put(self._server, self._person, value)
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        client = (await self.kept()).get("client")
+        return None if client is None else OAuthClientInformationFull.model_validate(client)
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        """Nothing: it is kept with the tokens."""
+
+
+async def log_in(client: httpx2.AsyncClient, url: str) -> bool:
+    """Ask a server for something, so that it wants a login; False if it answers without one."""
+    response = await client.post(url, json=_PING, headers=_HEADERS)
+    return response.status_code not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
+def code_result(code: str, state: str, iss: str | None) -> AuthorizationCodeResult:
+    """What came back from a login."""
+    return AuthorizationCodeResult(code=code, state=state, iss=iss)
+
+
+async def _expired(link: str) -> None:
+    raise LoginExpired("the login has ended")
+
+
+async def _no_code() -> AuthorizationCodeResult:
+    raise LoginExpired("the login has ended")
+
+
+def _dumped(value: BaseModel | None) -> dict[str, Any] | None:
+    return None if value is None else value.model_dump(mode="json", exclude_none=True)

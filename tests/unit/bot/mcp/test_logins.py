@@ -1,0 +1,254 @@
+"""A person logs in to a server of tools: with a link, in their browser, and a word in the chat."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from bot.errors import ConfigError, Failed, NotFound, Refused
+from bot.events import CommandCall
+from bot.http.routes import Routes
+from bot.http.server import serve_http
+from bot.mcp.errors import LoginWanted
+from bot.mcp.login_page import CALLBACK_PATH, login_page
+from bot.mcp.logins import Logins
+from bot.mcp.sealed import Sealer, make_key
+from bot.storage.database import Database
+from bot.types import Author, View
+from tests.fakes.mcp_server import Served, home, serving, text_of
+from tests.fakes.oauth_server import Provider, oauth_server
+from tests.fakes.sink import RecordingSink
+
+KEY = make_key()
+ANN, BOB = "slack:U1", "slack:U2"
+
+
+class Setup:
+    """Logins at one server, and a browser."""
+
+    def __init__(self, database: Database, url: str, provider: Provider, base: str) -> None:
+        self.database, self.url, self.provider, self.base = database, url, provider, base
+        self.logins = self.again()
+        self.http = httpx2.AsyncClient(verify=False, trust_env=False)
+
+    def again(self, key: str = KEY) -> Logins:
+        """The same after a restart."""
+        logins = Logins(self.database, {"git": self.url}, key)
+        logins.callback_url = self.base + CALLBACK_PATH
+        return logins
+
+    async def browse(self, link: str) -> httpx2.Response:
+        """Open a link and log in: the page that is shown at the end."""
+        return await self.http.get(link, follow_redirects=True)
+
+    async def word(self, link: str) -> str:
+        page = await self.browse(link)
+        assert page.status_code == 200, page.text
+        return page.text.partition("/connect confirm ")[2].partition("<")[0]
+
+    async def log_in(self, person: str = ANN) -> None:
+        link = await self.logins.begin(person, "git")
+        assert await self.logins.confirm(person, await self.word(link)) == "git"
+
+    async def whoami(self, logins: Logins, person: str) -> str:
+        auth = await logins.auth_of("git", person)
+        assert auth is not None
+        async with (
+            httpx2.AsyncClient(auth=auth, verify=False) as http,
+            Client(streamable_http_client(self.url, http_client=http)) as client,
+        ):
+            return text_of(await client.call_tool("whoami", {}))
+
+
+@pytest.fixture
+async def setup(tmp_path: Path) -> AsyncIterator[Setup]:
+    database = await Database.open(tmp_path / "parlance.db")
+    provider, routes = Provider(), Routes()
+    async with oauth_server(provider) as url, serve_http(routes, "127.0.0.1", 0) as base:
+        made = Setup(database, url, provider, base)
+        routes.mount(CALLBACK_PATH, login_page(made.logins))
+        yield made
+        await made.logins.aclose()
+        await made.http.aclose()
+    await database.close()
+
+
+async def test_each_person_is_logged_in_by_themselves_also_after_a_restart(setup: Setup) -> None:
+    await setup.log_in(ANN)
+    await setup.log_in(BOB)
+    later = setup.again()
+    ann, bob = await setup.whoami(later, ANN), await setup.whoami(later, BOB)
+    assert ann
+    assert bob
+    assert ann != bob
+    assert await later.of_person(ANN) == ["git"]
+    with pytest.raises(Refused, match="already"):
+        await later.begin(ANN, "git")
+    assert await later.remove(ANN, "git")
+    assert await later.auth_of("git", ANN) is None
+    assert not await later.remove(ANN, "git")
+    assert await setup.whoami(later, BOB) == bob
+
+
+async def test_a_login_is_renewed_after_a_restart(setup: Setup) -> None:
+    setup.provider.lifetime_s = 1
+    await setup.log_in()
+    setup.provider.lifetime_s = 3600
+    await asyncio.sleep(1.1)
+    assert await setup.whoami(setup.again(), ANN)
+    assert setup.provider.renewed == 1
+    assert await setup.whoami(setup.again(), ANN)
+    assert setup.provider.renewed == 1
+
+
+async def test_a_login_that_the_server_took_back_fails_at_once(setup: Setup) -> None:
+    await setup.log_in()
+    setup.provider.access.clear()
+    setup.provider.refresh.clear()
+    with pytest.raises(BaseExceptionGroup):
+        await asyncio.wait_for(setup.whoami(setup.again(), ANN), 10)
+
+
+async def test_nothing_of_it_can_be_read_in_the_store(setup: Setup, tmp_path: Path) -> None:
+    await setup.log_in()
+
+    def dump() -> str:
+        with closing(sqlite3.connect(tmp_path / "parlance.db")) as database:
+            return "\n".join(database.iterdump())
+
+    kept = await asyncio.to_thread(dump)
+    assert "server_logins" in kept
+    assert not [one for one in setup.provider.access if one in kept]
+    assert not [one for one in setup.provider.refresh if one in kept]
+    assert await setup.again(make_key()).auth_of("git", ANN) is None
+
+
+async def test_the_browser_of_another_person_does_not_finish_it(setup: Setup) -> None:
+    """Ann begins a login and has Bob open her link: what he would give is not hers."""
+    link = await setup.logins.begin(ANN, "git")
+    word = await setup.word(link)
+    with pytest.raises(NotFound):
+        await setup.logins.confirm(BOB, word)
+    for guess in range(5):
+        with pytest.raises(NotFound):
+            await setup.logins.confirm(ANN, f"0000-000{guess}")
+    with pytest.raises(NotFound):
+        await setup.logins.confirm(ANN, word)
+    assert await setup.logins.of_person(ANN) == []
+
+
+async def test_a_code_is_taken_once_and_only_if_it_is_waited_for(setup: Setup) -> None:
+    link = await setup.logins.begin(ANN, "git")
+    page = await setup.browse(link)
+    assert page.status_code == 200
+    assert page.headers["cache-control"] == "no-store"
+    assert (await setup.http.get(str(page.url))).status_code == 400
+    for query in ("", "code=x", "state=&code=x", "state=<script>&code=x", "%ff=%ff", "state=a"):
+        answer = await setup.http.get(f"{setup.base}{CALLBACK_PATH}?{query}")
+        assert answer.status_code == 400
+        assert "<script>" not in answer.text
+    refused = await setup.logins.begin(BOB, "git")
+    state = parse_qs(urlsplit(refused).query)["state"][0]
+    answer = await setup.http.get(f"{setup.base}{CALLBACK_PATH}?error=access_denied&state={state}")
+    assert answer.status_code == 400
+    assert "refused" in answer.text
+
+
+async def test_who_is_forgotten_is_logged_in_nowhere(setup: Setup) -> None:
+    link = await setup.logins.begin(ANN, "git")
+    word = await setup.word(link)
+    await asyncio.to_thread(setup.logins.forget, ANN)
+    await asyncio.sleep(0.05)
+    with pytest.raises(NotFound):
+        await setup.logins.confirm(ANN, word)
+    assert await setup.logins.of_person(ANN) == []
+
+
+async def test_what_is_missing_is_said(setup: Setup) -> None:
+    with pytest.raises(NotFound):
+        await setup.logins.begin(ANN, "other")
+    without = Logins(setup.database, {"git": setup.url}, None)
+    without.callback_url = setup.logins.callback_url
+    with pytest.raises(Failed):
+        await without.begin(ANN, "git")
+    gone = Logins(setup.database, {"git": "http://127.0.0.1:9/mcp"}, KEY)
+    gone.callback_url = setup.logins.callback_url
+    with pytest.raises(Failed):
+        await gone.begin(ANN, "git")
+    open_server = Logins(setup.database, {"git": f"{setup.base}/nothing"}, KEY)
+    open_server.callback_url = setup.logins.callback_url
+    with pytest.raises(Refused):
+        await open_server.begin(ANN, "git")
+
+
+def test_what_is_sealed_opens_for_its_purpose_alone() -> None:
+    sealer = Sealer(KEY)
+    sealed = sealer.seal({"a": 1}, "git", ANN)
+    assert sealer.open(sealed, "git", ANN) == {"a": 1}
+    assert sealer.open(sealed, "git", BOB) is None
+    assert sealer.open(sealed[:-4] + "AAAA", "git", ANN) is None
+    assert sealer.open("é", "git", ANN) is None
+    for wrong in ("", "short", "é" * 32):
+        with pytest.raises(ConfigError):
+            Sealer(wrong)
+
+
+def said_in(view: View) -> str:
+    return "\n".join([view.text, *(notice.text for notice in view.notices)])
+
+
+async def test_a_person_logs_in_from_the_chat_and_has_a_tool_used(tmp_path: Path) -> None:
+    def configure() -> None:
+        (tmp_path / ".env").write_text(f"PARLANCE_SECRET_KEY={KEY}\n", "utf-8")
+
+    await asyncio.to_thread(configure)
+    provider = Provider()
+    async with oauth_server(provider) as url:
+        git = {"url": url, "login": True, "open": True, "read": ["whoami"]}
+        async with serving(
+            tmp_path, "ann", "bob", mcp={"servers": {"git": git}}, http={"port": 0}
+        ) as served:
+            core = served.app.core
+
+            async def call(person: str, name: str, **options: str) -> str:
+                sink = RecordingSink()
+                author = Author("test", person, person.title())
+                await core.accept(
+                    CommandCall(uuid.uuid4().hex, home(person), author, name, options, direct=True),
+                    sink,
+                )
+                return said_in(await sink.end(30))
+
+            assert "/connect login git" in await refusal_of(served)
+            said = await call("ann", "connect", action="login", which="git")
+            link = said.partition("<")[2].partition(">")[0] or said.split()[-1]
+            async with httpx2.AsyncClient(verify=False, trust_env=False) as browser:
+                page = await browser.get(link, follow_redirects=True)
+            word = page.text.partition("/connect confirm ")[2].partition("<")[0]
+            assert word not in await call("bob", "connect", action="confirm", which=word)
+            assert "logged in" in await call("ann", "connect", action="confirm", which=word)
+            assert "git" in await call("ann", "connect", action="list")
+            (tool,) = [one.name for one in served.app.servers.tools if "whoami" in one.name]
+            (client,) = provider.clients
+            assert client in await call("ann", f"tool:{tool}")
+            assert client not in await call("bob", f"tool:{tool}")
+            assert served.app.services.forget is not None
+            await served.app.services.forget("test:ann")
+            assert "Nothing is connected" in await call("ann", "connect", action="list")
+
+
+async def refusal_of(served: Served) -> str:
+    """Why the server's tools cannot be listed."""
+    with pytest.raises(LoginWanted) as refused:
+        await served.app.servers.refresh("git")
+    return str(refused.value)
