@@ -4,7 +4,6 @@ for the SQL of another database."""
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
@@ -13,9 +12,7 @@ from sqlalchemy import Connection
 
 from bot.storage.engine import Base
 
-for module in ("bot.history.tables", "bot.knowledge.index.tables", "bot.mcp.tables"):
-    if importlib.util.find_spec(module) is not None:
-        importlib.import_module(module)
+importlib.import_module("bot.storage.personal_data")  # it knows each table
 
 
 def full_text_tables(connection: Connection) -> tuple[str, ...]:

@@ -43,6 +43,25 @@ CREATE TABLE "feedback" (
 )
  WITHOUT ROWID
 ;
+CREATE TABLE jobs (
+	id VARCHAR NOT NULL,
+	person VARCHAR NOT NULL,
+	name VARCHAR NOT NULL,
+	place VARCHAR NOT NULL,
+	private BOOLEAN NOT NULL,
+	direct BOOLEAN NOT NULL,
+	kind VARCHAR NOT NULL,
+	text TEXT NOT NULL,
+	cron VARCHAR NOT NULL,
+	zone VARCHAR NOT NULL,
+	locale VARCHAR NOT NULL,
+	next_at BIGINT,
+	made_at BIGINT NOT NULL,
+	failures INTEGER NOT NULL,
+	CONSTRAINT pk_jobs PRIMARY KEY (id)
+)
+ WITHOUT ROWID
+;
 CREATE TABLE knowledge_bases (
 	name VARCHAR NOT NULL,
 	embedder VARCHAR NOT NULL,
@@ -144,6 +163,19 @@ CREATE TABLE memories (
 	text TEXT NOT NULL,
 	at BIGINT NOT NULL
 );
+CREATE TABLE occurrences (
+	job VARCHAR NOT NULL,
+	instant BIGINT NOT NULL,
+	state VARCHAR NOT NULL,
+	tries INTEGER NOT NULL,
+	try_at BIGINT NOT NULL,
+	posted_at BIGINT,
+	ended_at BIGINT,
+	CONSTRAINT pk_occurrences PRIMARY KEY (job, instant),
+	CONSTRAINT fk_occurrences_job_jobs FOREIGN KEY(job) REFERENCES jobs (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID
+;
 CREATE TABLE processed_events (
 	platform VARCHAR NOT NULL,
 	event_id VARCHAR NOT NULL,
@@ -256,13 +288,13 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_author ON turns (author);
+CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
+CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
-CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
-CREATE INDEX ix_replies_conversation ON replies (conversation);
+CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
+CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
@@ -275,6 +307,12 @@ CREATE INDEX ix_suspended_resume_at ON suspended (resume_at);
 CREATE INDEX ix_knowledge_versions_base ON knowledge_versions (base, at);
 CREATE INDEX ix_knowledge_versions_document ON knowledge_versions (document, number);
 CREATE INDEX ix_tool_calls_open ON tool_calls (state) WHERE state IN ('waiting', 'running');
+CREATE INDEX ix_jobs_person ON jobs (person);
+CREATE INDEX ix_jobs_place ON jobs (place);
+CREATE INDEX ix_jobs_made_at ON jobs (made_at);
+CREATE INDEX ix_jobs_next_at ON jobs (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX ix_occurrences_ended_at ON occurrences (ended_at);
+CREATE INDEX ix_occurrences_open ON occurrences (try_at) WHERE ended_at IS NULL;
 CREATE INDEX ix_memories_place ON memories (place, person);
 CREATE INDEX ix_memories_person ON memories (person);
 CREATE INDEX ix_summaries_conversation ON summaries (conversation);

@@ -105,6 +105,9 @@ from bot.replies.message_sink import MessageSink
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.replies.reply_options import ReplyTiming
 from bot.replies.wording import as_code, notice_text, place_words, source_line, status_text
+from bot.schedules.job import Job
+from bot.schedules.service import Made, Schedules
+from bot.schedules.wording import time_words
 from bot.skills.attached_files import AttachedFiles, read_attached
 from bot.skills.context import Context
 from bot.skills.document_loader import Loaded, Loader
@@ -231,12 +234,14 @@ __all__ = [
     "Incoming",
     "Ingested",
     "InvalidRequest",
+    "Job",
     "LeftOut",
     "Limits",
     "ListItem",
     "Loaded",
     "Loader",
     "Logins",
+    "Made",
     "Memories",
     "Memory",
     "Message",
@@ -279,6 +284,7 @@ __all__ = [
     "ReplyTiming",
     "Report",
     "Sampling",
+    "Schedules",
     "Scope",
     "SearchResult",
     "Sentence",
@@ -354,6 +360,7 @@ __all__ = [
     "speakers",
     "stands_in",
     "status_text",
+    "time_words",
     "tool",
     "usable_tools",
 ]

@@ -112,6 +112,7 @@ class App:
             background(removing, "backups: removing old ones"),
             background(self.core.resume_turns(), "suspended turns"),
             background(self.servers.list_new(), "tools of servers"),
+            background(self.core.run_jobs(), "reminders and schedules"),
             background(expiring, "history: removing what is too old"),
             asyncio.TaskGroup() as group,
         ):

@@ -29,6 +29,8 @@ from bot.models.protocol import Models
 from bot.observability.redaction import Redactor
 from bot.prompting.context_window import Fitter
 from bot.prompting.templates import JinjaPrompts
+from bot.schedules.jobs_store import Jobs
+from bot.schedules.service import ScheduleLimits, Schedules
 from bot.settings.admins import Admins
 from bot.settings.admission import Admission
 from bot.settings.channel_settings import ChosenSettings
@@ -164,6 +166,13 @@ async def open_core(
             memories=Memories(database, SqlPreferences(database)),
             past=PastTurns(database),
             likeness=likeness,
+            schedules=Schedules(
+                Jobs(database),
+                rules.platforms,
+                SqlPreferences(database),
+                rules.authorize,
+                ScheduleLimits(**config.schedules.model_dump()),
+            ),
             settings=rules.settings,
             moderation=rules.moderation,
             places=rules.places,

@@ -82,6 +82,9 @@ class Message:
     context: tuple[ContextMessage, ...] = ()
     at: datetime = field(default_factory=_now)
     earlier: Reader | None = field(default=None, compare=False, repr=False)
+    occasion: str = ""
+    """Why it is asked although nobody has written it just now, as stands above the answer: on a
+    schedule. Then nothing is done for it but to look. Empty for what a person wrote."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", repair_surrogates(self.text))
@@ -109,6 +112,9 @@ class CommandCall:
     target: ContextMessage | None = None
     at: datetime = field(default_factory=_now)
     earlier: Reader | None = field(default=None, compare=False, repr=False)
+    occasion: str = ""
+    """Why it is asked although nobody has written it just now, as stands above the answer: on a
+    schedule. Then nothing is done for it but to look. Empty for what a person wrote."""
 
     def __post_init__(self) -> None:
         options = {

@@ -43,6 +43,7 @@ SHIPPED_PLUGINS = (
     "plugins.model_switch",
     "plugins.docs_admin",
     "plugins.settings",
+    "plugins.reminders",
     "plugins.moderation",
     "plugins.connect",
 )

@@ -139,9 +139,13 @@ class Adapter(Protocol):
     It may have more, which is used where it is there: `connected`, whether its events arrive now;
     `routes`, ASGI apps that the HTTP port offers for it, by path; `withdraw_reply(reply)`, which
     takes the messages of an answer away that another one has replaced; `files_of(conversation,
-    message)`, the files of a message, by the id of its event; and `written(call)`, how a
-    call such as `/ask how so?` is shown to people, as Markdown. A platform that is served `alone`
-    may have `interactive`, whether Ctrl-C belongs to it, and `status`, the exit status.
+    message)`, the files of a message, by the id of its event; `reader_of(conversation)`, a reader
+    of its messages (`bot.events.Reader`), for who may read them (`asker_now`);
+    `find_channel(conversation, name)`, the key of a channel beside it, by its name or id, or None;
+    `time_zone_of(person)`, the zone that they have set there, or an empty text; and
+    `written(call)`, how a call such as `/ask how so?` is shown to people, as Markdown. A platform
+    that is served `alone` may have `interactive`, whether Ctrl-C belongs to it, and `status`, the
+    exit status.
     """
 
     name: str

@@ -12,6 +12,7 @@ from typing import Final
 
 from backends.base import Tool
 from bot.agent.model_words import ABOUT_FIND_TOOLS, ABOUT_QUERY
+from bot.catalogue.sentence import say
 from bot.commands.checks import ALLOWED
 from bot.commands.declaration import options_schema
 from bot.commands.options import Option
@@ -64,6 +65,8 @@ async def usable_tools(ctx: Context) -> UsableTools:
 
 async def refusal_of(ctx: Context, wanted: AgentTool) -> str:
     """Why the person who asks may not have a tool called here; empty if they may."""
+    if ctx.event.occasion and wanted.effect != "read":
+        return say("On a schedule I only look, and change nothing.")
     for action in (f"tool:{wanted.name}", *wanted.needs):
         decision = await ctx.services.authorize(ctx.asker, action, ctx.conversation)
         if not decision.allowed:

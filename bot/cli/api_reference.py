@@ -31,6 +31,7 @@ GROUPS: Final = (
     ("What services return", ("bot.values",)),
     ("Answers from documents", ("bot.answering", "bot.knowledge.citations")),
     ("Prompts", ("bot.prompting",)),
+    ("Reminders and schedules", ("bot.schedules",)),
     ("History and memory", ("bot.history", "bot.memory")),
     ("Models and engines", ("backends.base", "backends.usage")),
     ("Platforms", ("bot.adapters", "bot.config", "bot.replies")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -218,6 +219,25 @@ class HistorySettings(Section):
 
     keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """Days after which a question goes, with its answers, files and feedback; empty: kept."""
+
+
+def _check_time_zone(name: str) -> str:
+    if name and name not in available_timezones():
+        raise ValueError("must be the name of a time zone, such as Europe/Berlin")
+    return name
+
+
+class ScheduleSettings(Section):
+    """Reminders, and questions that are asked again and again."""
+
+    time_zone: Annotated[str, AfterValidator(_check_time_zone)] = ""
+    """Time zone of whoever has chosen none, such as `Europe/Berlin`; empty: this machine's."""
+    per_person: Positive = 50
+    """Reminders and schedules that one person may have."""
+    per_place: Positive = 100
+    """Reminders and schedules that may be meant for one channel or thread."""
+    shortest_minutes: Positive = 15
+    """Shortest time between two occurrences of the same one, in minutes."""
 
 
 class BackupSettings(Section):

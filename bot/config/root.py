@@ -26,6 +26,7 @@ from bot.config.core import (
     MetricsSettings,
     PluginSettings,
     PoolSettings,
+    ScheduleSettings,
     WebSearchSettings,
 )
 from bot.config.knowledge import READER_AUTO, READER_OFF, KnowledgeSettings
@@ -94,6 +95,8 @@ class Config(Section):
     """Pictures of messages and attached documents, for models that see."""
     history: HistorySettings = HistorySettings()
     """Conversations, and how long they are kept."""
+    schedules: ScheduleSettings = ScheduleSettings()
+    """Reminders and schedules."""
     backup: BackupSettings = BackupSettings()
     """Copies of the database."""
     plugins: PluginSettings = PluginSettings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Literal, Protocol, TypeVar
 
 from bot.replies.edit_budget import EditBudget
@@ -66,6 +67,11 @@ class MessagePort(Protocol[P]):
         """Post a message and return its id. The same key again is the same message: one that was
         posted though its first call failed must not appear twice. Raises `Unconfirmed`."""
         ...
+
+    def expect(self, key: str, since: datetime) -> bool:
+        """Called before `post` where an earlier process may have posted the message of this key,
+        at that time at the earliest. Returns whether `post` finds out if it did."""
+        return False
 
     async def edit(self, message_id: str, message: P) -> None:
         """Replace what a message shows (`limits.edits`). Raises `MessageClosed`."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Generic
 
 import structlog
@@ -24,7 +25,7 @@ from bot.replies.message_port import (
     Unconfirmed,
 )
 from bot.replies.posted_messages import Background, PostedMessages
-from bot.replies.protocol import Replies, Reply
+from bot.replies.protocol import Arrival, Replies, Reply
 from bot.replies.reply_options import DefaultReplyOptions, ReplyOptions, ReplyTiming
 from bot.types import Action, ConversationKey, Limits, Notice, Status, View
 
@@ -145,6 +146,26 @@ class MessageSink(Generic[P]):
             if self._open_under is not None:
                 self._open_under.open_replies -= 1
                 self._open_under = None
+            await self._port.close()
+
+    async def announce(self, view: View, key: str, *, since: datetime | None) -> Arrival:
+        """Show a whole reply once, also where an earlier process has tried; see
+        `AnnouncingSink`."""
+        self.turn = view.turn
+        self._posted = PostedMessages(self._port, key=key)
+        try:
+            await self._port.prepare(view)
+            messages = self._port.render(view)
+            keys = map(self._posted.key_of, range(len(messages)))
+            if since is not None and not all(self._port.expect(one, since) for one in keys):
+                return "unknown"
+            if not await self._complete(messages):
+                return "refused" if self._posted.refused else "failed"
+            if self._posted.unconfirmed:
+                return "unknown"
+            await self._save(finished=True)
+            return "arrived"
+        finally:
             await self._port.close()
 
     # --- while the answer is written ------------------------------------------------------------

@@ -18,6 +18,7 @@ from bot.replies.message_port import (
     MessagePort,
     Method,
     P,
+    PortRefused,
     RateLimited,
     Unconfirmed,
 )
@@ -47,7 +48,8 @@ class PostedMessages(Generic[P]):
     """Keeps messages in step with what a reply shows, as far as the port's budgets allow.
 
     `placeholder` is the id of a message that stands there already. `background` takes removals that
-    have to wait; without it they are awaited.
+    have to wait; without it they are awaited. `key` stands for the messages in every process; by
+    default no others have it.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class PostedMessages(Generic[P]):
         port: MessagePort[P],
         placeholder: str | None = None,
         background: Background | None = None,
+        key: str = "",
     ) -> None:
         self._port = port
         self._background = background
@@ -62,9 +65,11 @@ class PostedMessages(Generic[P]):
         if placeholder is not None:
             self._posted.append(_Posted(placeholder, None))
         self._stale: list[str] = []
-        self._key = secrets.token_hex(8)
+        self._key = key or secrets.token_hex(8)
         self._sent = 0
         self._permit: tuple[EditBudget, asyncio.Future[None]] | None = None
+        self.refused = False
+        """Whether the last message was refused, and would be again."""
 
     def __bool__(self) -> bool:
         return bool(self._posted)
@@ -108,10 +113,14 @@ class PostedMessages(Generic[P]):
     async def post(self, message: P) -> None:
         """Post one more message. Raises one of `PORT_FAILURES`."""
         # Two tries of the same message have the same key, so that it cannot appear twice.
-        key = f"{self._key}.{self._sent}"
+        key = self.key_of(self._sent)
         id_ = await self._call("post", "", lambda: self._port.post(message, key))
         self._sent += 1
         self._posted.append(_Posted(id_, message))
+
+    def key_of(self, number: int) -> str:
+        """The key of the message that is posted after so many others."""
+        return f"{self._key}.{number}"
 
     async def _edit(self, index: int, message: P) -> bool:
         """Bring a posted message up to date. Returns False where there is none that can be."""
@@ -175,6 +184,7 @@ class PostedMessages(Generic[P]):
                 self._posted.append(_Posted("", message))
             except PORT_FAILURES as exc:
                 self.log_failure("post", exc)
+                self.refused = isinstance(exc, PortRefused)
                 self._posted.extend(failed)
                 if isinstance(exc, RateLimited):
                     raise

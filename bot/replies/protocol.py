@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
 
 from bot.types import ConversationKey, Limits, View
 
@@ -51,6 +52,22 @@ class PacedSink(Sink, Protocol):
 
     def next_edit(self) -> asyncio.Future[None]:
         """Ask for the next edit; the future is done when it may be made, and may be cancelled."""
+        ...
+
+
+Arrival = Literal["arrived", "failed", "refused", "unknown"]
+"""What became of an announcement. `failed`: another try may succeed. `refused`: the platform would
+refuse it again. `unknown`: it may stand there, and nothing tells; it must not be sent again."""
+
+
+@runtime_checkable
+class AnnouncingSink(Sink, Protocol):
+    """A sink that can show a whole reply once, whatever becomes of the process meanwhile."""
+
+    async def announce(self, view: View, key: str, *, since: datetime | None) -> Arrival:
+        """Show a whole reply, instead of `start` and `finish`. The same `key` again, also in
+        another process, is the same reply; `since` is when it was tried first, None if it never
+        was."""
         ...
 
 

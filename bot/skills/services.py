@@ -17,6 +17,7 @@ from bot.memory.memories import Memories
 from bot.memory.past_turns import PastTurns
 from bot.models.protocol import Models
 from bot.prompting.context_window import Fitter
+from bot.schedules.service import Schedules
 from bot.skills.tool import AgentTool
 from bot.types import ConversationKey, Scope
 from bot.values import (
@@ -334,6 +335,8 @@ class Services:
     authorize: Authorize = field(default_factory=Authorizer, repr=False)
     tools: Sequence[AgentTool] = ()
     """What models may have called, whoever asks."""
+    schedules: Schedules | None = field(default=None, repr=False)
+    """Reminders, and questions that are asked at certain times."""
     calls: ToolCalls | None = field(default=None, repr=False)
     """Where each call of a tool is stored before it is carried out."""
     trusted: Sequence[str] = ()

@@ -17,11 +17,14 @@ from sqlalchemy import Table
 
 from bot.storage.engine import Base
 
-for _module in ("bot.history.tables", "bot.knowledge.index.tables", "bot.mcp.tables"):
+_WITH_TABLES = ("bot.history", "bot.knowledge.index", "bot.mcp", "bot.schedules")
+for _module in (f"{_room}.tables" for _room in _WITH_TABLES):
     importlib.import_module(_module)  # a table that is named here is there, whoever else needs it
 
 EVENT_RETENTION = timedelta(days=7)
 """A platform gives up redelivering an event long before this."""
+ENDED_JOB_RETENTION = timedelta(days=30)
+"""How long a reminder that was sent can still be looked into."""
 
 BROKEN_SUMMARY = (
     "covers <> (SELECT count(*) FROM summarised WHERE summarised.summary = summaries.id)"
@@ -176,6 +179,24 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         why="an event that the platform delivers again would be answered again",
         at="at",
         keep_at_most=EVENT_RETENTION,
+    ),
+    PersonalData(
+        "jobs",
+        "what they are to be reminded of, or asked for at certain times",
+        Forgetting.DELETED,
+        of="person = :person",
+        at="made_at",
+        expired="next_at IS NULL AND NOT EXISTS (SELECT 1 FROM occurrences WHERE"
+        " occurrences.job = jobs.id AND occurrences.ended_at IS NULL)",
+        keep_at_most=ENDED_JOB_RETENTION,
+    ),
+    PersonalData(
+        "occurrences",
+        "when they were reminded",
+        Forgetting.CASCADES,
+        of="job IN (SELECT id FROM jobs WHERE person = :person)",
+        at="ended_at",
+        keep_at_most=ENDED_JOB_RETENTION,
     ),
     PersonalData("capabilities", "nothing", Forgetting.STAYS, why="it is about models"),
     PersonalData(

@@ -20,13 +20,15 @@ from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
 from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.protocol import Replies, Sink
+from bot.schedules.scheduler import Scheduler
 from bot.settings.values import ChannelSettings
 from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.skills.skill import Skill
-from bot.turns.admission import Admission
+from bot.turns.admission import Admission, EverybodyAdmitted
 from bot.turns.intake import Intake
 from bot.turns.introduction import introduction
+from bot.turns.job_runs import JobRuns
 from bot.turns.middleware import (
     Metrics,
     Middleware,
@@ -208,6 +210,25 @@ class Core:
     async def resume_turns(self) -> None:
         """Resume suspended turns as their time comes, until cancelled."""
         await self.intake.resumer.watch()
+
+    async def run_jobs(self) -> None:
+        """Run reminders and schedules as they become due, until cancelled."""
+        if self.services.schedules is None:
+            return
+        jobs = self.services.schedules.jobs
+        self.platforms.watch(jobs.changed.set)
+        await Scheduler(jobs, self.job_runs).run()
+
+    @property
+    def job_runs(self) -> JobRuns:
+        """What runs a job that is due."""
+        return JobRuns(
+            self.intake,
+            self.platforms,
+            self.replies,
+            self.services.authorize,
+            self.policy.admission or EverybodyAdmitted(),
+        )
 
     async def open_reply(
         self, conversation: ConversationKey, audience: Author | None = None

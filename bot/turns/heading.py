@@ -17,11 +17,14 @@ _MAX_NAME_CHARACTERS = 40
 
 def asked_heading(turn: Turn, first: StoredMessage | None = None) -> str:
     """Return "NAME asked: …" for a command, which a platform may show without its options, or
-    without who called it; empty for what stands in the conversation as it was written.
+    without who called it, and the occasion of what nobody wrote just now; empty for what stands in
+    the conversation as it was written.
 
     `first` is the question as it was first asked, when it is answered again.
     """
     route, call = turn.route, turn.event
+    if call.occasion:
+        return call.occasion
     if route is None or route.command is None or not isinstance(call, CommandCall):
         return ""
     if turn.asker.direct or route.private:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import cast
 
 import structlog
 
@@ -13,7 +14,7 @@ from bot.adapters.protocol import Adapter
 from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import Refused
-from bot.events import Attachment
+from bot.events import Attachment, Reader
 from bot.replies.protocol import Reply, Sink
 from bot.types import Author, ConversationKey
 
@@ -29,11 +30,23 @@ class Platforms:
     def __init__(self, is_admin: Callable[[Author], bool]) -> None:
         self._is_admin = is_admin
         self._adapters: dict[str, Adapter] = {}
+        self._told: list[Callable[[], None]] = []
+
+    @property
+    def connected(self) -> Collection[str]:
+        """The names of the platforms that are connected."""
+        return self._adapters.keys()
+
+    def watch(self, told: Callable[[], None]) -> None:
+        """Have something called each time that a platform connects."""
+        self._told.append(told)
 
     @contextmanager
     def connect(self, adapter: Adapter) -> Iterator[None]:
         """Register an adapter under its name, for the duration of a `with` block."""
         self._adapters[adapter.name] = adapter
+        for told in self._told:
+            told()
         try:
             yield
         finally:
@@ -64,6 +77,40 @@ class Platforms:
                 await withdraw(reply)
         except Exception:  # noqa: BLE001  # a platform may be anybody's
             _log.warning("platform.reply_not_withdrawn", platform=reply.platform, exc_info=True)
+
+    async def find_channel(self, near: ConversationKey, name: str) -> ConversationKey | None:
+        """The channel with this name or id in the workspace of a conversation; None where there is
+        none, or the platform cannot tell."""
+        find = getattr(self._adapters.get(near.platform), "find_channel", None)
+        if find is None:
+            return None
+        try:
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                return cast("ConversationKey | None", await find(near, name))
+        except Exception:  # noqa: BLE001  # a platform may be anybody's
+            _log.warning("platform.channel_not_found", platform=near.platform, exc_info=True)
+            return None
+
+    async def check_writable(self, place: ConversationKey) -> None:
+        """Raise a `UserFacingError` where the bot may not write; nothing is shown there."""
+        await self.open_reply(place, None, turn="")
+
+    async def time_zone_of(self, person: Author) -> str:
+        """The time zone that a person has set on their platform; empty where it does not tell."""
+        find = getattr(self._adapters.get(person.platform), "time_zone_of", None)
+        if find is None:
+            return ""
+        try:
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                return str(await find(person.key))
+        except Exception:  # noqa: BLE001  # a platform may be anybody's
+            _log.warning("platform.zone_not_found", platform=person.platform, exc_info=True)
+            return ""
+
+    def reader_of(self, conversation: ConversationKey) -> Reader | None:
+        """What reads the messages of a conversation; None where the platform cannot."""
+        make = getattr(self._adapters.get(conversation.platform), "reader_of", None)
+        return None if make is None else cast("Reader | None", make(conversation))
 
     async def files_of(self, conversation: ConversationKey, message: str) -> Sequence[Attachment]:
         """The files of a message, by the id of its event; none where it is gone or the platform

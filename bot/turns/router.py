@@ -76,6 +76,7 @@ class Router:
             context=event.context,
             at=event.at,
             earlier=event.earlier,
+            occasion=event.occasion,
         )
 
     def answers_in_place(self, text: str, *, files: bool = False) -> bool:

@@ -47,6 +47,7 @@ class SlackDriver:
 
     def __init__(self) -> None:
         self.fake = FakeSlack(tiers=RateTiers(Clock(TIME_SCALE)))
+        self.fake.workspace.channels[CHANNEL] = list(PEOPLE.values())
         self._ids = itertools.count(1)
         self._asked = ""
         self._connections = 0

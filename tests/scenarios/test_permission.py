@@ -110,6 +110,7 @@ class TestListed:
                 [
                     *("help", "stop", "agent", "tools", "approvals", "remember", "memory"),
                     *("rap", "model", "docs", "settings", "forget", "allow", "connect"),
+                    *("remind", "schedule", "timezone"),
                 ],
                 key=_as_declared(core),
             )

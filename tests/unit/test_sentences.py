@@ -82,6 +82,8 @@ NOT_CHAT = (
     "bot/platforms.py",
     "bot/prompting/",
     "bot/skills/plugin_",
+    "bot/schedules/clock_words.py",
+    "bot/schedules/time_lexicon.py",
     "bot/shipped_platforms.py",
     "bot/storage/",
     "plugins/agent_tools.py",

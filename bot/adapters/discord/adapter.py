@@ -16,7 +16,7 @@ from bot.adapters.backoff import Backoff
 from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient
 from bot.adapters.discord.inbound.command_tree import register
 from bot.adapters.discord.inbound.handlers import Handlers
-from bot.adapters.discord.inbound.history import fetch_files
+from bot.adapters.discord.inbound.history import fetch_files, make_reader
 from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.outbound.command_links import set_links, written
 from bot.adapters.discord.outbound.new_reply import UNREACHABLE, open_reply
@@ -24,6 +24,7 @@ from bot.adapters.discord.outbound.offers import Offers
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.outbound.repair import repair
 from bot.adapters.discord.setup import manifest
+from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.gateway import log_in, stay_connected, stay_connected_sharded
 from bot.adapters.discord.transport.rate_limits import keep_pace
@@ -32,12 +33,16 @@ from bot.adapters.protocol import AdapterError, Core
 from bot.commands.checks import Asker
 from bot.config.platforms import DiscordSettings
 from bot.errors import Refused
-from bot.events import Attachment
+from bot.events import Attachment, Reader
 from bot.replies.edit_budget import EditBudget
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.types import Author, ConversationKey
 
 _log = structlog.get_logger(__name__)
+
+
+async def _may_read() -> bool:
+    return True  # whoever asks for a reader has found out
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,24 @@ class DiscordAdapter:
         if (run := self._running) is None:
             return ()
         return await fetch_files(await run.client_holder.client(), conversation, message)
+
+    def reader_of(self, conversation: ConversationKey) -> Reader | None:
+        """A reader of a channel or thread, for somebody of whom it is known that they may read."""
+        run, own = self._running, self._client.user if self._client is not None else None
+        if run is None or own is None:
+            return None
+        place = payloads.place_of(conversation)
+        return make_reader(run.client_holder, own.id, place, _may_read)
+
+    async def find_channel(self, near: ConversationKey, name: str) -> ConversationKey | None:
+        """A channel of the same server, by its name or id."""
+        guild = None
+        if self._client is not None and near.workspace.isdecimal():
+            guild = self._client.get_guild(int(near.workspace))
+        for channel in guild.text_channels if guild is not None else ():
+            if name in {channel.name, str(channel.id)}:
+                return ConversationKey(near.platform, near.workspace, str(channel.id))
+        return None
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """A person as they are now in a place; None if they cannot read there."""

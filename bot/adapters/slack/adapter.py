@@ -45,7 +45,7 @@ from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.config.platforms import SlackSettings
 from bot.errors import Refused
-from bot.events import Attachment
+from bot.events import Attachment, Reader
 from bot.http.messages import ASGIApp
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.types import Author, ConversationKey
@@ -67,6 +67,11 @@ class _Run:
     membership: Membership
     groups: UserGroups
     history_reader: HistoryReader
+    own_id: str
+
+    @property
+    def users(self) -> UserDirectory:
+        return self.history_reader.users
 
 
 @dataclass
@@ -132,7 +137,9 @@ class SlackAdapter:
                 users = UserDirectory(client, groups)
                 membership = Membership(client, users, self.timing, str(me["team_id"]))
                 history_reader = HistoryReader(client, users, Files(client), depth=0)
-                self._running = _Run(client, core.replies, membership, groups, history_reader)
+                self._running = _Run(
+                    client, core.replies, membership, groups, history_reader, str(me["bot_user_id"])
+                )
                 known = [command.name for command in core.commands]
                 client.write_commands = partial(self._names.in_notice, known=known)
                 register_listeners(
@@ -195,6 +202,24 @@ class SlackAdapter:
             return ()
         found = await run.history_reader.fetch_message(channel, conversation.thread or ts, ts)
         return run.history_reader.files.attachments_of(found or {})
+
+    def reader_of(self, conversation: ConversationKey) -> Reader | None:
+        """A reader of a channel or thread, for somebody of whom it is known that they may read."""
+        if (run := self._running) is None:
+            return None
+        return run.history_reader.make_reader(conversation.channel, conversation.thread, run.own_id)
+
+    async def find_channel(self, near: ConversationKey, name: str) -> ConversationKey | None:
+        """A channel that the bot is in, by its name or id."""
+        if (run := self._running) is None:
+            return None
+        channel = await run.membership.find_channel(name)
+        return None if channel is None else ConversationKey(near.platform, near.workspace, channel)
+
+    async def time_zone_of(self, person: str) -> str:
+        """The time zone of a person's profile."""
+        run, user = self._running, person.partition(":")[2]
+        return "" if run is None else await run.users.time_zone(user)
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """A person as they are now in a place; None if they are not in it."""

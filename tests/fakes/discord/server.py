@@ -73,6 +73,9 @@ class FakeDiscord:
         self.port = 0
         self.delay_s = 0.0
         self._faults: list[Fault] = []
+        self._holds: dict[str, bool] = {}
+        self._released = asyncio.Event()
+        self.held = asyncio.Event()
         self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
@@ -130,9 +133,19 @@ class FakeDiscord:
         if verdict.retry_after is not None:
             self.timeline.add("refused", "parlance", "", "", f"{call.method} {call.path}")
             return self._json(call, 429, verdict.body, verdict.headers)
+        held = self._holds.pop(call.path, None) if call.method == "POST" else None
+        if held is False:
+            await self._hold()
+            return self._json(call, 503, {})
         answer = await self._answer(call)
+        if held:
+            await self._hold()
         answer.headers.update(verdict.headers)
         return answer
+
+    async def _hold(self) -> None:
+        self.held.set()
+        await self._released.wait()
 
     async def _answer(self, call: Call) -> web.Response:
         fault = next((f for f in self._faults if self._hits(f, call)), None)
@@ -196,6 +209,15 @@ class FakeDiscord:
     def heal(self) -> None:
         """Forget the faults that are still to come."""
         self._faults.clear()
+        self._holds.clear()
+        self._released.set()
+
+    def hold_next(self, path: str, *, done: bool) -> None:
+        """Answer the next POST to a path when `heal` is called, and set `held` before: after it was
+        done, or without doing it."""
+        self.held.clear()
+        self._released.clear()
+        self._holds[path] = done
 
     def fail_next(
         self,

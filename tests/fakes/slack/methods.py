@@ -186,11 +186,19 @@ class Methods(AgentMethods):
         return {"ok": True, "channel": {"id": channel}}
 
     def users_conversations(self, a: Mapping[str, Any]) -> Answer:
-        found = [c for c, people in self.workspace.channels.items() if a["user"] in people]
+        user = a.get("user")
+        found = [
+            c
+            for c, people in self.workspace.channels.items()
+            if (user in people if user else c not in self.away)
+        ]
         start = int(a.get("cursor") or 0)
         end = start + min(int(a.get("limit") or 100), self.page)
         more = {"response_metadata": {"next_cursor": str(end)}} if end < len(found) else {}
-        return {"ok": True, "channels": [{"id": c} for c in found[start:end]], **more}
+        return {"ok": True, "channels": [self._named(c) for c in found[start:end]], **more}
+
+    def _named(self, channel: str) -> Answer:
+        return {"id": channel, "name": self.workspace.names.get(channel, channel.lower())}
 
     def usergroups_list(self, a: Mapping[str, Any]) -> Answer:
         if str(a.get("include_users")).lower() not in {"1", "true"}:

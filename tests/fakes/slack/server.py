@@ -48,6 +48,9 @@ class FakeSlack:
         self.tokens = {"xoxb-test-bot-token", "xapp-test-app-token", "xoxe.xoxp-test-config"}
         self.connections = 0
         self._faults: list[Fault] = []
+        self._holds: dict[str, bool] = {}
+        self._released = asyncio.Event()
+        self.held = asyncio.Event()
         self._sockets: list[web.WebSocketResponse] = []
         self._transports: dict[web.WebSocketResponse, asyncio.Transport] = {}
         self._ids = itertools.count(1)
@@ -82,9 +85,18 @@ class FakeSlack:
 
     # --- faults ---------------------------------------------------------------------------------
 
+    def hold_next(self, method: str, *, done: bool) -> None:
+        """Answer the next call of a method when `heal` is called, and set `held` before: after it
+        was done, or without doing it."""
+        self.held.clear()
+        self._released.clear()
+        self._holds[method] = done
+
     def heal(self) -> None:
         """Forget the faults that are still to come."""
         self._faults.clear()
+        self._holds.clear()
+        self._released.set()
 
     def fail_next(
         self,
@@ -206,9 +218,19 @@ class FakeSlack:
             check_previews(method, arguments)
         except Wrong as exc:
             self.wrong.append(str(exc))
+        done = self._holds.pop(method, None)
+        if done is False:
+            await self._hold()
+            raise web.HTTPServiceUnavailable
         answer = self._answer(request, method, arguments)
         await self.touch()
+        if done:
+            await self._hold()
         return answer
+
+    async def _hold(self) -> None:
+        self.held.set()
+        await self._released.wait()
 
     def _answer(
         self, request: web.Request, method: str, arguments: Mapping[str, Any]

@@ -105,6 +105,8 @@ class Workspace:
         """The members of each user group."""
         self.channels: dict[str, list[str]] = {}
         """The people in each channel; the bot is in those that are not `Methods.away`."""
+        self.names: dict[str, str] = {}
+        """The names of channels; without one it is the id in small letters."""
         self.archived: set[str] = set()
         self.gone: set[str] = set()
         """Channels that were deleted."""

@@ -8,6 +8,7 @@ from bot.commands.declaration import Command, Example
 from bot.installation import SHIPPED_PLUGINS
 from bot.skills.plugin_loader import load_plugins
 from bot.testing import Parlance, running_skills
+from tests.fakes.announcing import KeyedPlatform
 
 PLUGINS = load_plugins(SHIPPED_PLUGINS, installed=False)
 EXAMPLES = [
@@ -26,7 +27,8 @@ async def test_an_example_gets_an_answer(command: Command, example: Example) -> 
     ) as parlance:
         parlance.documents.put("Plugins", "How do I write a skill? Write a plugin.")
         await parlance.say("Good morning, everyone.")
-        answer = await parlance.say(example.call, admin=True)
+        with parlance.core.connect(KeyedPlatform()):  # a reminder is for who is known to be there
+            answer = await parlance.say(example.call, admin=True)
     assert answer.state == "complete", answer.text
     assert answer.text
     assert example.says in answer.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import discord
@@ -47,6 +48,8 @@ _log = structlog.get_logger(__name__)
 _REFUSED_STATUSES = frozenset({401, 403, 404})
 _MARKS: Mapping[Mark, str] = {"seen": "👀", "done": "✅", "failed": "⚠️"}
 _UNKNOWN_MESSAGE_CODE = 10008
+_NONCE_LIFE = timedelta(minutes=2)
+"""How long the same nonce surely is the same message; Discord's word for it is "a few minutes"."""
 ReplySink: TypeAlias = MessageSink[Payload]
 _MOVED_NOTICE = Payload(say("-# The answer goes on below."))
 
@@ -122,6 +125,9 @@ class DiscordPort(MessagePort[Payload]):
                 await self.edit(id_, message)
             return id_
         raise refused or PortRefused(say("there is nowhere to post"))
+
+    def expect(self, key: str, since: datetime) -> bool:
+        return datetime.now(UTC) - since < _NONCE_LIFE
 
     async def edit(self, message_id: str, message: Payload) -> None:
         poster = self._poster_of[message_id]

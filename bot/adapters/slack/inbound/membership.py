@@ -73,6 +73,24 @@ class Membership:
         known = {workspace, *(f"{workspace}:{channel}" for channel in theirs)}
         return frozenset(known.intersection(channels))
 
+    async def find_channel(self, name: str) -> str | None:
+        """The id of a channel that the bot is in, by its name or id. Raises one of `FAILURES`."""
+        cursor = ""
+        for _ in range(_MAX_PAGES):
+            answer = await self._client.users_conversations(
+                types=_CHANNEL_TYPES,
+                exclude_archived=True,
+                limit=_MAX_PAGE_CHANNELS,
+                cursor=cursor,
+            )
+            for channel in answer.get("channels") or ():
+                if name in {channel.get("id"), channel.get("name")}:
+                    return str(channel["id"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                break
+        return None
+
     async def _is_in(self, user: str, channel: str) -> bool:
         return channel in await self._channels.get(user, self._timing.lookup_reuse)
 

@@ -40,6 +40,8 @@ class User:
     locale: str | None
     until: float
     active: bool = True
+    zone: str = ""
+    """The time zone of their profile, such as `Europe/Berlin`."""
 
 
 class UserDirectory:
@@ -76,6 +78,10 @@ class UserDirectory:
             return None
         groups = await self._groups_of(user)
         return Author(PLATFORM, user, person.name, groups, locale=person.locale)
+
+    async def time_zone(self, user: str) -> str:
+        """The time zone of a person's profile; empty if it cannot be looked up."""
+        return (await self._person(user)).zone
 
     async def _groups_of(self, user: str) -> frozenset[str]:
         return await self._groups.groups_of(user) if self._groups is not None else frozenset()
@@ -124,4 +130,5 @@ class UserDirectory:
         name = next((n for n in (*names, found.get("name")) if n), user)
         locale = str(found.get("locale") or "") or None
         active = not found.get("deleted", False)
-        return User(user, str(name), locale, self._clock() + _CACHE_S, active)
+        zone = str(found.get("tz") or "")
+        return User(user, str(name), locale, self._clock() + _CACHE_S, active, zone)

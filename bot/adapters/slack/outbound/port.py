@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import structlog
@@ -153,6 +154,10 @@ class SlackPort(MessagePort[Payload]):
                     raise
             await self._move_to_direct_message()
             return await self._post(message, key)
+
+    def expect(self, key: str, since: datetime) -> bool:
+        self._unconfirmed.expect(key, since)
+        return True
 
     async def _post(self, message: Payload, key: str) -> str:
         try:

@@ -5,6 +5,8 @@ Each message carries metadata: the turn, and a key that no other message has.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -22,6 +24,8 @@ _MAX_THREAD_MESSAGES = 1000
 """Messages of a thread that are looked through, the oldest first, as Slack returns them."""
 _MAX_CHANNEL_MESSAGES = 100
 """Messages of a channel that are looked through, the newest first."""
+_CLOCK_SKEW_S = 60.0
+"""How far Slack's clock may be behind ours."""
 _FAILED_ERRORS = frozenset({
     "fatal_error", "internal_error", "request_timeout", "service_unavailable",
 })  # fmt: skip
@@ -46,11 +50,17 @@ class UnconfirmedPosts:
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, str | None] = {}
+        self._since: dict[str, datetime] = {}
 
     def add(self, key: str, text: str) -> None:
         """Note that nothing tells whether a message with this text stands there."""
         self._texts[key] = text
+
+    def expect(self, key: str, since: datetime) -> None:
+        """Note that an earlier process may have posted it, at that time at the earliest."""
+        self._texts[key] = None
+        self._since[key] = since
 
     async def find(self, key: str, text: str, place: ConversationKey) -> str | None:
         """The time stamp of the message of a key; None where there is none, so that it can be
@@ -72,7 +82,7 @@ class UnconfirmedPosts:
         except LookupError as exc:
             why = str(exc)
         _log.warning("slack.may_have_been_sent", error=why)
-        if self._texts[key] == text:
+        if self._texts[key] in {text, None}:
             raise Unconfirmed(why)
         return None  # what may stand there is an unfinished one
 
@@ -95,6 +105,13 @@ class UnconfirmedPosts:
             metadata = message.get("metadata") or {}
             if (metadata.get("event_payload") or {}).get("key") == key:
                 return str(message["ts"])
-        if place.thread is not None and answer.get("has_more"):
-            raise LookupError("a thread of too many messages")
+        since = self._since.get(key)
+        reached = place.thread is None and (since is None or _reaches(messages, since))
+        if answer.get("has_more") and not reached:
+            raise LookupError("too many messages")
         return None
+
+
+def _reaches(messages: Sequence[Mapping[str, Any]], since: datetime) -> bool:
+    """Whether the newest messages of a channel go back to a time."""
+    return any(float(one["ts"]) < since.timestamp() - _CLOCK_SKEW_S for one in messages)

@@ -294,9 +294,12 @@ PRIVATE: dict[str, bool | dict[str, bool]] = {
     "pause": True,
     "rap": False,
     "remember": True,
+    "remind": True,
+    "schedule": True,
     "settings": True,
     "stop": True,
     "summarize": False,
+    "timezone": True,
     "tools": True,
 }
 """Who reads the answer to a shipped command; where that depends on its `action`, for each."""

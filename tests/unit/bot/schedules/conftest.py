@@ -1,0 +1,119 @@
+"""A core with jobs, on a platform that shows them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from backends.scripted.backend import ScriptedBackend
+from bot.commands.authorization import Authorize
+from bot.history.sql_store import SqlHistoryStore
+from bot.schedules.job import Job
+from bot.schedules.jobs_store import Jobs
+from bot.schedules.scheduler import Scheduler
+from bot.storage.database import Database
+from bot.turns.admission import Admission
+from bot.turns.core import Policy
+from tests.fakes.announcing import KeyedPlatform
+from tests.fakes.core import ADA, HERE, ROOT, Bench
+from tests.fakes.skills import CHAT
+
+NOON = datetime(2026, 3, 27, 11, 0, tzinfo=UTC)
+"""Friday, 27 March 2026, 12:00 in Berlin."""
+BERLIN = "Europe/Berlin"
+
+
+def job(text: str = "call Bob", at: datetime | None = NOON, **more: Any) -> Job:
+    given: dict[str, Any] = {
+        "id": f"j-{text.replace(' ', '-')}",
+        "person": ADA.key,
+        "name": "Ada",
+        "place": HERE,
+        "kind": "remind",
+        "zone": BERLIN,
+        "made_at": NOON - timedelta(days=1),
+        **more,
+    }
+    return Job(text=text, next_at=at, **given)
+
+
+@dataclass
+class Clock:
+    """A wall clock that is set."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Process:
+    """A core on the database of a folder, with a scheduler that looks at the clock when told."""
+
+    bench: Bench
+    platform: KeyedPlatform
+    jobs: Jobs
+    clock: Clock
+    database: Database = field(repr=False)
+
+    async def add(self, *added: Job) -> None:
+        for one in added:
+            assert await self.jobs.add(one, of_person=10_000, in_place=10_000)
+
+    async def at(self, now: datetime) -> None:
+        """Set the clock."""
+        self.clock.now = now
+        self.jobs.changed.set()
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Wait until nothing more happens by itself."""
+        for _ in range(40):
+            await asyncio.sleep(0.002)
+
+    async def until_states(self, job: str, *states: str) -> Sequence[str]:
+        async with asyncio.timeout(10):
+            while tuple(found := await self.jobs.states(job)) != states:
+                await asyncio.sleep(0.005)
+        return found
+
+
+@asynccontextmanager
+async def process(
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    platform: KeyedPlatform | None = None,
+    admission: Admission | None = None,
+    authorize: Authorize | None = None,
+    connect: bool = True,
+    before: Sequence[Job] = (),
+) -> AsyncIterator[Process]:
+    async with AsyncExitStack() as stack:
+        database = await Database.open(folder / "parlance.db")
+        stack.push_async_callback(database.close)
+        policy = Policy(is_admin=lambda author: author == ROOT, admission=admission)
+        backend = ScriptedBackend("default")
+        store = SqlHistoryStore(database)
+        bench = Bench([CHAT], store=store, backend=backend, policy=policy, authorize=authorize)
+        shown, jobs, now = platform or KeyedPlatform(), Jobs(database), clock or Clock()
+        made = Process(bench, shown, jobs, now, database)
+        await made.add(*before)
+        bench.core.platforms.watch(jobs.changed.set)
+        if connect:
+            stack.enter_context(bench.core.connect(shown))
+        again = [timedelta(seconds=20)]
+        scheduler = Scheduler(jobs, bench.core.job_runs, clock=now, pauses=again)
+        running = asyncio.create_task(scheduler.run())
+        try:
+            yield made
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            await bench.core.close()
