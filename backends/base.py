@@ -123,6 +123,7 @@ class ChatRequest:
     them in `Chunk.tokens`; without them, or where they do not fit, its text is read.
     `conversation` is the key under which an engine may keep its cache. Admission is fair by
     `person` and `channel`. `deadline_s` counts from the moment the pool accepts the request.
+    With `background` nobody waits for it, and it comes after those of people.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -133,6 +134,7 @@ class ChatRequest:
     deadline_s: float | None = None
     tools: tuple[Tool, ...] = ()
     written_tokens: tuple[int, ...] = ()
+    background: bool = False
 
 
 @dataclass(frozen=True, slots=True)

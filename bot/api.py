@@ -38,7 +38,7 @@ from bot.agent.tool_set import UsableTools, usable_tools
 from bot.agent.value_search import stands_in
 from bot.answering.excerpts import READ_CHARACTERS, as_points, excerpts
 from bot.answering.grounded_answer import answer_from, source
-from bot.answering.opening import Opening, open_prompt
+from bot.answering.opening import Opening, add_summary, fit_conversation, open_prompt
 from bot.answering.query_rewriting import search_for
 from bot.answering.questions.changes import changes_text, difference_text
 from bot.answering.questions.listing import list_documents
@@ -87,6 +87,7 @@ from bot.knowledge.access import is_private, private_base
 from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.memory.memories import MAX_MEMORY_CHARACTERS, Memories, Memory, Owner, owner_of
 from bot.memory.past_turns import PastExchange
+from bot.memory.summaries import answer_origin
 from bot.prompting.context_window import Fitted
 from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import Trusted
@@ -311,7 +312,9 @@ __all__ = [
     "View",
     "Writer",
     "act",
+    "add_summary",
     "answer_from",
+    "answer_origin",
     "answer_to",
     "anyone",
     "as_code",
@@ -323,6 +326,7 @@ __all__ = [
     "difference_text",
     "edited_action",
     "excerpts",
+    "fit_conversation",
     "has_role",
     "hookimpl",
     "in_direct_message",

@@ -23,8 +23,10 @@ from bot.mcp.logins import Logins
 from bot.mcp.servers import ToolServers
 from bot.mcp.tokens import PersonalTokens
 from bot.mcp.tools_in_effect import ToolsInEffect
+from bot.memory.compaction import Compaction
 from bot.memory.memories import Memories
 from bot.memory.past_turns import PastTurns
+from bot.memory.summaries import Summaries
 from bot.models.protocol import Models
 from bot.observability.redaction import Redactor
 from bot.prompting.context_window import Fitter
@@ -150,8 +152,15 @@ async def open_core(
     """Start the plugins and the core on these parts, which it does not own; end both afterwards."""
     async with AsyncExitStack() as stack:
         open_turns, history = OpenTurns(rules.authorize), SqlHistoryStore(database)
+        fitter = Fitter(answer_tokens=config.limits.max_answer_tokens)
+        summaries = Summaries(database)
+        compaction = None
+        if config.history.summarise:
+            compaction = Compaction(summaries, models, prompts, fitter, lambda: bool(open_turns))
+            stack.push_async_callback(compaction.close)
         services = Services(
-            fitter=Fitter(answer_tokens=config.limits.max_answer_tokens),
+            fitter=fitter,
+            compaction=compaction,
             models=models,
             history=history,
             knowledge=knowledge,
@@ -221,6 +230,7 @@ async def open_core(
             metrics=metrics,
             redact=redact,
             suspensions=Suspensions(database),
+            summary_text=summaries.text_of,
             platforms=rules.platforms,
         )
         stack.push_async_callback(core.close)

@@ -292,6 +292,8 @@ class Explanation:
     """The model that read the passages and says so; empty where the search does."""
     steps: tuple[str, ...] = ()
     """What was done for the answer: each call of a tool, with how it ended."""
+    summary: int = 0
+    """The summary of earlier turns that was read, by its number; 0 for none."""
 
 
 Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanation

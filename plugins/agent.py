@@ -8,6 +8,7 @@ from typing import Annotated
 from bot.api import (
     Context,
     Example,
+    Explanation,
     Failed,
     Notice,
     Option,
@@ -16,8 +17,10 @@ from bot.api import (
     Skill,
     Text,
     act,
+    add_summary,
     as_code,
     command,
+    fit_conversation,
     hookimpl,
     join_sentences,
     lay_out,
@@ -60,8 +63,8 @@ async def agent(
     if tools:
         system = join_sentences((system, ctx.prompts.render("agent", capabilities)), "\n")
     said = opening.said(ctx, task)
-    fitted = await ctx.services.fitter.fit(
-        ctx.models,
+    fitted = await fit_conversation(
+        ctx,
         name,
         system=system,
         compose=lambda blocks: said,
@@ -71,6 +74,15 @@ async def agent(
     )
     provenance = read_provenance(ctx, task, history)
     opening.add_to(provenance, ctx.author.key)
+    add_summary(provenance, fitted.summary, ctx.author.key)
+    await ctx.say(
+        Explanation(
+            model=name,
+            turns_used=fitted.turns_used,
+            turns_left_out=fitted.turns_left_out,
+            summary=fitted.summary.id if fitted.summary is not None else 0,
+        )
+    )
     await act(
         ctx,
         fitted.messages,

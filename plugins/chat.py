@@ -26,10 +26,12 @@ from bot.api import (
     Text,
     Trusted,
     act,
+    add_summary,
     answer_from,
     answer_to,
     command,
     courtesy,
+    fit_conversation,
     hookimpl,
     is_small,
     join_sentences,
@@ -165,8 +167,8 @@ async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> bool:
             files=files,
         )
 
-    fitted = await fitter.fit(
-        ctx.models,
+    fitted = await fit_conversation(
+        ctx,
         model,
         system=asked.system,
         compose=compose,
@@ -190,6 +192,7 @@ async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> bool:
             model=model,
             turns_used=fitted.turns_used,
             turns_left_out=fitted.turns_left_out,
+            summary=fitted.summary.id if fitted.summary is not None else 0,
             left_out=tuple(left_out),
         )
     )
@@ -197,6 +200,7 @@ async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> bool:
     if asked.tools:
         provenance = read_provenance(ctx, asked.question, history, attached.pages)
         asked.opening.add_to(provenance, ctx.author.key)
+        add_summary(provenance, fitted.summary, ctx.author.key)
         return await act(
             ctx,
             fitted.messages,

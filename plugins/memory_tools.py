@@ -14,9 +14,9 @@ from bot.api import (
     Option,
     Origin,
     PastExchange,
-    StoredMessage,
     ToolResult,
     Writer,
+    answer_origin,
     hookimpl,
     least_trusted,
     plain_name,
@@ -73,14 +73,7 @@ def _exchange_lines(one: PastExchange) -> list[str]:
 
 def _origins(ctx: Context, one: PastExchange) -> tuple[Origin, Origin]:
     own = one.question.author == ctx.author.key
-    return ("asker" if own else "people", _origin_of_answer(one.answer))
-
-
-def _origin_of_answer(answer: StoredMessage) -> Origin:
-    why = answer.explanation
-    if why is not None and why.steps:
-        return "server"
-    return "documents" if why is not None and why.passages else "model"
+    return ("asker" if own else "people", answer_origin(one.answer))
 
 
 def _short(text: str) -> str:

@@ -110,14 +110,14 @@ async def forget(
     ctx: Context,
     confirm: Annotated[bool, Option("Write confirm=yes to delete it for good")] = False,
 ) -> AsyncIterator[Part]:
-    """Delete what I have kept of you: messages, answers, documents of your own, feedback."""
+    """Delete what I have kept of you: messages, answers, memories, your own documents, feedback."""
     if ctx.services.forget is None:
         raise Failed(say("Nothing can be deleted here; please ask whoever runs me."))
     if not confirm:
         yield Notice(
             say(
-                "This deletes your messages, my answers to them, your own "
-                "documents and your feedback, everywhere and for good. To do it, "
+                "This deletes your messages, my answers to them, what I remember for you, "
+                "your own documents and your feedback, everywhere and for good. To do it, "
                 "write /forget confirm=yes."
             ),
             private=True,

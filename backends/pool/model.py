@@ -84,6 +84,7 @@ class ServedModel:
             prompt_tokens=estimate_prompt_tokens(request.messages),
             max_tokens=sampling.answer_tokens,
             deadline_s=deadline_s,
+            background=request.background,
         )
         written: int | None = None
         try:

@@ -84,6 +84,7 @@ async def answer_from(
         model=name,
         turns_used=fitted.turns_used,
         turns_left_out=fitted.turns_left_out,
+        summary=fitted.summary.id if fitted.summary is not None else 0,
         left_out=tuple(passage_label(p) for p in found.passages[fitted.blocks :]),
     )
     given = found.passages[: fitted.blocks]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from bot.agent.provenance import Provenance, Writer
-from bot.history.protocol import StoredMessage
+from bot.agent.provenance import Provenance, Writer, least_trusted
+from bot.history.protocol import StoredMessage, Summary
 from bot.memory.memories import Memory
 from bot.memory.placement import PlacedMemories, place_memories, render_memories
+from bot.prompting.context_window import EarlierTurns, Fitted
 from bot.prompting.speakers import Speakers, speakers
 from bot.skills.context import Context
 
@@ -53,6 +55,38 @@ async def open_prompt(ctx: Context, model: str, history: Sequence[StoredMessage]
         render_memories(ctx.prompts, can, placed.question),
         (*placed.beginning, *placed.question),
     )
+
+
+async def fit_conversation(
+    ctx: Context, model: str, *, history: Sequence[StoredMessage] = (), **prompt: Any
+) -> Fitted:
+    """Fit a prompt as `Fitter.fit` does, which has the other arguments, with a summary of the turns
+    that have no room in it. Where there is none yet, one is made later."""
+    compaction = ctx.services.compaction
+    can = await ctx.models.capabilities(model)
+
+    async def read() -> Sequence[EarlierTurns]:
+        found = await compaction.of(str(ctx.conversation)) if compaction is not None else ()
+        return [
+            EarlierTurns(one, ctx.prompts.render("earlier", can, text=one.text)) for one in found
+        ]
+
+    fitted = await ctx.services.fitter.fit(
+        ctx.models, model, history=history, read_earlier=read if compaction else None, **prompt
+    )
+    if compaction is not None and not can.small:
+        compaction.request(model, fitted.summary, fitted.untold)
+    return fitted
+
+
+def add_summary(provenance: Provenance, summary: Summary | None, asker: str) -> None:
+    """Add the summary in a prompt to the texts of a task: the least trusted that it was made of is
+    its writer."""
+    if summary is None:
+        return
+    others = any(person != asker for person in summary.people)
+    writers = [Writer(summary.origin), *([Writer("people")] if others else ())]
+    provenance.add(summary.text, least_trusted(writers) or writers[0])
 
 
 def _blocks(*texts: str) -> str:

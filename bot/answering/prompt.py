@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from backends.base import Capabilities
+from bot.answering.opening import fit_conversation
 from bot.history.protocol import StoredMessage
 from bot.prompting.context_window import Fitted
 from bot.prompting.foreign_text import Trusted, escape_numbers
@@ -97,8 +98,8 @@ async def fit_prompt(
         shown = grow(n) if grow is not None else ranked
         return render_task(ctx, "ask", able, prompt, question, shown, n)
 
-    fitted = await ctx.services.fitter.fit(
-        ctx.models,
+    fitted = await fit_conversation(
+        ctx,
         prompt.model,
         system=prompt.system,
         compose=compose,

@@ -219,6 +219,9 @@ class HistorySettings(Section):
 
     keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """Days after which a question goes, with its answers, files and feedback; empty: kept."""
+    summarise: bool = True
+    """Sum up what a conversation began with when it no longer fits into the model's context; very
+    small models are not asked to."""
 
 
 def _check_time_zone(name: str) -> str:

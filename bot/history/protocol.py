@@ -15,6 +15,8 @@ TurnStatus = Literal[
     "running", "waiting", "complete", "cancelled", "refused", "failed", "interrupted"
 ]
 Verdict = Literal["good", "bad", "wrong", "outdated"]
+AnswerOrigin = Literal["model", "documents", "server"]
+"""What an answer rests on, from the most to the least trusted; "server" is any tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,21 @@ class StoredMessage:
     usage: Usage | None = None
     explanation: Explanation | None = field(default=None, repr=False)
     cut: Cut | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A summary of how a conversation began; `last` is the id of the last question in it.
+
+    `people` are those who asked (`Author.key`). `origin` is "model", or "documents" or "server"
+    where an answer in it rests on those, whichever is trusted least.
+    """
+
+    id: int
+    last: str
+    text: str = field(repr=False)
+    people: tuple[str, ...] = ()
+    origin: AnswerOrigin = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +130,8 @@ class HistoryStore(Protocol):
         ...
 
     async def supersede(self, turn: str) -> None:
-        """An answer was regenerated: the old one stays stored, and leaves the prompts to come."""
+        """An answer was regenerated: the old one stays stored, and leaves the prompts to come.
+        Summaries that were made of it are deleted."""
         ...
 
     async def by_event(self, platform: str, event_id: str) -> StoredMessage | None:

@@ -20,7 +20,16 @@ from bot.history.mapping import (
     to_row,
 )
 from bot.history.protocol import Report, StoredMessage, Verdict
-from bot.history.tables import Moment, feedback, materials, processed_events, quoted, turns
+from bot.history.tables import (
+    Moment,
+    feedback,
+    materials,
+    processed_events,
+    quoted,
+    summaries,
+    summarised,
+    turns,
+)
 from bot.storage.database import Database
 from bot.storage.insert import Insert, InsertInto, InsertStatement
 
@@ -49,6 +58,9 @@ _reopen = (
         turns.c.superseded.is_(False),
     )
     .values(status="running")
+)
+_untell = delete(summaries).where(
+    summaries.c.id.in_(select(summarised.c.summary).where(summarised.c.turn == bindparam("turn")))
 )
 _supersede = update(turns).where(turns.c.id == bindparam("turn")).values(superseded=True)
 _get = select(turns).where(turns.c.id == bindparam("turn"))
@@ -200,7 +212,11 @@ class SqlHistoryStore:
         return await self._one(_get, {"turn": turn})
 
     async def supersede(self, turn: str) -> None:
-        await self._execute(_supersede, {"turn": turn})
+        def job(connection: Connection) -> None:
+            connection.execute(_untell, {"turn": turn})
+            connection.execute(_supersede, {"turn": turn})
+
+        await self._database.write(job)
 
     async def by_event(self, platform: str, event_id: str) -> StoredMessage | None:
         return await self._one(_by_event, {"platform": platform, "event_id": event_id})

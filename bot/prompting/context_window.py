@@ -4,14 +4,13 @@ The order is: system, history, then one last message with what was retrieved and
 the part that stays the same from turn to turn comes first, and an engine that keeps its cache
 reads only what is new. For the same reason history is not trimmed by one turn each time: when it
 outgrows its room it is cut to half, and the cut then stays where it is until the room is full
-again. Nothing stored is touched.
+again. Nothing stored is touched. A summary may stand behind the system prompt for what was cut off.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -20,8 +19,9 @@ from backends.base import ChatMessage, Picture
 from backends.errors import ContextOverflow
 from backends.lru import LruDict
 from backends.picture_tokens import max_picture_tokens
-from bot.history.protocol import StoredMessage
+from bot.history.protocol import StoredMessage, Summary
 from bot.prompting.speakers import Speakers
+from bot.prompting.stored_turns import group_exchanges, note_tools, spoken_text, to_chat_message
 from bot.prompting.text_split import iter_spans, split_text
 
 if TYPE_CHECKING:
@@ -33,15 +33,11 @@ DEFAULT_CONTEXT_TOKENS = 4096
 DEFAULT_ANSWER_TOKENS = 2048
 """The longest answer, in tokens, where nothing else is configured."""
 
-_CITATION = re.compile(r"[ \t]?\[\d{1,3}\]")
-_QUOTE_SIGN = re.compile(r"^>[ \t]?", re.MULTILINE)
-
 _MARGIN_TOKENS = 16
 _MAX_MESSAGE_OVERHEAD_TOKENS = 16
 _MAX_TEMPLATE_TOKENS = 64
 """More tokens than a chat template adds: for each message, and around all of them."""
 _DEFAULT_BLOCKS_SHARE = 0.7
-_MAX_NAMED_TOOLS = 8
 _MAX_TOKEN_CHARACTERS = 16
 """A text of so many characters for each token does not fit, and tells how long its tokens are."""
 
@@ -49,10 +45,23 @@ _NO_SPEAKERS = Speakers()
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierTurns:
+    """What stands in a prompt for turns that have no room in it: a summary, as it is written."""
+
+    summary: Summary
+    text: str
+
+
+ReadEarlier = Callable[[], Awaitable[Sequence[EarlierTurns]]]
+"""Reads the summaries of a conversation, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """A prompt that fits. `blocks` says how many of the blocks are in it, `pictures` how many of
     the pictures; `max_tokens` is the room left for the answer; turns are counted one for a question
-    and one for an answer."""
+    and one for an answer. `summary` is of the turns before those that are in it, and `untold` are
+    turns that neither are in it nor in the summary, the oldest first."""
 
     messages: tuple[ChatMessage, ...]
     max_tokens: int
@@ -60,6 +69,8 @@ class Fitted:
     turns_used: int = 0
     turns_left_out: int = 0
     pictures: int = 0
+    summary: Summary | None = None
+    untold: tuple[StoredMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,7 @@ class Fitter:
         answer_tokens: int | None = None,
         share: float | None = None,
         pictures: Sequence[Picture] = (),
+        read_earlier: ReadEarlier | None = None,
     ) -> Fitted:
         """Make a prompt of as much as fits.
 
@@ -110,7 +122,8 @@ class Fitter:
         much of the room the last message may take up with blocks; by default 0.7 where there is
         history, else all. `answer_tokens` is the longest answer; by default what the window has
         room for, up to the limit of all answers. `pictures` go with the last message, as many of
-        the first as fit. Raises `ContextOverflow` where the question alone is too long.
+        the first as fit. `read_earlier` is called where not all of the history fits. Raises
+        `ContextOverflow` where the question alone is too long.
         """
         window = (await models.capabilities(model)).context or DEFAULT_CONTEXT_TOKENS
         longest = self.answer_tokens if answer_tokens is None else answer_tokens
@@ -123,12 +136,17 @@ class Fitter:
             (_DEFAULT_BLOCKS_SHARE if history else 1.0) if share is None else share,
             pictures,
         )
-        exchanges = [_with_tools(group) for group in _exchanges(history)]
+        exchanges = [note_tools(group) for group in group_exchanges(history)]
         room = measure.budget - cost
-        start = await self._cut(measure, exchanges, room, keep=used == 0)
+        earlier = await self._earlier(measure, exchanges, room, read_earlier)
+        if earlier.told:
+            room -= await measure.count([ChatMessage("user", earlier.told[0][1].text)])
+        start = await self._cut(measure, exchanges, room, earlier.first, keep=used == 0)
         while True:
+            told, after = earlier.before(start)
             chosen = [turn for group in exchanges[start:] for turn in group]
-            messages = (*base[:-1], *(_message(turn, who) for turn in chosen), base[-1])
+            said = [to_chat_message(turn, who) for turn in chosen]
+            messages = (*_with_summary(base[:-1], told), *said, base[-1])
             if start == len(exchanges) or await measure.fits(messages):
                 break
             start += 1
@@ -142,22 +160,43 @@ class Fitter:
             len(chosen),
             len(history) - len(chosen),
             len(base[-1].pictures),
+            told.summary if told is not None else None,
+            tuple(turn for group in exchanges[after:start] for turn in group),
         )
+
+    async def _earlier(
+        self,
+        measure: _Measure,
+        exchanges: Sequence[Sequence[StoredMessage]],
+        room: int,
+        read: ReadEarlier | None,
+    ) -> _Earlier:
+        """The summaries of a conversation that does not fit as a whole, with the place of each."""
+        if read is None or not exchanges:
+            return _Earlier()
+        known = (measure.model, exchanges[0][0].conversation) in self._cuts
+        if not known and await measure.start(exchanges, 0, room) == 0:
+            return _Earlier()
+        places = {group[0].id: n for n, group in enumerate(exchanges, 1)}
+        found = [(places.get(one.summary.last, 0), one) for one in await read()]
+        return _Earlier(tuple(found))
 
     async def _cut(
         self,
         measure: _Measure,
         exchanges: Sequence[Sequence[StoredMessage]],
         room: int,
+        told: int,
         *,
         keep: bool,
     ) -> int:
-        """Index of the first exchange to use. With `keep` the cut is remembered."""
+        """Index of the first exchange to use; where it is not known where the conversation was cut,
+        it is looked for from `told` on. With `keep` the cut is remembered."""
         if not exchanges:
             return 0
         key = (measure.model, exchanges[0][0].conversation)
-        split_text = self._cuts.get(key)
-        first = next((i for i, group in enumerate(exchanges) if group[0].id == split_text), 0)
+        cut = self._cuts.get(key)
+        first = next((i for i, group in enumerate(exchanges) if group[0].id == cut), told)
         start = await measure.start(exchanges, first, room)
         if start > first:
             start = min(await measure.start(exchanges, start, room // 2), len(exchanges) - 1)
@@ -184,7 +223,7 @@ class Fitter:
         known = self._counts.get(key)
         if known is None:
             around, each = await self._frame(models, model)
-            known = await models.count(model, [_message(turn, who)]) - around + each
+            known = await models.count(model, [to_chat_message(turn, who)]) - around + each
             self._counts[key] = known
         return known
 
@@ -215,6 +254,36 @@ class Fitter:
             else:
                 pieces.append(piece)
         return Pieces(tuple(pieces), len(waiting) + -(-rest // width))
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """The summaries of a conversation, the newest first; each with the index of the first exchange
+    that is not in it."""
+
+    told: tuple[tuple[int, EarlierTurns], ...] = ()
+
+    @property
+    def first(self) -> int:
+        return self.told[0][0] if self.told else 0
+
+    def before(self, start: int) -> tuple[EarlierTurns | None, int]:
+        """The newest that is about nothing from `start` on, and where it ends."""
+        for place, one in self.told:
+            if place <= start:
+                return one, place
+        return None, 0
+
+
+def _with_summary(
+    head: tuple[ChatMessage, ...], told: EarlierTurns | None
+) -> tuple[ChatMessage, ...]:
+    """The system prompt with a summary behind it: roles must take turns after it."""
+    if told is None:
+        return head
+    if not head:
+        return (ChatMessage("system", told.text),)
+    return (replace(head[0], content=f"{head[0].content}\n\n{told.text}"),)
 
 
 class _Measure:
@@ -282,7 +351,7 @@ class _Measure:
         texts = [turn for group in exchanges[first:] for turn in group]
         if (
             sum(
-                len(_spoken_text(turn, self._who).encode()) + _MAX_MESSAGE_OVERHEAD_TOKENS
+                len(spoken_text(turn, self._who).encode()) + _MAX_MESSAGE_OVERHEAD_TOKENS
                 for turn in texts
             )
             <= room
@@ -311,38 +380,3 @@ def _max_tokens(messages: Sequence[ChatMessage]) -> int:
         + _MAX_TEMPLATE_TOKENS
         + sum(len(m.content.encode()) + _MAX_MESSAGE_OVERHEAD_TOKENS for m in messages)
     )
-
-
-def _exchanges(history: Sequence[StoredMessage]) -> list[list[StoredMessage]]:
-    """Turns in groups that begin with a person's; what comes before the first is left out."""
-    groups: list[list[StoredMessage]] = []
-    for turn in history:
-        if turn.role == "user":
-            groups.append([turn])
-        elif groups and turn.text.strip():
-            groups[-1].append(turn)
-    return [group for group in groups if len(group) > 1]
-
-
-def _with_tools(group: list[StoredMessage]) -> list[StoredMessage]:
-    """An exchange whose question says which tools were called for its answer. A line in the answer
-    itself would be imitated."""
-    why = next((turn.explanation for turn in reversed(group) if turn.explanation is not None), None)
-    if why is None or not why.steps:
-        return group
-    names = list(dict.fromkeys(step.partition(" (")[0] for step in why.steps))
-    called = ", ".join(names[:_MAX_NAMED_TOOLS])
-    noted = replace(group[0], text=f"{group[0].text}\n(For this you called: {called}.)")
-    return [noted, *group[1:]]
-
-
-def _spoken_text(turn: StoredMessage, who: Speakers) -> str:
-    return who.said(turn.author, turn.text) if turn.role == "user" else turn.text
-
-
-def _message(turn: StoredMessage, who: Speakers) -> ChatMessage:
-    text = _spoken_text(turn, who)
-    if turn.role == "assistant" and turn.explanation is not None and turn.explanation.passages:
-        # Its citations point to passages that this prompt does not have, and would be imitated.
-        text = _QUOTE_SIGN.sub("", _CITATION.sub("", text)).strip() or text
-    return ChatMessage(turn.role, text)

@@ -13,6 +13,7 @@ from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.history.protocol import HistoryStore
 from bot.history.tool_calls import ToolCalls
+from bot.memory.compaction import Compaction
 from bot.memory.memories import Memories
 from bot.memory.past_turns import PastTurns
 from bot.models.protocol import Models
@@ -347,5 +348,7 @@ class Services:
     """Searches what was said before."""
     likeness: LikenessOf | None = field(default=None, repr=False)
     """Tells how alike a question and texts are, where an embedder is loaded."""
+    compaction: Compaction | None = field(default=None, repr=False)
+    """Sums up conversations that no longer fit into a prompt."""
     written: Callable[[str, str], str] = field(default=lambda platform, call: f"`{call}`")
     """How a call such as `/ask how so?` is shown on a platform, as Markdown."""

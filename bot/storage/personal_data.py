@@ -26,7 +26,7 @@ EVENT_RETENTION = timedelta(days=7)
 ENDED_JOB_RETENTION = timedelta(days=30)
 """How long a reminder that was sent can still be looked into."""
 
-BROKEN_SUMMARY = (
+_BROKEN_SUMMARY = (
     "covers <> (SELECT count(*) FROM summarised WHERE summarised.summary = summaries.id)"
 )
 """The condition of a summary that was made of a turn that is gone since."""
@@ -116,7 +116,7 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         "summaries",
         "summaries of conversations that they took part in",
         Forgetting.DELETED,
-        of=f"id IN ({_SUMMARIES_OF_PERSON}) OR {BROKEN_SUMMARY}",
+        of=f"id IN ({_SUMMARIES_OF_PERSON}) OR {_BROKEN_SUMMARY}",
         at="at",
     ),
     PersonalData(

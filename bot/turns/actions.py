@@ -5,8 +5,9 @@ Everything is read from the history, so that a button still works after a restar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from backends.base import Usage
 from bot.catalogue.sentence import join_sentences, lay_out, say
@@ -40,6 +41,14 @@ _MAX_QUOTE_CHARACTERS = 300
 _MAX_SOURCE_BUTTONS = 8
 """Most passages that have a button in an explanation, which lists them all."""
 
+SummaryText: TypeAlias = Callable[[int], Awaitable[str]]
+"""Returns the text of a summary of earlier turns by its number; empty if it is gone."""
+
+
+async def no_summary(number: int) -> str:
+    """The default of `ButtonHandler.summary_text`: there are none."""
+    return ""
+
 
 @dataclass(frozen=True, slots=True)
 class ButtonHandler:
@@ -48,6 +57,7 @@ class ButtonHandler:
     store: HistoryStore
     authorize: Authorize
     platforms: Platforms
+    summary_text: SummaryText = no_summary
 
     async def find(
         self, call: ActionCall, asker: Asker
@@ -90,7 +100,10 @@ class ButtonHandler:
             )
         shown = replace(turn, explanation=await self._readable(turn, asker))
         snapshot = await self._read_snapshot(question, call)
-        return Notice(explain_answer(shown, snapshot), private=True, actions=_source_buttons(shown))
+        number = shown.explanation.summary if shown.explanation is not None else 0
+        told = await self.summary_text(number) if number else ""
+        explained = explain_answer(shown, snapshot, told)
+        return Notice(explained, private=True, actions=_source_buttons(shown))
 
     async def _readable(self, turn: StoredMessage, asker: Asker) -> Explanation:
         """The explanation of an answer, without what the person may not read."""
@@ -125,9 +138,12 @@ def _place_of(turn: StoredMessage) -> ConversationKey | None:
         return None
 
 
-def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = None) -> str:
-    """Explain an answer, as Markdown: its model, the earlier turns used, the files and messages
-    read with the question, the passages, what was left out, and the times."""
+def explain_answer(
+    turn: StoredMessage, snapshot: AttachmentSnapshot | None = None, summary: str = ""
+) -> str:
+    """Explain an answer, as Markdown: its model, the earlier turns used and the summary of those
+    before them, the files and messages read with the question, the passages, what was left out,
+    and the times."""
     why = turn.explanation or Explanation()
     model = turn.model or why.model or say("none was asked")
     lines: list[str] = [say("**Model**: {model}", model=model)]
@@ -136,6 +152,9 @@ def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = No
         more = why.turns_left_out
         left = say("{number} older ones left out", number=more) if more else ""
         lines.append(join_sentences((used, left), ", "))
+    if summary:
+        told = " ".join(summary.split())
+        lines.append(say("**Earlier in this conversation, summarised**: {told}", told=told))
     if snapshot:
         lines += _list(say("**Read with the question**:"), _describe_snapshot(snapshot))
     if why.steps:

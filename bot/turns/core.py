@@ -25,6 +25,7 @@ from bot.settings.values import ChannelSettings
 from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.skills.skill import Skill
+from bot.turns.actions import SummaryText, no_summary
 from bot.turns.admission import Admission, EverybodyAdmitted
 from bot.turns.intake import Intake
 from bot.turns.introduction import introduction
@@ -300,6 +301,7 @@ def assemble(
     timeouts: DeliveryTimeouts | None = None,
     redact: Redactor | None = None,
     suspensions: Suspensions | None = None,
+    summary_text: SummaryText = no_summary,
     platforms: Platforms | None = None,
 ) -> Core:
     """Build the core.
@@ -325,6 +327,7 @@ def assemble(
         handler=wrap(router.run, [*layers, *middleware]),
         authorize=services.authorize,
         suspensions=suspensions,
+        summary_text=summary_text,
         channel_settings=policy.channel_settings,
         limits=limits,
         timeouts=timeouts or DeliveryTimeouts(),

@@ -59,7 +59,9 @@ class Intake:
         self._open_turns = dependencies.open_turns
         self._is_admin = is_admin
         self._authorize = authorize
-        self._buttons = ButtonHandler(dependencies.store, authorize, platforms)
+        self._buttons = ButtonHandler(
+            dependencies.store, authorize, platforms, dependencies.summary_text
+        )
         self._regenerator = Regenerator(dependencies.open_turns, self._buttons)
         self._admission = admission or EverybodyAdmitted()
         self._platforms = platforms
@@ -242,9 +244,13 @@ class Intake:
         store = self.dependencies.store
         try:
             question = await store.by_event(platform, event.of)
-            for answer in await store.recent(question.conversation) if question else ():
-                if question is not None and answer.answers == question.id:
-                    await store.supersede(answer.id)
+            if question is None:
+                return
+            answers = [*await store.recent(question.conversation)]
+            if (latest := await store.answer_to(question.id)) is not None:
+                answers.append(latest)  # it may be older than all that prompts have
+            for answer in {one.id for one in answers if one.answers == question.id}:
+                await store.supersede(answer)
         except Exception:  # a task's top; nobody waits for it
             log.exception("turn.deletion_failed", event=event.of)
 

@@ -26,6 +26,7 @@ from bot.replies.fences import open_fence
 from bot.replies.protocol import Sink
 from bot.settings.values import ChannelSettings
 from bot.skills.current_turn import TurnRecord, TurnSuspended
+from bot.turns.actions import SummaryText, no_summary
 from bot.turns.heading import asked_heading
 from bot.turns.lanes import Ticket
 from bot.turns.middleware import require
@@ -66,6 +67,7 @@ class TurnDependencies:
     handler: Handler
     channel_settings: Callable[[ConversationKey, str | None], Awaitable[ChannelSettings]]
     suspensions: Suspensions | None = None
+    summary_text: SummaryText = no_summary
     limits: TurnLimits = TurnLimits()
     timeouts: DeliveryTimeouts = field(default_factory=DeliveryTimeouts)
     redact: Redactor = field(default_factory=Redactor, repr=False)

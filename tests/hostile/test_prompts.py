@@ -58,6 +58,8 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
         **{"round": 1, "rounds": 2},
     },
     "agent": {},
+    "compact": {"earlier": "Ann has a cat.", "text": "Ann: hello", "words": 150},
+    "earlier": {"text": "Ann has a cat."},
     "memory": {"own": "I like tea.", "shared": "Ann: We deploy on Fridays."},
     "tool_result": {"text": "Logs rotate.", "name": "Logs"},
     "rewrite": {"earlier": "Question: a", "question": Trusted("How so?")},

@@ -32,6 +32,7 @@ CANNOT = {
     "test_stop_ends_it_and_keeps_what_was_written": "a pipe has nothing to press meanwhile",
     "test_stop_is_a_word": "a pipe has nothing to type meanwhile",
     "test_whoever_says_nothing_is_greeted_with_examples": "an empty line of a pipe is no message",
+    "test_nobody_else_knows_what_is_kept_for_one": "one person writes into a pipe",
     "test_others_cannot_stop_it": "one person writes into a pipe",
     "test_regenerate_after_a_restart": "a new process has given no answer yet",
     "test_why_is_told_to_the_asker_alone": "one person reads a pipe",
