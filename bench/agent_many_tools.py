@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -197,16 +198,18 @@ def _agent_tool(name: str, description: str, parameters: Mapping[str, Any]) -> A
 
 async def _server_tools() -> list[AgentTool]:
     """40 tools of real servers, as these describe them."""
-    from mcp import Client, StdioServerParameters
+    from mcp import Client, StdioServerParameters, stdio_client
 
     made = []
     for server, (command, *arguments) in (await asyncio.to_thread(_servers)).items():
-        async with Client(StdioServerParameters(command=command, args=arguments)) as client:
-            listed = (await client.list_tools()).tools[: _TOOLS[server]]
-            made += [
-                _agent_tool(f"{server}_{one.name}", one.description or "", one.input_schema)
-                for one in listed
-            ]
+        started = StdioServerParameters(command=command, args=arguments)
+        with await asyncio.to_thread(open, os.devnull, "w", encoding="utf-8") as silent:
+            async with Client(stdio_client(started, errlog=silent)) as client:
+                listed = (await client.list_tools()).tools[: _TOOLS[server]]
+        made += [
+            _agent_tool(f"{server}_{one.name}", one.description or "", one.input_schema)
+            for one in listed
+        ]
     return made
 
 
