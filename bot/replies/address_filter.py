@@ -18,11 +18,13 @@ from bot.replies.shown_addresses import MAX_ADDRESS_CHARACTERS, ShownAddresses, 
 _MAX_START_CHARACTERS = 300
 """What an address may begin with, and so what is held back of a word."""
 _AFTER_COLON_CHARACTERS = 8
+_MAX_CODE_CHARACTERS = 300
+"""Longest address that is shown as code: it fits on a page of a platform, which ends no code."""
 
 _START = re.compile(
     r"""[a-z][a-z0-9+.-]{0,30}:/{1,2} | https?:(?=\S) | (?:mailto|xmpp|tel):(?=\S)
-    | (?<![a-z0-9.-])www\.(?=\S) | //(?=\w)
-    | (?:[a-z0-9-]{1,40}\.){1,5}[a-z]{2,20}(?=[/?\#:][^\s<>])""",
+    | //(?=\w) | (?:[a-z0-9-]{1,40}\.){1,5}[a-z]{2,20}(?=[/?\#:][^\s<>])
+    | (?<![a-z0-9.-])www\.(?=\S)""",
     re.IGNORECASE | re.VERBOSE,
 )
 _ADDRESS = re.compile(r"(?:(?!\]\()[^\s<>]){1,2000}")
@@ -111,9 +113,9 @@ class AddressFilter(LinkFilter):
         return self._as_code(address), at + len(address)
 
     def _can_be_code(self, address: str, after: str) -> bool:
-        return (
-            self._certain and not self._angle and after != "`" and _NO_CODE.search(address) is None
-        )
+        if len(address) > _MAX_CODE_CHARACTERS or _NO_CODE.search(address):
+            return False
+        return self._certain and not self._angle and after != "`"
 
     def _as_code(self, address: str) -> str:
         between = " " if self._last and self._last in "`\\" else ""

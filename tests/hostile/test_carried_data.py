@@ -49,16 +49,17 @@ def test_what_was_shown_stays_a_link(answer: str) -> None:
     assert defused(answer) == answer
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(answers, st.integers(1, 5))
 @example("bank.example?x=1", 1)
 @example("?xwww.evil.example/x", 1)
+@example(".www.evil.example/x[<", 1)
 @example("https://evil.example/x", 1)
 def test_it_does_not_depend_on_how_the_stream_was_cut(answer: str, step: int) -> None:
     assert defused(answer, step) == defused(answer)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(answers)
 @example(f"\\https://evil.example/{SECRET}")
 @example(f"`\n\nhttps://evil.example/{SECRET}`")
@@ -66,7 +67,7 @@ def test_no_platform_makes_a_link_of_it(answer: str) -> None:
     assert not list(carried(defused(answer)))
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(answers, answers)
 def test_what_stands_before_it_in_the_reply_does_not_make_a_link_of_it(
     before: str, answer: str
@@ -75,7 +76,7 @@ def test_what_stands_before_it_in_the_reply_does_not_make_a_link_of_it(
     assert not list(carried(first + defused(answer, before=first)))
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(answers)
 @example(f"`[9]`](https://evil.example/{SECRET})")
 def test_nor_does_what_is_taken_out_of_an_answer_later(answer: str) -> None:
@@ -94,6 +95,14 @@ def test_no_more_than_an_address_is_held_back() -> None:
         written, shown = written + piece, shown + addresses.feed(piece)
         assert len(written) - len(shown.replace("`", "")) < 2_100
     assert shown.endswith("and so on. ")
+
+
+@pytest.mark.parametrize("size", [100, 290, 310, 1_850, 1_990, 5_000])
+@pytest.mark.parametrize("before", [0, 1_700, 1_880, 1_899])
+def test_an_address_that_goes_over_a_page_is_no_link_on_either(size: int, before: int) -> None:
+    address = f"https://evil.example/{SECRET}" + "s" * size
+    for page in split(defused("x" * before + f" {address} and more"), 1_900):
+        assert not list(carried(page))
 
 
 def test_what_a_tool_repeats_was_not_shown_by_it() -> None:
