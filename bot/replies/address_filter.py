@@ -17,6 +17,7 @@ from bot.replies.shown_addresses import MAX_ADDRESS_CHARACTERS, ShownAddresses, 
 
 _MAX_START_CHARACTERS = 300
 """What an address may begin with, and so what is held back of a word."""
+_WWW = "www."
 _AFTER_COLON_CHARACTERS = 8
 _MAX_CODE_CHARACTERS = 300
 """Longest address that is shown as code: it fits on a page of a platform, which ends no code."""
@@ -123,6 +124,8 @@ class AddressFilter(LinkFilter):
 
     def _apart(self, start: re.Match[str]) -> Step:
         """Take the beginning of an address off; what follows is looked at by itself."""
+        if start[0][: len(_WWW)].lower() == _WWW:
+            return self._plain(f"{start[0][: len(_WWW)]} "), start.start() + len(_WWW)
         words = start[0].rstrip("/")
         slashes = start[0][len(words) :]
         return self._plain(f"{words} {slashes}" if words else f"{slashes} "), start.end()

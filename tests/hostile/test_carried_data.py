@@ -61,6 +61,7 @@ def test_it_does_not_depend_on_how_the_stream_was_cut(answer: str, step: int) ->
 
 @settings(max_examples=150, deadline=None)
 @given(answers)
+@example(f"<https:www.evil.example/{SECRET}")
 @example(f"\\https://evil.example/{SECRET}")
 @example(f"`\n\nhttps://evil.example/{SECRET}`")
 def test_no_platform_makes_a_link_of_it(answer: str) -> None:
