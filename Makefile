@@ -14,7 +14,7 @@ UV := $(PY) -m uv --system-certs
 LOCKS ?= requirements
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run ocr test lint types fmt bench docs picture schema soak test-peers lock llama wheel clean
+.PHONY: help run ocr test lint types fmt bench docs picture schema soak test-peers test-conformance lock llama wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,15 @@ TWIN := tests/peers/discord_twin
 build/peers/discord/.installed: $(TWIN)/package.json $(TWIN)/package-lock.json $(TWIN)/.npmrc
 	@mkdir -p build/peers/discord && cp $^ build/peers/discord/
 	@cd build/peers/discord && npm ci --silent && touch .installed
+
+# The runtime that the suite needs is newer than that of many systems; it comes as a package as well.
+SUITE := tests/peers/mcp_conformance
+build/peers/mcp/.installed: $(SUITE)/package.json $(SUITE)/package-lock.json $(SUITE)/.npmrc
+	@mkdir -p build/peers/mcp && cp $^ build/peers/mcp/
+	@cd build/peers/mcp && npm ci --silent && touch .installed
+
+test-conformance: $(DEV) build/peers/mcp/.installed ## MCP's conformance suite on our server and client (needs npm)
+	MCP_CONFORMANCE=build/peers/mcp $(PY) -m pytest -m peers tests/peers/test_conformance.py
 
 docs: $(DEV) ## write the generated tables of docs/ again
 	$(PY) -m bot docs-tables --write
