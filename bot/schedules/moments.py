@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
-from bot.schedules.recurrence import upcoming
+from bot.schedules.recurrence import CRON_FIELDS, upcoming
 from bot.schedules.time_phrase import NoTime, Phrase, read_phrase
 from bot.schedules.zones import zone_named
 
@@ -22,7 +22,8 @@ DEFAULT_HOUR: Final = 9
 _MAX_YEARS: Final = 5
 _LONGEST: Final = timedelta(days=366 * _MAX_YEARS)
 _MAX_DATE_WORDS: Final = 4
-_CRON = re.compile(r"(?:[\d*][\d*/,-]* ){2}(?:[\dA-Za-z*][\dA-Za-z*/,#-]* ?){3}")
+_TIME_FIELD = re.compile(r"[\d*][\d*/,-]*")
+_DAY_FIELD = re.compile(r"[\dA-Za-z*][\dA-Za-z*/,#-]*")
 _WORKDAYS: Final = "1-5"
 
 
@@ -45,7 +46,7 @@ def read_time(text: str, now: datetime, zone: str) -> When:
     """
     now = now.astimezone(UTC)  # an hour is an hour, also where clocks change
     words = " ".join(text.split()).rstrip(",;: ")
-    if _CRON.fullmatch(words):
+    if _is_cron(words.split()):
         return _recurring(words, now, zone)
     phrase = read_phrase(words)
     if phrase.every:
@@ -57,6 +58,13 @@ def read_time(text: str, now: datetime, zone: str) -> When:
     if at <= minute or (at <= now) or at - now > _LONGEST:
         raise PastTime
     return When(at)
+
+
+def _is_cron(fields: list[str]) -> bool:
+    if len(fields) != CRON_FIELDS:
+        return False
+    times, days = fields[:2], fields[2:]
+    return all(map(_TIME_FIELD.fullmatch, times)) and all(map(_DAY_FIELD.fullmatch, days))
 
 
 def _recurring(cron: str, now: datetime, zone: str) -> When:
