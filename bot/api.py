@@ -31,6 +31,7 @@ from bot.adapters.background_tasks import BackgroundTasks, Refusal
 from bot.adapters.inbox import Answer, Inbox, InboxPort, Incoming, RecentQuestion, edited_action
 from bot.adapters.platform import Findings, Platform, PlatformContext
 from bot.adapters.protocol import Adapter, AdapterError, Core, Question
+from bot.agent.budget import require_budget
 from bot.agent.loop import act
 from bot.agent.provenance import Provenance, Writer, least_trusted
 from bot.agent.task_context import read_provenance
@@ -83,6 +84,7 @@ from bot.events import (
     MessageDeleted,
 )
 from bot.history.protocol import HistoryStore, Report, StoredMessage
+from bot.history.tool_calls import StoredCall
 from bot.knowledge.access import is_private, private_base
 from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.memory.memories import MAX_MEMORY_CHARACTERS, Memories, Memory, Owner, owner_of
@@ -297,6 +299,7 @@ __all__ = [
     "Sources",
     "Speakers",
     "Status",
+    "StoredCall",
     "StoredMessage",
     "Table",
     "Text",
@@ -355,6 +358,7 @@ __all__ = [
     "read_attached",
     "read_passages",
     "read_provenance",
+    "require_budget",
     "say",
     "say_number",
     "search_for",

@@ -113,6 +113,7 @@ class App:
             background(self.core.resume_turns(), "suspended turns"),
             background(self.servers.list_new(), "tools of servers"),
             background(self.core.run_jobs(), "reminders and schedules"),
+            background(self.core.tell_untold_calls(), "calls that may have been done"),
             background(expiring, "history: removing what is too old"),
             asyncio.TaskGroup() as group,
         ):
@@ -175,7 +176,8 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         history, preferences = SqlHistoryStore(database), SqlPreferences(database)
         replies = SqlReplies(database)
         interrupted = await history.interrupt_running()
-        await ToolCalls(database).interrupt()
+        harmless = {one.name for one in installation.plugins.tools if one.repeatable}
+        await ToolCalls(database).interrupt(harmless)
         await replies.note_interrupted(interrupted)
         for turn in interrupted:
             log.info("turn.interrupted", turn=turn.id)

@@ -14,6 +14,7 @@ from functools import partial
 from bot.agent.tool_set import FIND_TOOLS
 from bot.commands.authorization import Authorize
 from bot.config import Config
+from bot.history.daily_use import DailyLimits, DailyUse
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspensions
@@ -152,6 +153,7 @@ async def open_core(
     """Start the plugins and the core on these parts, which it does not own; end both afterwards."""
     async with AsyncExitStack() as stack:
         open_turns, history = OpenTurns(rules.authorize), SqlHistoryStore(database)
+        suspensions = Suspensions(database)
         fitter = Fitter(answer_tokens=config.limits.max_answer_tokens)
         summaries = Summaries(database)
         compaction = None
@@ -181,6 +183,12 @@ async def open_core(
                 SqlPreferences(database),
                 rules.authorize,
                 ScheduleLimits(**config.schedules.model_dump()),
+            ),
+            suspensions=suspensions,
+            daily_use=DailyUse(
+                database,
+                DailyLimits(config.agent.person.daily_steps, config.agent.person.daily_seconds),
+                DailyLimits(config.agent.place.daily_steps, config.agent.place.daily_seconds),
             ),
             settings=rules.settings,
             moderation=rules.moderation,
@@ -229,7 +237,7 @@ async def open_core(
             ),
             metrics=metrics,
             redact=redact,
-            suspensions=Suspensions(database),
+            suspensions=suspensions,
             summary_text=summaries.text_of,
             platforms=rules.platforms,
         )

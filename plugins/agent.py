@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from bot.api import (
+    Completion,
     Context,
     Example,
     Explanation,
     Failed,
+    NotFound,
     Notice,
     Option,
     Refused,
     Scope,
     Skill,
+    StoredCall,
     Text,
+    UsageError,
     act,
     add_summary,
     as_code,
@@ -27,11 +31,13 @@ from bot.api import (
     model_names,
     open_prompt,
     read_provenance,
+    require_budget,
     say,
     usable_tools,
 )
 
 _MAX_LINE_CHARACTERS = 160
+_LEAST_CODE_LETTERS = 4
 _SWITCH = ("on", "off")
 _RULE = "command.tool"
 """The setting that says who may have any tool used."""
@@ -56,6 +62,8 @@ async def agent(
     capabilities = await ctx.models.capabilities(name)
     if not capabilities.tools:
         raise Refused(await _no_tools(ctx, name))
+    if ctx.resumed is None:
+        await require_budget(ctx)
     tools = (await usable_tools(ctx)).tools
     history = await ctx.history.recent(str(ctx.conversation))
     opening = await open_prompt(ctx, name, history)
@@ -137,21 +145,106 @@ async def tools(ctx: Context) -> None:
     await ctx.say(Text(join_sentences(lines, "\n")))
 
 
-@command("approvals", quick=True, private=True, examples=[Example("/approvals")])
-async def approvals(ctx: Context) -> None:
+async def _waiting_codes(query: Completion) -> Sequence[str]:
+    """Complete the letters of what waits for a person."""
+    found = await _open_calls(query.services, query.author.key)
+    return [code for code in _codes(found).values() if code.startswith(query.prefix)]
+
+
+@command(
+    "approvals",
+    quick=True,
+    private=True,
+    examples=[Example("/approvals"), Example("/approvals approve 3fa2")],
+)
+async def approvals(
+    ctx: Context,
+    action: Annotated[
+        Literal["list", "approve", "refuse", "seen"],
+        Option("What to do: list, approve, refuse, or seen for what may have been done"),
+    ] = "list",
+    which: Annotated[
+        str, Option("Its letters in the list", complete=_waiting_codes, max_length=40)
+    ] = "",
+) -> None:
     """What waits for your approval, and what may or may not have been done."""
-    if (calls := ctx.services.calls) is None:
-        raise Failed(say("Nothing can wait here."))
-    found = await calls.of_person(ctx.author.key, ("waiting", "unknown"))
-    lines = [_call_line(one.tool, dict(one.arguments), one.state == "waiting") for one in found]
-    await ctx.say(Text(join_sentences(lines, "\n") or say("Nothing waits for you.")))
+    found = await _open_calls(ctx.services, ctx.author.key)
+    if action == "list":
+        await ctx.say(Text(await _list_calls(ctx, found)))
+        return
+    turn = _find(found, which)
+    states = {one.state for one in found[turn]}
+    if action == "seen":
+        if states == {"waiting"}:
+            raise Refused(say("This still waits for you: approve or refuse it."))
+        assert ctx.services.calls is not None
+        await ctx.services.calls.saw(turn)
+        await ctx.say(Notice(say("Noted; it is not listed any more.")))
+        return
+    suspensions = ctx.services.suspensions
+    if "waiting" not in states:
+        raise Refused(say("This was begun already; whether it was done is not known."))
+    if suspensions is None or not await suspensions.choose(turn, action, ctx.author.name):
+        raise Refused(say("This was answered already, or its time is over."))
+    if action == "approve":
+        await ctx.say(Notice(say("Approved; I go on where you asked for it.")))
+    else:
+        await ctx.say(Notice(say("Refused; I say so where you asked for it.")))
+
+
+async def _open_calls(services: Any, person: str) -> Mapping[str, Sequence[StoredCall]]:
+    """A person's calls that wait or may have been done, by turn, the latest first."""
+    if services.calls is None:
+        return {}
+    waits = {one.turn for one in await services.suspensions.of_person(person)}
+    found: dict[str, list[StoredCall]] = {}
+    for one in await services.calls.of_person(person, ("waiting", "untold", "unknown")):
+        if one.state != "waiting" or one.id.turn in waits:
+            found.setdefault(one.id.turn, []).append(one)
+    return found
+
+
+async def _list_calls(ctx: Context, found: Mapping[str, Sequence[StoredCall]]) -> str:
+    if not found or ctx.services.suspensions is None:
+        return say("Nothing waits for you.")
+    cards = {one.turn: one.card for one in await ctx.services.suspensions.of_person(ctx.author.key)}
+    blocks = []
+    for turn, code in _codes(found).items():
+        for one in found[turn]:
+            waits = one.state == "waiting"
+            shown = cards.get(turn, "") if waits else ""
+            line = _call_line(one.tool, dict(one.arguments), waits)
+            head = lay_out("`{code}` {line}", code=code, line=line)
+            calls = ("approve", "refuse") if waits else ("seen",)
+            how = ", ".join(ctx.written(f"/approvals {do} {code}") for do in calls)
+            blocks.append("\n".join(filter(None, (head, shown, how))))
+    return join_sentences(blocks, "\n\n")
+
+
+def _codes(turns: Collection[str]) -> Mapping[str, str]:
+    """The first letters of the id of each turn: as many as tell all of them apart."""
+    size = _LEAST_CODE_LETTERS
+    while len({turn[:size] for turn in turns}) < len(turns):
+        size += 1
+    return {turn: turn[:size] for turn in turns}
+
+
+def _find(found: Collection[str], which: str) -> str:
+    """The turn with these first letters. Raises `UsageError` and `NotFound`."""
+    wanted = which.strip().strip("`").lower()
+    if len(wanted) < _LEAST_CODE_LETTERS:
+        raise UsageError(say("Say which: its letters stand in the list of /approvals."))
+    matching = [turn for turn in found if turn.startswith(wanted)]
+    if len(matching) != 1:
+        raise NotFound(say("Nothing of that name waits for you; /approvals lists what does."))
+    return matching[0]
 
 
 def _call_line(tool: str, arguments: dict[str, object], waits: bool) -> str:
     given = _short(", ".join(f"{name}: {value}" for name, value in arguments.items()))
     about = f" ({as_code(given)})" if given else ""
     state = say("waits for you") if waits else say("it is not known whether it was done")
-    return lay_out("- **{tool}**{about}: {state}", tool=tool, about=about, state=state)
+    return lay_out("**{tool}**{about}: {state}", tool=tool, about=about, state=state)
 
 
 def _short(text: str) -> str:

@@ -1,1 +1,1 @@
-"""Answers from documents: query rewriting, grounded answers, extractive quotes."""
+"""A model with tools: the loop, who wrote an argument, what a person must approve."""

@@ -83,7 +83,7 @@ def judge(tool: AgentTool, given: Mapping[str, Any], provenance: Provenance) -> 
 def digest_of(tool: str, given: Mapping[str, Any]) -> str:
     """A digest of a call: of its tool and its arguments, whatever order these stand in."""
     plain = json.dumps([tool, given], sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(plain.encode()).hexdigest()
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def card(judgement: Judgement) -> str:

@@ -25,7 +25,7 @@ _STATE_WORDS: Final[Mapping[CallState, str]] = {
     "done": say("done"),
     "refused": say("refused"),
     "failed": say("failed"),
-    "unknown": say("it is not known whether it was done"),
+    **dict.fromkeys(("untold", "unknown", "seen"), say("it is not known whether it was done")),
 }
 
 

@@ -7,14 +7,17 @@ for an approval goes on, also in another process, without asking the model or a 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from backends.base import ChatMessage, Sampling, ToolCall, UnreadCall
 from bot.agent.approval import digest_of
+from bot.agent.budget import StepMeter
 from bot.agent.call_result import sources_of, step_line, words_of
 from bot.agent.kept_results import READ_MORE, KeptResults, LongResult
 from bot.agent.limits import AgentLimits
@@ -22,6 +25,7 @@ from bot.agent.model_words import (
     NO_MORE_CALLS,
     argument_problem,
     called_before,
+    length_problem,
     unknown_tool,
     unreadable,
 )
@@ -35,12 +39,17 @@ from bot.prompting.context_window import DEFAULT_CONTEXT_TOKENS
 from bot.replies.address_filter import AddressFilter
 from bot.replies.shown_addresses import ShownAddresses
 from bot.skills.context import Context
+from bot.skills.current_turn import TurnSuspended
 from bot.skills.model_call import shown_in
 from bot.skills.tool import DEFAULT_RESULT_CHARACTERS, AgentTool
+from bot.surrogates import repair_surrogates
 from bot.types import Explanation, Notice, Source, Sources, Text
 
 _CHARACTERS_PER_TOKEN: Final = 3
 _LEAST_RESULT_CHARACTERS: Final = 200
+_LEFT_SHARE: Final = 0.4
+"""Part of what is left of the window that one result may fill, so that several have room."""
+_MAX_NAME_CHARACTERS: Final = 100
 _DEFAULT_LIMITS: Final = AgentLimits()
 
 
@@ -100,32 +109,21 @@ class _Run:
         """Results whose addresses are not among these yet, each with what the call said."""
         self._kept = KeptResults()
         self._window = DEFAULT_CONTEXT_TOKENS
+        self._meter = StepMeter(ctx)
 
     async def run(self) -> bool:
         name = await self._ctx.model(self._model)
         found = await self._ctx.models.capabilities(name)
         self._window = found.context or DEFAULT_CONTEXT_TOKENS
         await self._view.choose()
-        last = self._limits.steps - 1
-        for step in range(self._limits.steps):
-            if step == last:
-                self._over = self._over or say("I stopped after {number} steps.", number=last)
-            written = await self._ctx.step(f"agent:{step}", partial(self._ask, step))
-            if written["text"]:
-                self._said.append(written["text"])
-            calls = [ToolCall(i, name, given or {}) for i, name, given in written["calls"]]
-            unread = {i for i, _, given in written["calls"] if given is None}
-            if not calls or self._over:
-                break
-            self._messages.append(ChatMessage("assistant", written["text"], tuple(calls)))
-            for number, call in enumerate(calls):
-                call_id = CallId(self._ctx.turn, step, number)
-                text = (
-                    self._repair(unreadable(call.name))
-                    if call.id in unread
-                    else await self._answer(call_id, call)
-                )
-                self._messages.append(ChatMessage("tool", text, tool_call_id=call.id))
+        suspended = False
+        try:
+            answered = await self._work()
+        except TurnSuspended:
+            suspended = True
+            raise
+        finally:
+            await asyncio.shield(self._close(suspended=suspended))
         read = tuple(replace(one, number=n) for n, one in enumerate(self._sources.values(), 1))
         if self._steps:
             self._ctx.record.cut = None  # going on would begin with the first step
@@ -135,39 +133,65 @@ class _Run:
         if read:
             await self._ctx.say(Sources(read))
         if self._over:
-            answered = bool(written["text"].strip())
             await self._ctx.say(Notice(self._over, "footer") if answered else Text(self._over))
         return bool(self._steps)
+
+    async def _work(self) -> bool:
+        """Ask, and carry out what is called, until there is an answer; returns whether its end has
+        a word."""
+        last = self._limits.steps - 1
+        for step in range(self._limits.steps):
+            if step == last:
+                self._over = self._over or say("I stopped after {number} steps.", number=last)
+            written = await self._ctx.step(f"agent:{step}", partial(self._ask, step))
+            if written["text"]:
+                self._said.append(written["text"])
+            calls = [ToolCall(i, name, given) for i, name, given, _ in written["calls"]]
+            if not calls or self._over:
+                break
+            self._messages.append(ChatMessage("assistant", written["text"], tuple(calls)))
+            for number, call in enumerate(calls):
+                call_id = CallId(self._ctx.turn, step, number)
+                problem = written["calls"][number][-1]
+                text = self._repair(problem) if problem else await self._answer(call_id, call)
+                self._messages.append(ChatMessage("tool", text, tool_call_id=call.id))
+        return bool(written["text"].strip())
+
+    async def _close(self, *, suspended: bool) -> None:
+        """Count what was used; a call that waited and does no longer was not carried out."""
+        await self._meter.close()
+        calls = self._ctx.services.calls
+        if calls is not None and self._ctx.resumed is not None and not suspended:
+            await calls.drop(self._ctx.turn)
 
     # --- the model ----------------------------------------------------------------------------
 
     async def _ask(self, step: int) -> dict[str, Any]:
         """One answer of the model, as it is stored: its text and the calls in it."""
+        self._over = self._over or await self._meter.take_step()
         calls: list[ToolCall | UnreadCall] = []
         written: list[str] = []
-        async for part in self._ctx.generate(
+        parts = self._ctx.generate(
             self._messages,
             model=self._model,
             sampling=self._sampling,
             tools=[] if self._over else self._view.offered,
             calls=calls,
             addresses=await self._address_filter(),
-        ):
-            if isinstance(part, Text):
-                if self._begun and not written:
-                    await self._ctx.say(Text("\n\n"))
-                written.append(part.delta)
-            await self._ctx.say(part)
+        )
+        with self._meter.running():
+            async with aclosing(parts):
+                async for part in parts:
+                    if isinstance(part, Text):
+                        if self._begun and not written:
+                            await self._ctx.say(Text("\n\n"))
+                        written.append(part.delta)
+                    await self._ctx.say(part)
         self._begun = self._begun or bool(written)
         kept = [] if self._over else calls
         return {
             "text": "".join(written),
-            "calls": [
-                [f"{step}.{n}", call.name, None]
-                if isinstance(call, UnreadCall)
-                else [call.id or f"{step}.{n}", call.name, dict(call.arguments)]
-                for n, call in enumerate(kept)
-            ],
+            "calls": [_stored(call, f"{step}.{n}") for n, call in enumerate(kept)],
         }
 
     async def _address_filter(self) -> AddressFilter | None:
@@ -213,7 +237,8 @@ class _Run:
         requested = RequestedCall(
             self._ctx, call_id, tool, call.arguments, self._result_characters, self._kept.room
         )
-        done = await requested.run(self._provenance)
+        with self._meter.running():
+            done = await requested.run(self._provenance)
         self._steps.append(step_line(call, done["state"]))
         for source in sources_of(done):
             self._sources.setdefault((source.location, source.heading), source)
@@ -248,11 +273,26 @@ class _Run:
 
     @property
     def _result_characters(self) -> int:
-        tokens = self._window * self._limits.result_share
-        return max(_LEAST_RESULT_CHARACTERS, int(tokens) * _CHARACTERS_PER_TOKEN)
+        """The longest result that there is room for: a part of the window, and of what is left."""
+        window = self._window * _CHARACTERS_PER_TOKEN
+        left = window - sum(len(message.content) for message in self._messages)
+        share = self._limits.result_share
+        return max(_LEAST_RESULT_CHARACTERS, int(min(window * share, left * _LEFT_SHARE)))
 
     def _shown(self, text: str, writer: Writer) -> str:
         """A result as the model reads it: what others wrote stands between marks."""
         if writer.origin == "model":
             return text
         return self._ctx.prompts.render("tool_result", text=text, name=writer.name)
+
+
+def _stored(call: ToolCall | UnreadCall, number: str) -> list[Any]:
+    """A call as it is stored: its id, its name, its arguments, and why it has to be written again;
+    what is too long is not kept."""
+    name = repair_surrogates(call.name[:_MAX_NAME_CHARACTERS])
+    if isinstance(call, UnreadCall):
+        return [number, name, {}, unreadable(name)]
+    if problem := length_problem(name, call.arguments):
+        return [call.id or number, name, {}, problem]
+    plain = json.dumps(dict(call.arguments), ensure_ascii=False, default=str)
+    return [call.id or number, name, json.loads(repair_surrogates(plain)), ""]

@@ -87,10 +87,15 @@ def unreadable(name: str) -> str:
     return f"The arguments of {name[:60]!r} could not be read; write them as one JSON object."
 
 
+def length_problem(name: str, given: Mapping[str, Any]) -> str:
+    """That the arguments of a call are too long; empty if they are not."""
+    if _size(given) <= _MAX_ARGUMENTS_CHARACTERS:
+        return ""
+    return f"The arguments of {name[:60]!r} are too long; write less."
+
+
 async def argument_problem(tool: AgentTool, given: Mapping[str, Any]) -> str:
     """What is wrong with the arguments of a call; empty if nothing is."""
-    if _size(given) > _MAX_ARGUMENTS_CHARACTERS:
-        return f"The arguments of {tool.name!r} are too long; write less."
     problem = await asyncio.to_thread(_problem, tool, given)
     return f"Wrong arguments for {tool.name!r}: {problem}. Call it again." if problem else ""
 

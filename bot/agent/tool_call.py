@@ -34,12 +34,15 @@ from bot.agent.model_words import (
     too_late,
 )
 from bot.agent.provenance import Provenance
+from bot.agent.tool_run import ToolTimedOut, run_tool
 from bot.agent.tool_set import refusal_of
 from bot.catalogue.sentence import say
 from bot.errors import UserFacingError
+from bot.history.suspensions import CARD
 from bot.history.tool_calls import CallDecision, CallId, CallState, StoredCall
 from bot.skills.context import Context
 from bot.skills.tool import AgentTool, OutcomeUnknown, ToolResult
+from bot.surrogates import repair_surrogates
 from bot.types import Notice, Status
 
 log = structlog.get_logger(__name__)
@@ -87,15 +90,18 @@ class RequestedCall:
         resumed = self.ctx.resumed
         if resumed is None or resumed.state.get("call") != self.key:
             await self._store("waiting", "")
-            await self.ctx.say(Notice(card(judgement)))
+            shown = card(judgement)
+            await self.ctx.say(Notice(shown))
             buttons = [one for one in BUTTONS if one[0] != GRANT or judgement.grantable]
-            asked = {"call": self.key, "digest": judgement.digest}
+            asked = {"call": self.key, "digest": judgement.digest, CARD: shown}
             await self.ctx.suspend(asked, buttons=buttons)
         assert resumed is not None
         same = resumed.state.get("digest") == judgement.digest
         choice = resumed.choice if same else REFUSE
         now = f"{datetime.now(UTC):%H:%M} UTC"
-        await self.ctx.say(Notice(outcome_line(choice, resumed.by, now), choice=True))
+        changed = say("This is not what was shown, so it was not done.")
+        outcome = outcome_line(choice, resumed.by, now) if same else changed
+        await self.ctx.say(Notice(outcome, choice=True))
         if choice == GRANT and judgement.grantable:
             return "granted"
         return "approved" if choice == APPROVE else "refused"
@@ -112,37 +118,48 @@ class RequestedCall:
         if decision == "refused" or refusal:
             await self._store("refused", decision)
             return call_result("refused", not_done(refusal or REFUSED))
-        await self._store("running", decision)
-        await self.ctx.say(Status("working", text=tool.status or tool.name))
-        # What is stopped on the way may have been done, unless it does no harm twice.
-        state: CallState = "failed" if tool.repeatable else "unknown"
-        found = call_result(state, STOPPED)
+        found = call_result("failed", STOPPED)
         try:
-            async with asyncio.timeout(tool.timeout_s) as scope:
-                returned = await tool.handler(self.ctx, **tool.bind(self.arguments))
+            await self._store("running", decision)
+            await self.ctx.say(Status("working", text=tool.status or tool.name))
+            found = self._not_ended(STOPPED)
+            returned = await run_tool(self._call, tool.timeout_s, tool.name)
             found = self._kept(returned)
         except OutcomeUnknown as error:
-            words = failed(str(error))
-            found = call_result(state, words if tool.repeatable else may_be_done(words))
+            found = self._not_ended(failed(repair_surrogates(str(error))))
         except UserFacingError as error:
-            found = call_result("failed", failed(str(error)))
+            found = call_result("failed", failed(repair_surrogates(str(error))))
+        except ToolTimedOut:
+            found = self._not_ended(too_late(tool.timeout_s))
         except TimeoutError:
-            late = too_late(tool.timeout_s if scope.expired() else None)
-            found = call_result(state, late if tool.repeatable else may_be_done(late))
+            found = self._not_ended(too_late(None))
         except Exception:
             log.exception("tool.failed", tool=tool.name, plugin=tool.plugin)
-            found = call_result("failed", BROKEN)
+            found = self._not_ended(BROKEN)
         finally:
             await asyncio.shield(self._end(found))
-        if found["state"] == "unknown":
-            words = say("It is not known whether {tool} was done.", tool=tool.name)
-            await self.ctx.say(Notice(words, "footer"))
+            if found["state"] == "unknown":  # said also where the turn is stopped
+                words = say("It is not known whether {tool} was done.", tool=tool.name)
+                await self.ctx.say(Notice(words))
         return found
 
-    def _kept(self, returned: ToolResult | str) -> CallResult:
-        made = ToolResult(returned) if isinstance(returned, str) else returned
+    async def _call(self) -> Any:
+        return await self.tool.handler(self.ctx, **self.tool.bind(self.arguments))
+
+    def _not_ended(self, why: str) -> CallResult:
+        """What did not end as it should may have been done, unless it does no harm twice."""
+        if self.tool.repeatable:
+            return call_result("failed", why)
+        return call_result("unknown", may_be_done(why))
+
+    def _kept(self, returned: Any) -> CallResult:
+        """A result as it is kept; what a tool should not have returned is a result all the same,
+        since the tool has done its work."""
+        made = returned if isinstance(returned, ToolResult) else ToolResult(returned)
+        text = "" if made.text is None else str(made.text)
         limit = min(self.tool.result_characters, self.result_characters)
-        text, kept = cut(made.text.strip() or EMPTY, limit, self.result_id, self.kept_characters)
+        text = repair_surrogates(text).strip() or EMPTY
+        text, kept = cut(text, limit, self.result_id, self.kept_characters)
         writer = made.origin or self.tool.results
         state: CallState = "failed" if made.failed else "done"
         return call_result(state, text, writer, made.name, made.sources, kept)

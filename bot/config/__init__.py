@@ -1,5 +1,6 @@
 """The configuration: the settings of config.yaml and `.env`, their loading and validation."""
 
+from bot.config.agent import AgentSettings
 from bot.config.base import PlatformSettings
 from bot.config.core import (
     AdminSettings,
@@ -27,6 +28,7 @@ from bot.config.secrets import TOKEN_SHAPES, Secrets, is_secret_name
 __all__ = [
     "TOKEN_SHAPES",
     "AdminSettings",
+    "AgentSettings",
     "BackupSettings",
     "ChannelOverrides",
     "ChatSettings",

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
@@ -15,6 +15,8 @@ from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.tables import suspended, turns
 from bot.storage.database import Database
 
+CARD: Final = "card"
+"""Key of a suspension's state under which stands what was shown to the person who is asked."""
 _WAITING = select(turns.c.id).where(turns.c.status == "waiting")
 
 
@@ -36,6 +38,16 @@ class Suspension:
     who: Literal["asker", "admins"] = "asker"
     choice: str = ""
     by: str = ""
+
+    @property
+    def card(self) -> str:
+        """What the person who is asked was shown; empty where nothing was kept of it."""
+        return str(self.state.get(CARD, ""))
+
+    @property
+    def open(self) -> bool:
+        """Whether a choice can still be made."""
+        return not self.choice and self.resume_at > datetime.now(UTC)
 
 
 class Suspensions:
@@ -70,6 +82,10 @@ class Suspensions:
         """Return the suspension of a turn that waits; None if it does not."""
         return next(iter(await self._waiting(suspended.c.turn == turn)), None)
 
+    async def of_person(self, person: str) -> Sequence[Suspension]:
+        """Return the turns of a person (`Author.key`) that wait."""
+        return await self._waiting(suspended.c.person == person)
+
     async def due(self, now: datetime) -> Sequence[Suspension]:
         """Return the turns whose time has come, the oldest first."""
         return await self._waiting(suspended.c.resume_at <= now)
@@ -83,16 +99,23 @@ class Suspensions:
 
     async def choose(self, turn: str, choice: str, by: str) -> bool:
         """Have a turn resumed with this choice by the process that runs the bot; False if it does
-        not wait."""
-        values = {"choice": choice, "by": by, "resume_at": datetime.now(UTC)}
+        not wait, its time is over, or somebody has chosen."""
+        now = datetime.now(UTC)
 
         def job(connection: Connection) -> bool:
             query = update(suspended).where(
-                suspended.c.turn == turn, suspended.c.turn.in_(_WAITING)
+                suspended.c.turn == turn,
+                suspended.c.turn.in_(_WAITING),
+                suspended.c.choice == "",
+                suspended.c.resume_at > now,
             )
-            return connection.execute(query.values(values)).rowcount == 1
+            chosen = query.values(choice=choice, by=by, resume_at=now)
+            return connection.execute(chosen).rowcount == 1
 
-        return await self._database.write(job)
+        made = await self._database.write(job)
+        if made:
+            self.changed.set()
+        return made
 
     async def postpone(self, turn: str, until: datetime) -> None:
         """Resume a turn later."""

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -178,11 +180,23 @@ tool_calls = Table(
     Column("ended_at", Moment),
     sqlite_with_rowid=False,
 )
+_OPEN_CALLS = text("state IN ('waiting', 'running', 'untold')")
 Index(
     "ix_tool_calls_open",
     tool_calls.c.state,
-    sqlite_where=tool_calls.c.state.in_(("waiting", "running")),
-    postgresql_where=tool_calls.c.state.in_(("waiting", "running")),
+    sqlite_where=_OPEN_CALLS,
+    postgresql_where=_OPEN_CALLS,
+)
+
+daily_use = Table(
+    "daily_use",
+    Base.metadata,
+    # What a person (`Author.key`) or a channel had done with tools on a day, its beginning in UTC.
+    Column("day", Moment, primary_key=True),
+    Column("who", String, primary_key=True),
+    Column("steps", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 memories = Table(

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, text, update
 
 from bot.history.tables import tool_calls, turns
 from bot.storage.database import Database
 
-CallState = Literal["waiting", "running", "done", "refused", "failed", "unknown"]
-"""`waiting` for a person's approval; `unknown`: the process ended while it was carried out."""
+CallState = Literal["waiting", "running", "done", "refused", "failed", "untold", "unknown", "seen"]
+"""`waiting` for a person's approval. Whether a call was done can be unknown, because it was stopped
+on its way or the process ended: it is `untold`, then `unknown` once the person has been told, and
+`seen` once they say that they know."""
 CallDecision = Literal["allowed", "approved", "granted", "refused", ""]
 """Who let it happen: nobody had to be asked, a person approved this call, or approved the tool for
 the conversation; empty while it waits."""
 
 
 _MAX_LISTED: Final = 50
+_OPEN: Final = text("tool_calls.state IN ('waiting', 'running', 'untold')")
+"""As the index has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +81,19 @@ class ToolCalls:
     async def end(self, call: CallId, state: CallState, result: str) -> None:
         """Say how a call ended."""
         digest = hashlib.sha256(result.encode()).hexdigest()[:16]
-        values = {"state": state, "digest": digest, "ended_at": datetime.now(UTC)}
-        change = update(tool_calls).where(_is(call)).values(values)
+        await self._change(_is(call), state=state, digest=digest, ended_at=datetime.now(UTC))
 
-        def job(connection: Connection) -> None:
-            connection.execute(change)
+    async def drop(self, turn: str) -> None:
+        """Say of the calls of a turn that still wait for an approval that they were not done."""
+        await self._change(_in(turn, "waiting"), state="failed", ended_at=datetime.now(UTC))
 
-        await self._database.write(job)
+    async def told(self, turn: str) -> None:
+        """Say that the person knows which calls of a turn may have been done."""
+        await self._change(_in(turn, "untold"), state="unknown")
+
+    async def saw(self, turn: str) -> None:
+        """Say that the person has taken note of these calls: they are not listed any more."""
+        await self._change(_in(turn, "untold", "unknown"), state="seen")
 
     async def of_person(self, person: str, states: Sequence[CallState]) -> Sequence[StoredCall]:
         """Return a person's latest calls in these states; `person` is their `Author.key`."""
@@ -113,18 +123,33 @@ class ToolCalls:
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None
 
-    async def interrupt(self) -> Sequence[StoredCall]:
-        """At start: mark what a dead process was carrying out as unknown, and return it."""
-        found = await self._list(tool_calls.c.state == "running")
-        change = update(tool_calls).where(tool_calls.c.state == "running")
-        values = {"state": "unknown", "ended_at": datetime.now(UTC)}
+    async def interrupt(self, harmless: Collection[str] = ()) -> None:
+        """At start: find out what became of the calls that a dead process left. What it carried out
+        may have been done, unless its tool is `harmless`, and its person has to be told."""
+        ended = {"ended_at": datetime.now(UTC)}
+        alive = select(turns.c.id).where(turns.c.status == "waiting")
+        here = update(tool_calls).where(_OPEN)
+        failed = (tool_calls.c.state == "running") & tool_calls.c.tool.in_(harmless)
+        failed |= (tool_calls.c.state == "waiting") & tool_calls.c.turn.not_in(alive)
 
         def job(connection: Connection) -> None:
-            connection.execute(change.values(values))
+            connection.execute(here.where(failed).values(state="failed", **ended))
+            running = here.where(tool_calls.c.state == "running")
+            connection.execute(running.values(state="untold", **ended))
 
-        if found:
-            await self._database.write(job)
-        return found
+        await self._database.write(job)
+
+    async def untold(self) -> Sequence[StoredCall]:
+        """Return the calls that may have been done, whose person does not know of it yet."""
+        return await self._list(and_(_OPEN, tool_calls.c.state == "untold"))
+
+    async def _change(self, where: Any, **values: Any) -> None:
+        change = update(tool_calls).where(where).values(**values)
+
+        def job(connection: Connection) -> None:
+            connection.execute(change)
+
+        await self._database.write(job)
 
     async def _list(self, condition: Any) -> Sequence[StoredCall]:
         query = (
@@ -154,6 +179,10 @@ class ToolCalls:
 
 def _key(call: CallId) -> dict[str, Any]:
     return {"turn": call.turn, "step": call.step, "number": call.number}
+
+
+def _in(turn: str, *states: CallState) -> Any:
+    return and_(tool_calls.c.turn == turn, tool_calls.c.state.in_(states))
 
 
 def _is(call: CallId) -> Any:

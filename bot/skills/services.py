@@ -11,7 +11,9 @@ from backends.base import Capabilities
 from bot.commands.authorization import Authorize, Authorizer
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
+from bot.history.daily_use import DailyUse
 from bot.history.protocol import HistoryStore
+from bot.history.suspensions import Suspensions
 from bot.history.tool_calls import ToolCalls
 from bot.memory.compaction import Compaction
 from bot.memory.memories import Memories
@@ -350,5 +352,9 @@ class Services:
     """Tells how alike a question and texts are, where an embedder is loaded."""
     compaction: Compaction | None = field(default=None, repr=False)
     """Sums up conversations that no longer fit into a prompt."""
+    suspensions: Suspensions | None = field(default=None, repr=False)
+    """The turns that wait for somebody."""
+    daily_use: DailyUse | None = field(default=None, repr=False)
+    """How much was done with tools today, and how much may be."""
     written: Callable[[str, str], str] = field(default=lambda platform, call: f"`{call}`")
     """How a call such as `/ask how so?` is shown on a platform, as Markdown."""

@@ -173,6 +173,14 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         of="person = :person",
     ),
     PersonalData(
+        "daily_use",
+        "how much they had done with tools, by day",
+        Forgetting.DELETED,
+        of="who = :person",
+        at="day",
+        keep_at_most=EVENT_RETENTION,
+    ),
+    PersonalData(
         "processed_events",
         "the platform's numbers of messages, not whose they are",
         Forgetting.STAYS,

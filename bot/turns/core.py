@@ -44,6 +44,7 @@ from bot.turns.quota import Quota
 from bot.turns.router import Router
 from bot.turns.runner import TurnDependencies, TurnLimits
 from bot.turns.turn import unless_cancelled
+from bot.turns.untold_calls import tell_untold_calls
 from bot.types import Author, ConversationKey, Scope, Text
 
 log = structlog.get_logger(__name__)
@@ -230,6 +231,11 @@ class Core:
             self.services.authorize,
             self.policy.admission or EverybodyAdmitted(),
         )
+
+    async def tell_untold_calls(self) -> None:
+        """Tell people what a dead process may have done for them or not; ends when all know."""
+        if (calls := self.services.calls) is not None:
+            await tell_untold_calls(calls, self.open_reply, self.platforms.written)
 
     async def open_reply(
         self, conversation: ConversationKey, audience: Author | None = None

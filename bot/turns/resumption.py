@@ -33,6 +33,7 @@ _SHORTEST_PAUSE_S = 0.2
 _RETRY_INTERVAL = timedelta(minutes=1)
 """When a turn is tried again whose platform is not connected, or does not let the bot write."""
 _GONE = say("This was answered already, or its time is over.")
+_AT_IT = say("This was answered already, and I am at it.")
 
 
 class Resume(Protocol):
@@ -66,8 +67,8 @@ class Resumer:
         """Resume the turn of a pressed button; returns its task. Raises `NotFound` if it does not
         wait, and `Denied` if this person may not press."""
         suspension = await self._suspensions.get(answer.id) if self._suspensions else None
-        if suspension is None:
-            raise NotFound(_GONE)
+        if suspension is None or not suspension.open:
+            raise NotFound(_AT_IT if answer.status == "running" else _GONE)
         own = presser.author.key == suspension.person
         if not (presser.admin if suspension.who == "admins" else own):
             raise Denied(

@@ -55,6 +55,7 @@ _SOURCE_COMMAND = re.compile(r"/(source|wrong|outdated)\s+\[?(\d{1,3})\]?")
 """The terminal's commands for the buttons about a source."""
 _CHOICE_COMMAND = re.compile(r"/choose\s+(\S{1,100})")
 """The terminal's command for the buttons of an answer that waits for a choice."""
+_NO_CHOICE = "Nothing was asked yet; /approvals shows what waits for you since earlier."
 
 
 @dataclass
@@ -244,7 +245,7 @@ class TerminalAdapter:
             case "/continue":
                 return self._build_action_call(key, "continue") or "There is no answer yet."
         if (chosen := _CHOICE_COMMAND.fullmatch(text.strip())) is not None:
-            return self._build_action_call(key, "resume", chosen[1]) or "There is no answer yet."
+            return self._build_action_call(key, "resume", chosen[1]) or _NO_CHOICE
         if (asked := _SOURCE_COMMAND.fullmatch(text.strip().lower())) is not None:
             action = cast(ActionName, asked[1])
             return self._build_action_call(key, action, asked[2]) or "There is no answer yet."

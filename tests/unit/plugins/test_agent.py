@@ -146,7 +146,7 @@ async def running(
         folder=folder,
         replies=replies,
         commands=commands,
-        trusted=trusted,
+        agent={"trusted": list(trusted)},
     ) as core:
         assert core.plugins.problems == ()
         yield core

@@ -139,6 +139,7 @@ def plant(connection: Connection, person: str) -> None:
         ("server_logins", {"server": "git", "person": person}),
         ("jobs", {"id": person, "person": person}),
         ("occurrences", {"job": person}),
+        ("daily_use", {"who": person}),
         ("processed_events", {"event_id": person}),
         ("capabilities", {"replica": person}),
         ("knowledge_bases", {"name": mine}),

@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0013');
+INSERT INTO "alembic_version" VALUES('0014');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -29,6 +29,15 @@ CREATE TABLE choices (
 	"by" VARCHAR NOT NULL,
 	at BIGINT NOT NULL,
 	CONSTRAINT pk_choices PRIMARY KEY (name, scope)
+)
+ WITHOUT ROWID
+;
+CREATE TABLE daily_use (
+	day BIGINT NOT NULL,
+	who VARCHAR NOT NULL,
+	steps INTEGER NOT NULL,
+	seconds FLOAT NOT NULL,
+	CONSTRAINT pk_daily_use PRIMARY KEY (day, who)
 )
  WITHOUT ROWID
 ;
@@ -288,16 +297,16 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_event ON turns (event_id, platform);
-CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
+CREATE INDEX ix_turns_author ON turns (author);
+CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
-CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
+CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_replies_conversation ON replies (conversation);
+CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_quoted_turn ON quoted (turn);
-CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
+CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
 CREATE INDEX ix_turns_at ON turns (at);
 CREATE INDEX ix_replies_answer ON replies (answer);
 CREATE INDEX ix_feedback_at ON feedback (at);
@@ -306,7 +315,6 @@ CREATE INDEX ix_knowledge_documents_added_by ON knowledge_documents (added_by);
 CREATE INDEX ix_suspended_resume_at ON suspended (resume_at);
 CREATE INDEX ix_knowledge_versions_base ON knowledge_versions (base, at);
 CREATE INDEX ix_knowledge_versions_document ON knowledge_versions (document, number);
-CREATE INDEX ix_tool_calls_open ON tool_calls (state) WHERE state IN ('waiting', 'running');
 CREATE INDEX ix_jobs_person ON jobs (person);
 CREATE INDEX ix_jobs_place ON jobs (place);
 CREATE INDEX ix_jobs_made_at ON jobs (made_at);
@@ -322,5 +330,6 @@ CREATE INDEX ix_summarised_turn ON summarised (turn);
 CREATE INDEX ix_access_tokens_person ON access_tokens (person);
 CREATE INDEX ix_access_tokens_ends_at ON access_tokens (ends_at);
 CREATE INDEX ix_server_logins_person ON server_logins (person);
+CREATE INDEX ix_tool_calls_open ON tool_calls (state) WHERE state IN ('waiting', 'running', 'untold');
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);
