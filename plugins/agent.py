@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from bot.api import (
+    BackendError,
     Completion,
     Context,
     Example,
@@ -23,6 +25,7 @@ from bot.api import (
     act,
     add_summary,
     as_code,
+    catalog_tool_models,
     command,
     fit_conversation,
     hookimpl,
@@ -115,14 +118,22 @@ async def _switch(ctx: Context, *, on: bool) -> None:
 
 
 async def _no_tools(ctx: Context, name: str) -> str:
-    able = [one for one in ctx.models.names() if (await ctx.models.capabilities(one)).tools]
+    able = []
+    for one in ctx.models.names():
+        with suppress(BackendError):  # one that cannot be reached cannot be chosen
+            able += [one] if (await ctx.models.capabilities(one)).tools else []
     if able:
         return say(
             "{name} cannot use tools. Choose one that can with /model: {able}.",
             name=name,
             able=", ".join(able),
         )
-    return say("{name} cannot use tools, and no other model here can.", name=name)
+    return say(
+        "{name} cannot use tools, and no other model here can. Whoever runs me can add one of the "
+        "catalogue that can: {others}, or a larger one.",
+        name=name,
+        others=", ".join(catalog_tool_models()),
+    )
 
 
 @command("tools", quick=True, private=True, examples=[Example("/tools")])

@@ -29,6 +29,7 @@ from backends.pool.sampling import SamplingDefaults
 from backends.registry import ENGINE_MODULES
 
 Isolation = Literal["none", "process"]
+AgentUse = Literal["auto", "force"]
 
 _MIN_REDACTED_CHARACTERS = 6
 """A shorter value may be a part of any sentence, in characters."""
@@ -81,7 +82,9 @@ class ModelSpec(BaseModel):
 
     `queue` is how many requests may wait, `deadline_s` how long one may take from being accepted
     to its last word. `thinking` says what becomes of the thoughts of a model that thinks before it
-    answers; it may use `thinking_tokens` for them beside the tokens of the answer. `keep_alive`
+    answers; it may use `thinking_tokens` for them beside the tokens of the answer. `agent` says
+    whether it is offered tools: where it takes them by itself, or, with `force`, also where its
+    answers can be held to a form that has a call in it. `keep_alive`
     (-1: for ever), `memory_mb` and `thinking` go on to engines that have an option of that name.
     `query_prefix` and `passage_prefix` are what an embedder was trained to see before questions and
     before passages; None leaves it to the family that its name tells.
@@ -97,6 +100,7 @@ class ModelSpec(BaseModel):
     isolation: Isolation = "none"
     thinking: Thinking = "auto"
     thinking_tokens: int = Field(default=0, ge=0)
+    agent: AgentUse = "auto"
     keep_alive: Seconds | None = None
     memory_mb: int | None = Field(default=None, gt=0)
     query_prefix: str | None = Field(default=None, max_length=1_000)

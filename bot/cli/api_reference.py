@@ -33,7 +33,7 @@ GROUPS: Final = (
     ("Prompts", ("bot.prompting",)),
     ("Reminders and schedules", ("bot.schedules",)),
     ("History and memory", ("bot.history", "bot.memory")),
-    ("Models and engines", ("backends.base", "backends.usage")),
+    ("Models and engines", ("backends.base", "backends.usage", "bot.models.protocol")),
     ("Platforms", ("bot.adapters", "bot.config", "bot.replies")),
     ("Errors", ("bot.errors", "backends.errors")),
     ("Earlier names", ("bot.api",)),

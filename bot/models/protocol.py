@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, ReaderCurve
+from backends.files.catalog import CATALOG
 from bot.catalogue.sentence import say
 from bot.errors import NotFound, nearest
 from bot.types import ConversationKey, Scope
@@ -57,6 +58,12 @@ class Models(Protocol):
     def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises `BackendError`."""
         ...
+
+
+def catalog_tool_models(most: int = 3) -> Sequence[str]:
+    """Return the smallest models of the catalogue that can use tools, by name."""
+    able = sorted((one for one in CATALOG if one.tools), key=lambda one: one.memory_mb)
+    return [one.name for one in able[:most]]
 
 
 def unknown_model(name: str, known: Sequence[str]) -> NotFound:

@@ -112,7 +112,9 @@ class ModelService:
 
     async def capabilities(self, model: str) -> Capabilities:
         """What the model can do; may load it. Raises `BackendError`."""
-        return await self._keep(model, await self._pool.capabilities(model))
+        found = await self._keep(model, await self._pool.capabilities(model))
+        forced = self._pool.spec(model).agent == "force" and found.json_schema
+        return replace(found, tools=True) if forced else found
 
     async def found_reading(
         self, model: str, *, reads: bool, curve: ReaderCurve | None = None
