@@ -96,7 +96,9 @@ def length_problem(name: str, given: Mapping[str, Any]) -> str:
 
 async def argument_problem(tool: AgentTool, given: Mapping[str, Any]) -> str:
     """What is wrong with the arguments of a call; empty if nothing is."""
-    problem = await asyncio.to_thread(_problem, tool, given)
+    problem = (
+        _problem(tool, given) if tool.options else await asyncio.to_thread(_problem, tool, given)
+    )
     return f"Wrong arguments for {tool.name!r}: {problem}. Call it again." if problem else ""
 
 
