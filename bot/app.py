@@ -216,7 +216,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             reserved_names(plugins),
             logins.auth_of,
         )
-        logins.on_login = servers.refresh
+        logins.connections = servers
         await stack.enter_async_context(servers)
         rules = await load_rules(config, plugins, preferences, models, servers=servers)
         embedders = create_embedders(installation.config, pool)

@@ -55,7 +55,7 @@ async def run_checks(app: App) -> list[Row]:
         rows.append(_check_text_recognition(here))
     rows += await _check_tool_servers(app)
     if app.logins:
-        rows.append(await asyncio.to_thread(_check_login_key, here))
+        rows.append(await asyncio.to_thread(check_login_key, here))
     rows += await asyncio.to_thread(_check_private_files, here)
     created = create_adapters(here)
     for problem in created.problems:
@@ -77,7 +77,7 @@ def _check_text_recognition(here: Installation) -> Row:
     return row | {"detail": f"reads scans and pictures in {languages}"}
 
 
-def _check_login_key(here: Installation) -> Row:
+def check_login_key(here: Installation) -> Row:
     """Whether people can log in to servers of tools: their logins are kept encrypted."""
     row: Row = {"what": "logins", "ok": False}
     if (key := here.secrets.get(KEY_VARIABLE)) is None:

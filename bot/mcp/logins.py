@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import structlog
@@ -32,7 +32,16 @@ _WORD_LIMIT: Final = 10**8
 _MAX_LINK_CHARACTERS: Final = 8_000
 
 
-OnLogin = Callable[[str, str], Awaitable[object]]
+class Connections(Protocol):
+    """The connections to the servers at which people log in."""
+
+    async def refresh(self, server: str, person: str) -> object:
+        """Ask a server for its tools, as a person."""
+        ...
+
+    async def disconnect(self, server: str, person: str) -> None:
+        """End a person's own connection, which holds what they logged in with."""
+        ...
 
 
 @dataclass(slots=True)
@@ -41,7 +50,7 @@ class _Open:
 
     person: str
     server: str
-    link: asyncio.Future[str]
+    link: asyncio.Future[str] = field(repr=False)
     code: asyncio.Future[Any] = field(repr=False)
     state: str = field(default="", repr=False)
     came_back: Any = field(default=None, repr=False)
@@ -67,10 +76,9 @@ class Logins:
         self._key = key
         self._store: LoginStore | None = None
         self._open: list[_Open] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.get_running_loop()
         self.callback_url = ""
-        self.on_login: OnLogin | None = None
-        """Told of each login that was made: the server and the person."""
+        self.connections: Connections | None = None
 
     def __bool__(self) -> bool:
         return bool(self._servers)
@@ -82,7 +90,10 @@ class Logins:
     async def remove(self, person: str, server: str) -> bool:
         """Log a person out; returns False where they were not logged in."""
         self._give_up(person, server)
-        return self._usable and await (await self._storage()).remove(server, person)
+        gone = self._usable and await (await self._storage()).remove(server, person)
+        if gone and self.connections is not None and server in self._servers:
+            await self.connections.disconnect(server, person)
+        return gone
 
     async def begin(self, person: str, server: str) -> str:
         """Begin a login and return the link at which the person goes on. Raises `NotFound`,
@@ -94,8 +105,8 @@ class Logins:
         self._give_up(person, server)
         if len(self._open) >= MAX_OPEN_LOGINS:
             raise Refused(say("Too many logins are open just now; try again in a few minutes."))
-        loop = self._loop = asyncio.get_running_loop()
-        begun = _Open(person, server, loop.create_future(), loop.create_future())
+        link, code = self._loop.create_future(), self._loop.create_future()
+        begun = _Open(person, server, link, code)
         begun.task = asyncio.create_task(self._run(begun), name=f"login at {server}")
         begun.task.add_done_callback(_retrieve)
         self._open.append(begun)
@@ -159,9 +170,15 @@ class Logins:
         return login
 
     def forget(self, person: str) -> None:
-        """Give up the open logins of a person who is forgotten; may be called in any thread."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._give_up, person)
+        """Give up the open logins of a person who is forgotten, and end their connections; called
+        in a thread."""
+        asyncio.run_coroutine_threadsafe(self._forget(person), self._loop).result()
+
+    async def _forget(self, person: str) -> None:
+        self._give_up(person)
+        if (connections := self.connections) is not None:
+            for server in self._servers:
+                await connections.disconnect(server, person)
 
     async def aclose(self) -> None:
         """Give up all open logins."""
@@ -188,10 +205,12 @@ class Logins:
         return self._store
 
     async def _tell(self, server: str, person: str) -> None:
-        if self.on_login is not None:
+        """Have the server asked for its tools with what the person logged in with now."""
+        if self.connections is not None:
             try:
                 async with asyncio.timeout(_LINK_WAIT_S):
-                    await self.on_login(server, person)
+                    await self.connections.disconnect(server, person)
+                    await self.connections.refresh(server, person)
             except (UserFacingError, TimeoutError):
                 log.warning("mcp.not_listed_after_login", server=server, exc_info=True)
 

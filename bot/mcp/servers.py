@@ -153,6 +153,12 @@ class ToolServers:
         assert found is not None
         return found
 
+    async def disconnect(self, server: str, person: str) -> None:
+        """End a person's own connection to a server, which holds what they logged in with."""
+        connection = self._servers[server].connections.pop(person, None)
+        if connection is not None:
+            await connection.aclose()
+
     def accept(self, server: str) -> frozenset[str]:
         """Accept the tools of a server as they were last described; returns the names of those that
         had changed. Reads and writes a file."""

@@ -15,6 +15,8 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from bot.config.mcp import KEY_VARIABLE
+from bot.doctor import check_login_key
 from bot.errors import ConfigError, Failed, NotFound, Refused
 from bot.events import CommandCall
 from bot.http.routes import Routes
@@ -25,7 +27,7 @@ from bot.mcp.logins import Logins
 from bot.mcp.sealed import Sealer, make_key
 from bot.storage.database import Database
 from bot.types import Author, View
-from tests.fakes.mcp_server import Served, home, serving, text_of
+from tests.fakes.mcp_server import Served, home, serving, text_of, write
 from tests.fakes.oauth_server import Provider, oauth_server
 from tests.fakes.sink import RecordingSink
 
@@ -203,13 +205,17 @@ def test_what_is_sealed_opens_for_its_purpose_alone() -> None:
             Sealer(wrong)
 
 
+def link_in(said: str) -> str:
+    return said.partition("<")[2].partition(">")[0] or said.split()[-1]
+
+
 def said_in(view: View) -> str:
     return "\n".join([view.text, *(notice.text for notice in view.notices)])
 
 
 async def test_a_person_logs_in_from_the_chat_and_has_a_tool_used(tmp_path: Path) -> None:
     def configure() -> None:
-        (tmp_path / ".env").write_text(f"PARLANCE_SECRET_KEY={KEY}\n", "utf-8")
+        (tmp_path / ".env").write_text(f"{KEY_VARIABLE}={KEY}\n", "utf-8")
 
     await asyncio.to_thread(configure)
     provider = Provider()
@@ -231,9 +237,8 @@ async def test_a_person_logs_in_from_the_chat_and_has_a_tool_used(tmp_path: Path
 
             assert "/connect login git" in await refusal_of(served)
             said = await call("ann", "connect", action="login", which="git")
-            link = said.partition("<")[2].partition(">")[0] or said.split()[-1]
             async with httpx2.AsyncClient(verify=False, trust_env=False) as browser:
-                page = await browser.get(link, follow_redirects=True)
+                page = await browser.get(link_in(said), follow_redirects=True)
             word = page.text.partition("/connect confirm ")[2].partition("<")[0]
             assert word not in await call("bob", "connect", action="confirm", which=word)
             assert "logged in" in await call("ann", "connect", action="confirm", which=word)
@@ -242,6 +247,17 @@ async def test_a_person_logs_in_from_the_chat_and_has_a_tool_used(tmp_path: Path
             (client,) = provider.clients
             assert client in await call("ann", f"tool:{tool}")
             assert client not in await call("bob", f"tool:{tool}")
+            # Logged out and in again: the connection of before is not used any more.
+            await call("ann", "connect", action="logout", which="git")
+            assert client not in await call("ann", f"tool:{tool}")
+            said = await call("ann", "connect", action="login", which="git")
+            async with httpx2.AsyncClient(verify=False, trust_env=False) as browser:
+                page = await browser.get(link_in(said), follow_redirects=True)
+            word = page.text.partition("/connect confirm ")[2].partition("<")[0]
+            await call("ann", "connect", action="confirm", which=word)
+            again = await call("ann", f"tool:{tool}")
+            assert client not in again
+            assert [one for one in provider.clients if one in again]
             assert served.app.services.forget is not None
             await served.app.services.forget("test:ann")
             assert "Nothing is connected" in await call("ann", "connect", action="list")
@@ -252,3 +268,16 @@ async def refusal_of(served: Served) -> str:
     with pytest.raises(LoginWanted) as refused:
         await served.app.servers.refresh("git")
     return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "well", "words"),
+    [(KEY, True, "encrypted"), ("", False, "not set"), ("x", False, "no key")],
+)
+def test_the_doctor_says_whether_logins_can_be_kept(
+    tmp_path: Path, key: str, well: bool, words: str
+) -> None:
+    (tmp_path / ".env").write_text(f"{KEY_VARIABLE}={key}\n", "utf-8")
+    row = check_login_key(write(tmp_path, {}))
+    assert row["ok"] is well
+    assert words in str(row["detail"])
