@@ -71,7 +71,7 @@ async def rows(quick: bool) -> list[Row]:
     async with stage(_tools(make(), desk)) as on:
         for ticket in tickets[:: 10 if quick else 1]:
             desk.environment, desk.done = _set_up(ticket, make), []
-            silent += _is_solved(ticket, desk)
+            silent += _ends_well(ticket, desk)
             actions = ticket["evaluation_criteria"]["actions"] or []
             calls = [(one["name"], one["arguments"]) for one in actions]
             first = ("get_customer_by_phone", {"phone_number": _number(ticket)})
@@ -85,7 +85,7 @@ async def rows(quick: bool) -> list[Row]:
             f"telecom tickets solved by the oracle, careful person, {count}",
             *(share, "", f"≥ {_LEAST_SOLVED}", share >= _LEAST_SOLVED),
         ),
-        Row(f"… solved before any call, of {count}", silent, "", "", None),
+        Row(f"… that end well without any call, of {count}", silent, "", "", None),
         Row("… cards a ticket, median", statistics.median(cards), "", "", None),
     ]
 
@@ -174,14 +174,29 @@ def _set_up(ticket: Any, make: Any) -> Any:
 
 def _is_solved(ticket: Any, desk: _Desk) -> bool:
     wanted = ticket["evaluation_criteria"]
-    for one in wanted["env_assertions"] or ():
+    if not _ends_well(ticket, desk):
+        return False
+    if "ACTION" not in wanted["reward_basis"]:
+        return True
+    return all(any(_is_action(one, call) for call in desk.done) for one in wanted["actions"])
+
+
+def _is_action(wanted: Any, call: tuple[str, Mapping[str, Any]]) -> bool:
+    """Whether a call is a wanted one, in the arguments that are compared."""
+    name, given = call
+    compared = wanted["arguments"] if wanted["compare_args"] is None else wanted["compare_args"]
+    same = all(given.get(one) == wanted["arguments"].get(one) for one in compared)
+    return name == wanted["name"] and same
+
+
+def _ends_well(ticket: Any, desk: _Desk) -> bool:
+    """Whether the phone and the contract are as they should be in the end."""
+    for one in ticket["evaluation_criteria"]["env_assertions"] or ():
         environment = desk.environment
         side = environment.user_tools if one["env_type"] == "user" else environment.tools
         if getattr(side, one["func_name"])(**one["arguments"]) != one["assert_value"]:
             return False
-    if "ACTION" not in wanted["reward_basis"]:
-        return True
-    return all((one["name"], one["arguments"]) in desk.done for one in wanted["actions"])
+    return True
 
 
 def _owner(ticket: Any, desk: _Desk) -> Presses:
