@@ -49,9 +49,10 @@ soak: $(DEV) ## half an hour of mixed load with cancels, failures and model swit
 	$(PY) -m bench.soak $(ARGS)
 
 # They listen on every interface, so they are started where there is but the loopback one.
-test-peers: $(DEV) build/peers/local-slack build/peers/discord/.installed ## the stories on a Slack and a Discord of others (needs npm, node, unshare, ip)
+test-peers: $(DEV) build/peers/local-slack build/peers/discord/.installed build/peers/tools/.installed ## the stories on a Slack and a Discord of others, and their servers of tools (needs npm, node, unshare, ip)
 	unshare -r -n sh -c 'ip link set lo up && \
 		LOCAL_SLACK=build/peers/local-slack DISCORD_TWIN=build/peers/discord \
+		TOOL_SERVERS=build/peers/tools \
 		exec $(PY) -m pytest -m peers tests/peers'
 
 PEER := local-slack-linux-x64
@@ -79,6 +80,11 @@ build/peers/mcp/.installed: $(SUITE)/package.json $(SUITE)/package-lock.json $(S
 
 test-conformance: $(DEV) build/peers/mcp/.installed ## MCP's conformance suite on our server and client (needs npm)
 	MCP_CONFORMANCE=build/peers/mcp $(PY) -m pytest -m peers tests/peers/test_conformance.py
+
+TOOLS := tests/peers/tool_servers
+build/peers/tools/.installed: $(TOOLS)/package.json $(TOOLS)/package-lock.json $(TOOLS)/.npmrc
+	@mkdir -p build/peers/tools && cp $^ build/peers/tools/
+	@cd build/peers/tools && npm ci --silent && touch .installed
 
 docs: $(DEV) ## write the generated tables of docs/ again
 	$(PY) -m bot docs-tables --write

@@ -91,6 +91,7 @@ class ServerConnection:
         self._wake = asyncio.Event()
         self._stopping = self._list_changed = False
         self._process, self._endpoint = ServerProcess(), EndpointState()
+        self._listed: list[Any] | None = None
         self._in_flight: list[Reply] = []
         self._last_used = time.monotonic()
         self._failures = 0
@@ -198,6 +199,7 @@ class ServerConnection:
         self._ready = asyncio.get_running_loop().create_future()
         self._ready.add_done_callback(_look_at)
         self._wake, self._stopping, self._list_changed = asyncio.Event(), False, False
+        self._listed = None
         self._process, self._endpoint = ServerProcess(), EndpointState()
         self._owner = asyncio.create_task(self._own(self._ready), name=f"mcp {self._name}")
 
@@ -282,6 +284,7 @@ class ServerConnection:
             if newer and tools is not None and tools.list_changed:
                 with suppress(Exception):  # it is told without, when it is next started
                     async with client.listen(tools_list_changed=True) as changes:
+                        self._note_change()  # what changed before it listened is not told again
                         async for _ in changes:
                             self._note_change()
             await ended
@@ -292,7 +295,10 @@ class ServerConnection:
     # --- what the server says -----------------------------------------------------------------
 
     async def _list(self, client: Client) -> None:
-        await self._on_listed(await ask_for_tools(client, self._start_s))
+        found = await ask_for_tools(client, self._start_s)
+        if found != self._listed:
+            self._listed = found
+            await self._on_listed(found)
 
     async def _hear(self, message: Any) -> None:
         if isinstance(message, ToolListChangedNotification):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import psutil
@@ -127,6 +128,37 @@ async def test_changed_tools_are_taken_up(tmp_path: Path) -> None:
             while len(server.listed) < 2:
                 await asyncio.sleep(0.01)
         assert server.listed[0] != server.listed[1]
+
+
+NEWER = """
+from mcp.server.mcpserver import Context, MCPServer
+
+server = MCPServer("newer")
+
+@server.tool()
+async def grow(ctx: Context) -> str:
+    \"\"\"Grow.\"\"\"
+    def other() -> str:
+        \"\"\"Do something else.\"\"\"
+        return "other"
+
+    server.add_tool(other)
+    await ctx.notify_tools_changed()
+    return "grown"
+
+server.run("stdio")
+"""
+
+
+async def test_changed_tools_of_the_newer_protocol_are_taken_up(tmp_path: Path) -> None:
+    (tmp_path / "newer.py").write_text(NEWER)
+    entry = {"command": sys.executable, "args": [str(tmp_path / "newer.py")]}
+    async with using(entry) as server:
+        assert await server.text("grow") == "grown"
+        async with asyncio.timeout(20):
+            while len(server.listed) < 2:
+                await asyncio.sleep(0.01)
+        assert [tool["name"] for tool in server.listed[1]] == ["grow", "other"]
 
 
 # --- the end -----------------------------------------------------------------------------------
