@@ -84,6 +84,9 @@ class Eve:
         await self.settled(6, "an upload")
         await fake.command("ask", {"question": f"has a {WORD} wings?"}, channel=EVES, user=EVE)
         await self.settled(7, "asked of them")
+        # She has something remembered.
+        await fake.command("remember", {"text": f"I saw a {WORD}."}, channel=EVES, user=EVE)
+        await fake.until(lambda: any("Kept for you" in m["content"] for m in fake.from_bot(EVES)))
         # She changes what she said, and takes the offer to have it answered.
         await fake.edit(mine, f"<@100> I saw two {WORD} yesterday")
         await fake.until(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from backends.base import ChatMessage, ChatRequest
 from backends.errors import BackendError
 from backends.pool.embedding import MAX_QUESTION_TEXTS, EmbeddingPace
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec, PoolLimits
 from backends.registry import load_engines
+from backends.scripted.backend import ScriptedBackend
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai import OpenAIServer
@@ -144,3 +146,31 @@ def test_a_long_text_is_a_piece_of_its_own() -> None:
     assert pace.cut(["y" * 10**6, "z"], 0) == ["y" * 10**6]
     assert pace.cut(["y" * 10**6, "z"], 1) == ["z"]
     assert len(DOCUMENTS) > MAX_QUESTION_TEXTS
+
+
+async def test_a_request_that_nobody_waits_for_comes_after_those_of_people() -> None:
+    spec = ModelSpec.model_validate(
+        {"backend": "scripted", "parallel": 1, "first_token_s": 0.2, "echo": "{text}"}
+    )
+    pool = Pool({"m": spec}, load_engines(["scripted"]), bare_context(), PoolLimits())
+
+    async def ask(text: str, *, background: bool = False) -> None:
+        request = ChatRequest((ChatMessage("user", text),), background=background)
+        async with aclosing(pool.chat("m", request)) as chunks:
+            async for _ in chunks:
+                pass
+
+    try:
+        await ask("loaded")
+        model = cast(ScriptedBackend, pool.backend("m"))
+        tasks = [asyncio.create_task(ask("first"))]
+        while len(model.requests) < 2:
+            await asyncio.sleep(0.001)
+        tasks.append(asyncio.create_task(ask("a summary", background=True)))
+        await asyncio.sleep(0.01)
+        tasks.append(asyncio.create_task(ask("a question")))
+        await asyncio.gather(*tasks)
+        asked = [request.messages[-1].content for request in model.requests]
+        assert asked == ["loaded", "first", "a question", "a summary"]
+    finally:
+        await pool.aclose()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.events import AnswerDeleted
+from bot.events import AnswerDeleted, MessageDeleted
 from bot.history.protocol import HistoryStore
-from tests.fakes.core import HERE, Bench
+from tests.contracts.history_contract import asked, exchange
+from tests.fakes.core import ADA, HERE, Bench
 from tests.fakes.skills import CHAT, stalling
 
 Make = Callable[..., Bench]
@@ -46,3 +47,19 @@ async def test_a_question_is_known_from_its_first_moment(bench: Make) -> None:
     assert found is not None
     assert (found.text, found.conversation) == ("hello", HERE)
     assert found.turn == (await sink.until_text("one")).turn
+
+
+async def test_a_deleted_question_leaves_the_history_however_old_it_is(
+    bench: Make, history: HistoryStore
+) -> None:
+    """Only among the newest 200 turns was it looked for: what was made of it lived on."""
+    b = bench(CHAT, store=history)
+    question = b.message("hello")
+    await b.say(question)
+    for number in range(101):
+        await exchange(history, asked(str(number), conversation=str(HERE)))
+    await b.begin(MessageDeleted("gone", HERE, ADA, of=question.id))
+    await b.core.close()
+    said = [turn.text for turn in await history.recent(str(HERE), limit=1000)]
+    assert "hello" not in said
+    assert len(said) == 202
