@@ -16,12 +16,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from backends.base import ChatMessage, Picture
-from backends.errors import ContextOverflow
 from backends.lru import LruDict
-from backends.picture_tokens import max_picture_tokens
 from bot.history.protocol import StoredMessage, Summary
+from bot.prompting.prompt_measure import MARGIN_TOKENS, PromptMeasure
 from bot.prompting.speakers import Speakers
-from bot.prompting.stored_turns import group_exchanges, note_tools, spoken_text, to_chat_message
+from bot.prompting.stored_turns import group_exchanges, note_tools, to_chat_message
 from bot.prompting.text_split import iter_spans, split_text
 
 if TYPE_CHECKING:
@@ -33,10 +32,6 @@ DEFAULT_CONTEXT_TOKENS = 4096
 DEFAULT_ANSWER_TOKENS = 2048
 """The longest answer, in tokens, where nothing else is configured."""
 
-_MARGIN_TOKENS = 16
-_MAX_MESSAGE_OVERHEAD_TOKENS = 16
-_MAX_TEMPLATE_TOKENS = 64
-"""More tokens than a chat template adds: for each message, and around all of them."""
 _DEFAULT_BLOCKS_SHARE = 0.7
 _MAX_TOKEN_CHARACTERS = 16
 """A text of so many characters for each token does not fit, and tells how long its tokens are."""
@@ -128,7 +123,9 @@ class Fitter:
         window = (await models.capabilities(model)).context or DEFAULT_CONTEXT_TOKENS
         longest = self.answer_tokens if answer_tokens is None else answer_tokens
         answer = max(1, min(longest, window // 4))
-        measure = _Measure(self, models, model, window - answer - _MARGIN_TOKENS, who)
+        measure = PromptMeasure(
+            self.turn_tokens, models, model, window - answer - MARGIN_TOKENS, who
+        )
         used, base, cost = await measure.blocks(
             system,
             compose,
@@ -152,7 +149,7 @@ class Fitter:
             start += 1
         if answer_tokens is None and answer < longest:
             taken = await measure.estimate(messages, window - longest)
-            answer = max(answer, min(longest, window - taken - _MARGIN_TOKENS))
+            answer = max(answer, min(longest, window - taken - MARGIN_TOKENS))
         return Fitted(
             messages,
             answer,
@@ -166,7 +163,7 @@ class Fitter:
 
     async def _earlier(
         self,
-        measure: _Measure,
+        measure: PromptMeasure,
         exchanges: Sequence[Sequence[StoredMessage]],
         room: int,
         read: ReadEarlier | None,
@@ -183,7 +180,7 @@ class Fitter:
 
     async def _cut(
         self,
-        measure: _Measure,
+        measure: PromptMeasure,
         exchanges: Sequence[Sequence[StoredMessage]],
         room: int,
         told: int,
@@ -286,97 +283,8 @@ def _with_summary(
     return (replace(head[0], content=f"{head[0].content}\n\n{told.text}"),)
 
 
-class _Measure:
-    """Counts the tokens of one prompt against its budget, with one model's tokenizer."""
-
-    def __init__(
-        self, fitter: Fitter, models: Models, model: str, budget: int, who: Speakers
-    ) -> None:
-        self._fitter, self._models, self._who = fitter, models, who
-        self.model, self.budget = model, budget
-
-    async def fits(self, messages: Sequence[ChatMessage], budget: int | None = None) -> bool:
-        limit = self.budget if budget is None else budget
-        return _max_tokens(messages) <= limit or await self.count(messages) <= limit
-
-    async def estimate(self, messages: Sequence[ChatMessage], enough: int) -> int:
-        """What the messages take, with something to spare as some engines estimate; at most that,
-        if it is not more than `enough`."""
-        most = _max_tokens(messages) + _MARGIN_TOKENS
-        if most <= enough:
-            return most
-        counted = await self.count(messages)
-        return counted + counted // 8
-
-    async def count(self, messages: Sequence[ChatMessage]) -> int:
-        return await self._models.count(self.model, messages)
-
-    async def blocks(
-        self,
-        system: str,
-        compose: Callable[[int], str],
-        blocks: int,
-        share: float,
-        pictures: Sequence[Picture] = (),
-    ) -> tuple[int, tuple[ChatMessage, ...], int]:
-        """How many blocks fit, the messages without history, and what they take."""
-        head = (ChatMessage("system", system),) if system else ()
-        seen = tuple(pictures)
-
-        def base(n: int) -> tuple[ChatMessage, ...]:
-            return (*head, ChatMessage("user", compose(n), pictures=seen))
-
-        while seen and not await self.fits(base(0)):
-            seen = seen[:-1]
-        room = int(self.budget * share)
-        low, high = 0, blocks
-        while low < high:
-            middle = (low + high + 1) // 2
-            if await self.fits(base(middle), room):
-                low = middle
-            else:
-                high = middle - 1
-        chosen = base(low)
-        cost = _max_tokens(chosen)
-        if cost > self.budget // 4:  # a bound is enough while there is room to spare
-            cost = await self.count(chosen)
-        if cost > self.budget:
-            raise ContextOverflow(cost, self.budget)
-        return low, chosen, cost
-
-    async def start(
-        self, exchanges: Sequence[Sequence[StoredMessage]], first: int, room: int
-    ) -> int:
-        """The earliest exchange from `first` on from which everything to the end fits the room."""
-        texts = [turn for group in exchanges[first:] for turn in group]
-        if (
-            sum(
-                len(spoken_text(turn, self._who).encode()) + _MAX_MESSAGE_OVERHEAD_TOKENS
-                for turn in texts
-            )
-            <= room
-        ):
-            return first
-        taken = 0
-        for index in range(len(exchanges) - 1, first - 1, -1):
-            for turn in exchanges[index]:
-                taken += await self._fitter.turn_tokens(self._models, self.model, turn, self._who)
-            if taken > room:
-                return index + 1
-        return first
-
-
 def _first_pieces(text: str, width: int, most: int) -> tuple[list[str], int]:
     """The first pieces of a text, and how many characters come after them."""
     places = list(islice(iter_spans(text, width), most))
     end = places[-1][1] if places else 0
     return [text[start:end] for start, end in places], len(text.rstrip()) - end
-
-
-def _max_tokens(messages: Sequence[ChatMessage]) -> int:
-    """An upper bound of tokens without asking the model: no token is shorter than a byte."""
-    return (
-        max_picture_tokens(messages)
-        + _MAX_TEMPLATE_TOKENS
-        + sum(len(m.content.encode()) + _MAX_MESSAGE_OVERHEAD_TOKENS for m in messages)
-    )

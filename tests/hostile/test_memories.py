@@ -12,7 +12,7 @@ import pytest
 from bot.events import CommandCall
 from bot.memory.memories import MAX_MEMORIES
 from bot.testing import Answer, Parlance, running_skills
-from bot.types import Author, ConversationKey
+from bot.types import Author, ConversationKey, Value
 from tests.hostile.prompts import ORDER, TEXTS
 
 HERE = ConversationKey("test", "workspace", "general")
@@ -28,7 +28,7 @@ async def core(tmp_path: Path) -> AsyncIterator[Parlance]:
 
 
 async def keep(core: Parlance, text: str, *, here: bool = True, by: Author = EVE) -> Answer:
-    options = {"text": text, "here": here}
+    options: dict[str, Value] = {"text": text, "here": here}
     return await core.send(CommandCall(uuid.uuid4().hex, HERE, by, "remember", options))
 
 
