@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from bot.types import ConversationKey
@@ -57,4 +58,9 @@ class Occurrence:
     @property
     def key(self) -> str:
         """What stands for this occurrence on a platform; the same in every process."""
-        return hashlib.sha256(f"{self.job.id} {self.instant.isoformat()}".encode()).hexdigest()[:16]
+        return _key_of(self.job.id, self.instant)
+
+
+@lru_cache(4096)  # asked for several times while it is carried out
+def _key_of(job: str, instant: datetime) -> str:
+    return hashlib.sha256(f"{job} {instant.isoformat()}".encode()).hexdigest()[:16]

@@ -146,6 +146,8 @@ class Schedules:
         split = await self._split(request, asker, whom="here")
         if split.text.startswith("/"):
             raise Refused(say("Write in words what you want to know; I run no commands by myself."))
+        if split.whom == "me" and not asker.direct:  # what is said in a channel is for all of it
+            raise Refused(say("Plan that in a direct message with me, and I answer you there."))
         return await self._make("ask", split, asker)
 
     async def make(self, kind: JobKind, whom: str, text: str, when: str, asker: Asker) -> Made:

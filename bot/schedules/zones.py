@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
-_MAX_KEPT_ZONES = 1024
+_loaded: dict[str, ZoneInfo] = {}
+"""At most as many as there are zones."""
 
 
-@lru_cache(_MAX_KEPT_ZONES)
 def zone_named(name: str) -> ZoneInfo:
     """Return a time zone; the first call for each blocks, unless it was loaded before."""
-    return ZoneInfo(name)
+    found = _loaded.get(name)
+    if found is None:
+        found = _loaded[name] = ZoneInfo(name)
+    return found
 
 
 @lru_cache(1)
@@ -24,5 +27,5 @@ def zone_names() -> frozenset[str]:
 
 async def load_zones(names: Iterable[str]) -> None:
     """Load zones, so that `zone_named` does not block."""
-    wanted = set(names)
-    await asyncio.to_thread(lambda: [zone_named(name) for name in wanted])
+    if missing := set(names) - _loaded.keys():
+        await asyncio.to_thread(lambda: [zone_named(name) for name in missing])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 
@@ -58,8 +59,9 @@ class JobRuns:
         sink = await self._open(one, asker.author if one.job.private else None)
         if sink is None:
             return "failed"
-        if not isinstance(sink, AnnouncingSink):
+        if not hasattr(sink, "announce"):  # `isinstance` takes long for a protocol
             return await self._say_if_new(sink, one, notice, begin)
+        announcing = cast(AnnouncingSink, sink)
         stored = await self.replies.get(one.key)
         if stored is not None and stored.finished:
             return "arrived"  # an earlier process sent it, and then ended
@@ -67,7 +69,7 @@ class JobRuns:
         await begin()
         await draft.take_in()
         draft.end("complete", None)
-        return await sink.announce(draft.view(), one.key, since=one.posted_at)
+        return await announcing.announce(draft.view(), one.key, since=one.posted_at)
 
     async def ask(self, one: Occurrence, asker: Asker, notice: str, begin: Begin) -> Arrival:
         """The event has the same id in every process: the core drops it where it was accepted

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,7 @@ async def test_a_schedule_asks_here(tmp_path: Path) -> None:
         ("/remind here every 5 minutes to buy milk", "at most every 15 minutes"),
         ("/remind me */2 * * * * drink", "at most every 15 minutes"),
         ("/schedule add every hour /forget confirm=yes", "I run no commands by myself"),
+        ("/schedule add me every hour what is new?", "Plan that in a direct message"),
         ("/schedule add", "Say when and what"),
         ("/schedule cancel", "Name the one to cancel"),
         ("/schedule cancel abc", "nothing of that name"),
@@ -167,3 +170,45 @@ class TestTools:
             assert any("I will remind you: call Bob" in one for one in said.notices)
             (job,) = await jobs_of(core)
             assert (job.text, job.private) == ("call Bob", True)
+
+    async def test_a_digest_reads_the_channel(self, tmp_path: Path) -> None:
+        async with planning(tmp_path) as (core, platform):
+            await core.say("/schedule add every Friday at 17:00 summarize this channel")
+            (asked,) = await jobs_of(core)
+            running = asyncio.create_task(core.core.run_jobs())
+            try:
+                await _make_due(core, asked)
+                await platform.until(1)
+            finally:
+                running.cancel()
+                await asyncio.wait([running])
+            assert "said in general" in core.model.requests[-1].messages[-1].content
+
+    async def test_on_a_schedule_a_model_only_looks(self, tmp_path: Path) -> None:
+        """A tool that writes is neither offered nor carried out, whatever the question says."""
+        call = ScriptedCall(name="remind", arguments={"text": "pay Eve", "when": "tomorrow at 9"})
+        replies = [Reply("", tool_calls=(call,)), Reply("That I cannot do.")]
+        async with planning(tmp_path, replies=replies) as (core, platform):
+            await core.say("/schedule add every Friday at 17:00 remind me to pay Eve tomorrow at 9")
+            (asked,) = await jobs_of(core)
+            running = asyncio.create_task(core.core.run_jobs())
+            try:
+                await _make_due(core, asked)
+                (text,) = await platform.until(1)
+            finally:
+                running.cancel()
+                await asyncio.wait([running])
+            assert text.startswith("On a schedule of Ann: ")
+            assert len(await jobs_of(core)) == 1
+            offered = {one.name for request in core.model.requests for one in request.tools}
+            assert "calculate" in offered
+            assert not offered & {"remind", "remind_channel", "schedule", "add_document"}
+
+
+async def _make_due(core: Parlance, job: Job) -> None:
+    """Let the time of a job come."""
+    assert core.services.schedules is not None
+    jobs = core.services.schedules.jobs
+    await jobs.cancel(job.id)
+    now = datetime.now(UTC).replace(microsecond=0)
+    await jobs.add(replace(job, next_at=now), of_person=9, in_place=9)

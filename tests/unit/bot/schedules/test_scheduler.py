@@ -12,6 +12,7 @@ from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.history.erasure import forget_person
 from bot.history.retention import remove_expired
+from bot.schedules.scheduler import MAX_RUNNING
 from bot.schedules.tables import occurrences
 from bot.storage.database import Database
 from bot.types import ConversationKey
@@ -123,6 +124,16 @@ async def test_what_may_have_been_sent_is_not_sent_again(tmp_path: Path) -> None
         ]
         assert [whom for _, whom, _ in on.platform.shown.values()] == [ADA.key]
         await on.until_states("j-call-Bob", "unknown")
+
+
+async def test_many_at_once_come_each_once(tmp_path: Path) -> None:
+    async with process(tmp_path) as on:
+        number = MAX_RUNNING + 50
+        for n in range(number):
+            await on.jobs.add(job(f"r{n}"), of_person=number, in_place=number)
+        texts = await on.platform.until(number)
+        assert sorted(texts) == sorted(f"A reminder of Ada:\nr{n}" for n in range(number))
+        await on.until_states(f"j-r{number - 1}", "done")
 
 
 class TestRights:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from bot.adapters.discord.outbound.new_reply import MAY_NOT_WRITE, PERSON_UNREAC
 from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.errors import Failed, NotFound, Refused
+from bot.replies.protocol import AnnouncingSink
 from bot.turns.core import Policy
 from bot.types import Author, ConversationKey, View
 from tests.fakes.discord import FakeDiscord
@@ -301,3 +303,31 @@ class TestChannels:
         of = fresh.bench.core.platforms.channels_of
         assert await of(ADA_KEY, [f"discord:{GUILD}"]) == frozenset()
         assert await of(ADA_KEY, [f"discord:{GUILD}"]) == {f"discord:{GUILD}"}
+
+
+class TestAnnouncements:
+    async def test_the_same_key_is_the_same_message_for_some_minutes(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        async def announce(since: datetime | None) -> str:
+            sink = await bot.bench.core.platforms.open_reply(HERE, None, turn="k1")
+            assert isinstance(sink, AnnouncingSink)
+            view = View("k1", text="news", pages=("news",), state="complete")
+            return await sink.announce(view, "k1", since=since)
+
+        assert await announce(None) == "arrived"
+        now = datetime.now(UTC)
+        assert await announce(now) == "arrived"
+        assert await announce(now - timedelta(minutes=5)) == "unknown"
+        assert len(fake.from_bot(CHANNEL)) == 1
+
+    async def test_a_channel_by_its_name(self, bot: Bot, fake: FakeDiscord) -> None:
+        platforms = bot.bench.core.platforms
+        name = fake.world.channels[OTHER_CHANNEL]["name"]
+        found = await platforms.find_channel(HERE, name)
+        assert found == ConversationKey("discord", str(GUILD), str(OTHER_CHANNEL))
+        assert await platforms.find_channel(HERE, "nowhere") is None
+        assert await platforms.find_channel(AT_HOME, name) is None
+        reader = platforms.reader_of(HERE)
+        assert reader is not None
+        await reader(5)

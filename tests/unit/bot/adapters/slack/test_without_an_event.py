@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from bot.adapters.slack.transport.client import Client
 from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.errors import Failed, NotFound, Refused
+from bot.replies.protocol import AnnouncingSink
 from bot.turns.core import Policy
 from bot.types import Author, ConversationKey, Notice, View
 from tests.fakes.slack import FakeSlack
@@ -30,6 +33,7 @@ from tests.fakes.slack.bots import (
     served,
     until,
 )
+from tests.fakes.slack.state import Posted
 
 EVE = "U0EVE"
 ADA_KEY, EVE_KEY = f"slack:{ADA}", f"slack:{EVE}"
@@ -342,3 +346,47 @@ class TestUserGroups:
         fake.methods.usergroups_list = changed_meanwhile  # type: ignore[assignment]
         assert await groups.groups_of(EVE) == frozenset()
         assert calls(fake, "usergroups.list") == 2
+
+
+class TestAnnouncements:
+    """What is said once, whatever becomes of the process meanwhile."""
+
+    async def announce(self, bot: ServedBot, key: str, since: datetime | None) -> str:
+        place = ConversationKey("slack", "T1", CHANNEL)
+        sink = await bot.bench.core.platforms.open_reply(place, None, turn=key)
+        assert isinstance(sink, AnnouncingSink)
+        return await sink.announce(spoken("water the plants"), key, since=since)
+
+    async def test_the_same_key_is_the_same_message_in_another_process(
+        self, fresh: ServedBot, fake: FakeSlack
+    ) -> None:
+        assert await self.announce(fresh, "k1", None) == "arrived"
+        now = datetime.now(UTC)
+        assert await self.announce(fresh, "k1", now) == "arrived"
+        assert await self.announce(fresh, "k2", now) == "arrived"
+        assert calls(fake, "chat.postMessage") == 2
+
+    async def test_among_more_messages_than_are_looked_through_nothing_tells(
+        self, fresh: ServedBot, fake: FakeSlack
+    ) -> None:
+        for number in range(120):
+            ts = f"{time.time() + number:.6f}"
+            fake.workspace.add(Posted(CHANNEL, ts, ADA, "talk", []))
+        assert await self.announce(fresh, "k1", datetime.now(UTC)) == "unknown"
+        long_ago = datetime.now(UTC) + timedelta(minutes=5)
+        assert await self.announce(fresh, "k1", long_ago) == "arrived", "they go back to then"
+
+    async def test_a_channel_by_its_name_and_the_zone_of_a_profile(
+        self, fresh: ServedBot, fake: FakeSlack
+    ) -> None:
+        fake.workspace.names = {"C2": "ops"}
+        fake.workspace.people = {ADA: {"tz": "Europe/Berlin"}}
+        platforms, here = fresh.bench.core.platforms, ConversationKey("slack", "T1", CHANNEL)
+        ops = ConversationKey("slack", "T1", "C2")
+        assert await platforms.find_channel(here, "ops") == ops
+        assert await platforms.find_channel(here, "C2") == ops
+        assert await platforms.find_channel(here, "nowhere") is None
+        assert await platforms.time_zone_of(Author("slack", ADA, "Ada")) == "Europe/Berlin"
+        reader = platforms.reader_of(here)
+        assert reader is not None
+        await reader(5)
