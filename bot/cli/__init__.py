@@ -11,7 +11,7 @@ from backends.errors import BackendError
 from backends.gil import shorten_switch_interval
 from backends.pool.spec import SpecError
 from bot.adapters.protocol import AdapterError
-from bot.cli import backups, docs, mcp, models, operator, running_bot
+from bot.cli import backups, docs, mcp, models, operator, running_bot, tools
 from bot.cli.console import write
 from bot.cli.run import run
 from bot.errors import ConfigError, ParlanceError
@@ -37,6 +37,7 @@ app.add_typer(models.commands, name="models")
 app.add_typer(docs.commands, name="docs")
 app.add_typer(operator.plugins, name="plugins")
 app.add_typer(mcp.commands, name="mcp")
+app.add_typer(tools.commands, name="tools")
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,8 +93,17 @@ def check_tool(tool: AgentTool) -> None:
         raise PluginError(f"tool {tool.name}: this name is taken; choose another.")
     if not callable(tool.handler):
         raise PluginError(f"tool {tool.name}: the handler must be a function.")
-    if tool.parameters.get("type") != "object":
+    schema = tool.parameters
+    if not isinstance(schema, Mapping) or schema.get("type") != "object":
         raise PluginError(f"tool {tool.name}: its parameters must be a schema of type object.")
+    if not tool.options and schema.get("properties"):  # it is written by hand
+        from jsonschema import Draft202012Validator, SchemaError  # slow to import
+
+        try:
+            Draft202012Validator.check_schema(dict(schema))
+        except SchemaError as error:
+            what = f"{error.json_path}: {' '.join(error.message.split())}"
+            raise PluginError(f"tool {tool.name}: its schema is wrong: {what:.200}.") from None
 
 
 def check_engine(engine: Engine) -> None:

@@ -29,6 +29,8 @@ class PluginProblem:
     text: str
     error: BaseException | None = field(default=None, compare=False, repr=False)
     """What was raised, for the log; None where the sentence says everything."""
+    tool: str = ""
+    """The tool that was left out, where it is one."""
 
     def __str__(self) -> str:
         return f"plugin {self.plugin}: {self.text}"

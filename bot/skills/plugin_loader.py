@@ -191,8 +191,6 @@ class _PluginCollector:
         )
         for skill in found.skills:
             check_skill(skill)
-        for one in found.tools:
-            check_tool(one)
         for engine in found.engines:
             check_engine(engine)
         for loader in found.loaders:
@@ -226,7 +224,8 @@ class _PluginCollector:
         skills = [skill for s in declared.skills if (skill := self._skill(name, s)) is not None]
         offered = [tool_of(c) for s in skills for c in s.commands if c.tool]
         offered += [replace(one, plugin=name) for one in declared.tools]
-        tools = [t for t in offered if self._first(name, self._tools, t.name, t, "tool")]
+        tools = [t for t in offered if self._is_sound(name, t)]
+        tools = [t for t in tools if self._first(name, self._tools, t.name, t, "tool")]
         engines = [
             e for e in declared.engines if self._first(name, self._engines, e.name, e, "engine")
         ]
@@ -262,6 +261,15 @@ class _PluginCollector:
         kept = [c for c in commands if self._first(name, self._commands, c.name, c, "command")]
         self._skills[skill.name] = replace(guard_skill(skill, name), commands=tuple(kept))
         return self._skills[skill.name]
+
+    def _is_sound(self, name: str, tool: AgentTool) -> bool:
+        """Whether a model could call a tool; one that is wrong is left out alone."""
+        try:
+            check_tool(tool)
+        except PluginError as error:
+            self._problems.append(PluginProblem(name, str(error), tool=str(tool.name)))
+            return False
+        return True
 
     def _first(self, name: str, known: dict[str, T], key: str, value: T, what: str) -> bool:
         if key in known:
