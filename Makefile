@@ -89,8 +89,9 @@ build/peers/tools/.installed: $(TOOLS)/package.json $(TOOLS)/package-lock.json $
 docs: $(DEV) ## write the generated tables of docs/ again
 	$(PY) -m bot docs-tables --write
 
-picture: $(DEV) ## draw the README's picture from what goes over the wire
+picture: $(DEV) ## draw the README's pictures from what goes over the wire and what the terminal shows
 	$(PY) -m tests.scenarios.picture docs/images/exchange.svg
+	$(PY) -m tests.scenarios.agent_picture docs/images/agent.svg
 
 COMPILE = $(operators_index) $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links

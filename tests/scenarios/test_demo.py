@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.process import Ended, Folder
+from tests.scenarios import agent_picture
+from tests.scenarios.process import ROOT, Ended, Folder
 
+PICTURE = ROOT / "docs" / "images" / "agent.svg"
 WEEKEND = "Who keeps the lamp at the weekend? Put them on the board."
 
 
@@ -62,6 +64,10 @@ async def test_with_nothing_to_read_it_plays_its_own_lines(folder: Folder) -> No
     assert "- **Mara**: keeps the lamp at the weekend\n- **Ada**: brings the oil" in ended.out
     assert "I did not ask, since all of it stands in your own words." in ended.out
     assert ended.status == 0, ended.err
+
+
+def test_the_picture_of_it_is_current() -> None:
+    assert agent_picture.draw() == PICTURE.read_text("utf-8"), "run `make picture`"
 
 
 async def test_an_unknown_demonstration_is_named(folder: Folder) -> None:
