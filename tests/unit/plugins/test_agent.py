@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, get_args
 
@@ -634,3 +636,27 @@ async def test_approvals_lists_what_waits(tmp_path: Path) -> None:
             in (await parlance.say("/approvals")).text
         )
         assert "Nothing waits" in (await parlance.say("/approvals", user="bob")).text
+
+
+async def test_nothing_of_a_call_is_left_of_whoever_is_forgotten(tmp_path: Path) -> None:
+    send = calls(("send", {"to": "zanzibar", "text": "all of it"}))
+    async with running(tmp_path, send, "It is sent.", send) as parlance:
+        asked = await parlance.say("/agent write to an island")
+        await press(parlance, asked, "approve")
+        waiting = await parlance.say("/agent and to another")
+        assert waiting.state == "waiting"
+        assert "zanzibar" in await asyncio.to_thread(dumped, tmp_path / "parlance.db")
+        assert parlance.services.forget is not None
+        await parlance.services.forget(ANN.key)
+        left = await asyncio.to_thread(dumped, tmp_path / "parlance.db")
+        assert "zanzibar" not in left
+        assert "Ann" not in left
+        gone = await press(parlance, waiting, "approve")
+        assert "no longer known here" in gone.text
+        assert done(tmp_path) == ["send zanzibar all of it"]
+
+
+def dumped(path: Path) -> str:
+    """Everything that a database holds."""
+    with closing(sqlite3.connect(path)) as database:
+        return "\n".join(line for line in database.iterdump() if line.startswith("INSERT"))
