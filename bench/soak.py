@@ -3,7 +3,8 @@
     python -m bench.soak [--minutes 30] [--seed 1]
 
 People ask, change their minds, press Stop, switch models, delete their questions; one model fails
-at random, one lives in a child process that is killed now and then. At the end every accepted
+at random, one lives in a child process that is killed now and then. After that many use tools at
+once, in a process that is killed (`bench.soak_agents`). At the end every accepted
 event must have ended in one reply, and no task, thread, sequence or child process may be left.
 Everything stays on this machine and ends by itself; the exit status says whether all of it held.
 """
@@ -194,7 +195,11 @@ def main() -> None:
     arguments = parser.parse_args()
     configure(LoggingSettings(level="error"))
     shorten_switch_interval()  # as `parlance` does
+    from bench.soak_agents import AGENTS  # it needs the sinks of this one
+    from bench.soak_agents import soak as soak_agents
+
     problems = asyncio.run(soak(arguments.minutes, arguments.seed))
+    problems += asyncio.run(soak_agents(AGENTS, arguments.seed))
     for problem in problems:
         print(f"FAILED: {problem}")
     print("failed" if problems else "all held")

@@ -217,9 +217,9 @@ async def test_stop_ends_a_tool_that_ignores_the_first_cancel_and_its_end_is_tol
 
 async def test_after_many_turns_nothing_is_left_over(tmp_path: Path) -> None:
     look = calls(*(("look", {"where": str(n)}) for n in range(3)))
+    replies: list[str | Reply] = [look, "Seen."] * 40
     before = len(asyncio.all_tasks())
-    replies: list[str | Reply] = [look, "Seen."]
-    async with running(tmp_path, *replies * 40) as parlance:
+    async with running(tmp_path, *replies) as parlance:
         for _ in range(10):
             asked = (parlance.say("/agent look", user=f"u{n}", channel=str(n)) for n in range(4))
             assert {one.state for one in await asyncio.gather(*asked)} == {"complete"}
