@@ -44,7 +44,7 @@ from bot.skills.plugin_declarations import (
 )
 from bot.skills.plugin_discovery import find_plugins
 from bot.skills.skill import Skill
-from bot.skills.tool import AgentTool, tool_of
+from bot.skills.tool import AgentTool, tool_of, with_settings
 
 __all__ = ["PluginProblem", "Plugins", "load_plugins"]
 
@@ -224,7 +224,8 @@ class _PluginCollector:
         skills = [skill for s in declared.skills if (skill := self._skill(name, s)) is not None]
         offered = [tool_of(c) for s in skills for c in s.commands if c.tool]
         offered += [replace(one, plugin=name) for one in declared.tools]
-        tools = [t for t in offered if self._is_sound(name, t)]
+        sound = [t for t in offered if self._is_sound(name, t)]
+        tools = [with_settings(t, declared.settings) for t in sound]
         tools = [t for t in tools if self._first(name, self._tools, t.name, t, "tool")]
         engines = [
             e for e in declared.engines if self._first(name, self._engines, e.name, e, "engine")

@@ -12,8 +12,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
+
+from pydantic import BaseModel
 
 from bot.catalogue.sentence import Sentence
 from bot.commands.checks import Check
@@ -161,6 +163,20 @@ def tool(
         )
 
     return declare
+
+
+def with_settings(one: AgentTool, settings: BaseModel | None) -> AgentTool:
+    """Return a tool whose context has these settings: those of its own plugin, and not of the
+    skill that has it called."""
+    if settings is None:
+        return one
+
+    async def run(ctx: Any, **given: Any) -> ToolResult | str:
+        own = copy(ctx)
+        own.settings = settings
+        return await one.handler(own, **given)
+
+    return replace(one, handler=run)
 
 
 def tool_of(command: Command) -> AgentTool:

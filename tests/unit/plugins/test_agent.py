@@ -660,3 +660,59 @@ def dumped(path: Path) -> str:
     """Everything that a database holds."""
     with closing(sqlite3.connect(path)) as database:
         return "\n".join(line for line in database.iterdump() if line.startswith("INSERT"))
+
+
+SETTINGS = """
+from pydantic import BaseModel
+from bot.api import Context, Skill, Text, command, hookimpl, tool
+
+
+class Lamps(BaseModel):
+    tower: str = "north"
+
+
+@tool()
+async def where(ctx: Context) -> str:
+    \"\"\"Say where the lamp is.\"\"\"
+    return ctx.settings.tower
+
+
+@command("tower", tool=True)
+async def tower(ctx: Context) -> None:
+    \"\"\"Say where the tower is.\"\"\"
+    await ctx.say(Text(f"tower {ctx.settings.tower}"))
+
+
+@hookimpl
+def plugin_settings():
+    return Lamps
+
+
+@hookimpl
+def register_tools():
+    return [where]
+
+
+@hookimpl
+def register_skills():
+    return [Skill("lamps", commands=(tower,))]
+"""
+
+
+async def test_a_tool_has_the_settings_of_its_own_plugin(tmp_path: Path) -> None:
+    place = tmp_path / "plugins"
+    place.mkdir()
+    (place / "lamps.py").write_text(SETTINGS)
+    wanted = calls(("where", {}), ("tower", {}))
+    async with running_skills(
+        plugins=["plugins.agent"],
+        folders=[place],
+        folder=tmp_path,
+        replies=(wanted, "There."),
+        settings={"lamps": {"tower": "south"}},
+    ) as parlance:
+        asked = await parlance.say("/agent where is it?")
+        await press(parlance, asked, "approve")
+        results = [m.content for m in parlance.model.requests[-1].messages if m.role == "tool"]
+        assert results[0] == "south"
+        assert "tower south" in results[1]
