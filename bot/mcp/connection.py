@@ -45,6 +45,8 @@ START_S: Final = 30.0
 """How long a server may take to start and to name its tools, in seconds."""
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 60.0
+_MOST_FAILURES: Final = 10
+"""More are not counted: the pause is the longest by then."""
 _PATIENCE_S: Final = 3.0
 """How long a call waits for a pause to end, in seconds."""
 _RELIST_PAUSE_S: Final = 2.0
@@ -205,7 +207,7 @@ class ServerConnection:
 
     async def _own(self, ready: asyncio.Future[Client]) -> None:
         """Start the server, keep it while it is used, and end it."""
-        why = HAS_ENDED
+        failure = ServerUnavailable(self._name, HAS_ENDED)
         try:
             async with asyncio.timeout(self._start_s) as limit, self._open() as client:
                 await self._list(client)
@@ -215,21 +217,19 @@ class ServerConnection:
                 log.info("mcp.started", server=self._name)
                 await self._keep(client)
         except Exception as error:  # noqa: BLE001 - whatever a server or the SDK comes up with
-            why = explain(error, self._settings.command or "it", self._start_s)
+            failure = explain(self._name, error, self._settings.command or "it", self._start_s)
         finally:
             ended_by_us = self._stopping
             if not ready.done():
                 wanted = self._endpoint.unauthorized
                 ready.set_exception(
-                    LoginWanted(self._name, by_person=self._settings.login)
-                    if wanted
-                    else ServerUnavailable(self._name, why)
+                    LoginWanted(self._name, by_person=self._settings.login) if wanted else failure
                 )
             if not ended_by_us:
                 pause = min(_FIRST_PAUSE_S * 2**self._failures, _LONGEST_PAUSE_S)
-                self._failures += 1
+                self._failures = min(self._failures + 1, _MOST_FAILURES)
                 self._retry_at = time.monotonic() + pause
-                log.warning("mcp.ended", server=self._name, why=why, said=self.last_words)
+                log.warning("mcp.ended", server=self._name, why=failure.why, said=self.last_words)
 
     def _open(self) -> Client:
         one = self._settings

@@ -41,14 +41,18 @@ def without_secrets(names: Sequence[str]) -> str:
     return f"{', '.join(names)} is not set in .env"
 
 
-def explain(error: BaseException, command: str, start_s: float) -> str:
-    """Why a server could not be started or has ended, for an operator. The SDK wraps what happened
-    in groups of errors."""
+def explain(server: str, error: BaseException, command: str, start_s: float) -> ServerUnavailable:
+    """Why a server could not be started or has ended. The SDK wraps what happened in groups of
+    errors; what logs in to a server may raise a `ServerUnavailable` of its own."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, ServerUnavailable):
+        return error
     if isinstance(error, TimeoutError):
-        return f"it did not answer within {start_s:g} s"
-    if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
-        return f"{command} cannot be started: {error.strerror}"
-    words = one_line(str(error), _MAX_CHARACTERS)
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+        why = f"it did not answer within {start_s:g} s"
+    elif isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
+        why = f"{command} cannot be started: {error.strerror}"
+    else:
+        words = one_line(str(error), _MAX_CHARACTERS)
+        why = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return ServerUnavailable(server, why)

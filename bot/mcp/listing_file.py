@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.config.mcp import ToolServerSettings
-from bot.mcp.listing import Listing, read_listing
+from bot.mcp.listing import MAX_TOOLS, Listing, read_listing
 from bot.private_files import make_folder
 
 _MAX_FILE_BYTES: Final = 32 * 1024 * 1024
@@ -39,9 +39,14 @@ class ListingFile:
         listed for the first time."""
         stored = self._load()
         accepted = {} if stored is None else dict(stored["accepted"])
-        for tool in self._listing(raw).tools:
-            accepted.setdefault(tool.name, tool.digest)
-        self._store(raw, accepted)
+        tools = {tool.name: tool.digest for tool in self._listing(raw).tools}
+        accepted = {**tools, **accepted}
+        good: dict[str, Any] = {}  # what is left out may be of any size
+        for one in raw[:MAX_TOOLS]:
+            name = one.get("name") if isinstance(one, dict) else None
+            if isinstance(name, str) and name in tools:
+                good.setdefault(name, one)
+        self._store([*good.values()], accepted)
         return self._judged(raw, accepted)
 
     def accept(self) -> frozenset[str]:
