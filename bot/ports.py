@@ -18,7 +18,8 @@ from bot.control.server import serve_control
 from bot.doctor import run_checks
 from bot.http.messages import ASGIApp, Request, Response, endpoint
 from bot.http.routes import Routes
-from bot.mcp.login_page import CALLBACK_PATH, login_page
+from bot.mcp.login_page import client_page, login_page
+from bot.mcp.logins import CALLBACK_PATH, CLIENT_PATH
 from bot.mcp.tokens import PersonalTokens
 from bot.status import describe_platform, describe_process, now, report
 
@@ -64,6 +65,7 @@ async def open_ports(
         logins = app.logins
         if logins:
             routes.mount(CALLBACK_PATH, login_page(logins))
+            routes.mount(CLIENT_PATH, client_page(logins))
         mcp = await _mount_mcp(routes, app) if serve_mcp or config.mcp.serve else None
         if routes or config.http.port is not None:
             serve_http = await asyncio.to_thread(_load_server)
@@ -71,7 +73,7 @@ async def open_ports(
             port = DEFAULT_HTTP_PORT if config.http.port is None else config.http.port
             address = await stack.enter_async_context(serve_http(routes, config.http.host, port))
             log.info("http.server_started", at=address)
-            logins.callback_url = f"{config.http.public_url or address}{CALLBACK_PATH}"
+            logins.reached_at(config.http.public_url, address)
         if mcp is not None:
             await stack.enter_async_context(mcp)  # its streams end before the server waits for them
         if config.metrics.enabled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,7 +12,6 @@ from bot.errors import UserFacingError
 from bot.http.messages import ASGIApp, Request, Response, endpoint
 from bot.mcp.logins import Logins
 
-CALLBACK_PATH: Final = "/mcp/callback"
 _HEADERS: Final[Mapping[str, str]] = {
     "content-type": "text/html; charset=utf-8",
     "cache-control": "no-store",
@@ -34,6 +34,20 @@ def login_page(logins: Logins) -> ASGIApp:
             say("You are nearly there. Write this to me in the chat, which shows that it was you:"),
             f"/connect confirm {word}",
         )
+
+    return endpoint("GET", answer)
+
+
+def client_page(logins: Logins) -> ASGIApp:
+    """The part of the HTTP port where servers read what this client is."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            described = await logins.description()
+        except UserFacingError:
+            return Response(404)
+        headers = {"content-type": "application/json", "cache-control": "max-age=3600"}
+        return Response(200, json.dumps(described).encode(), headers)
 
     return endpoint("GET", answer)
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+CALLBACK_PATH: Final = "/mcp/callback"
+CLIENT_PATH: Final = "/mcp/client.json"
 LOGIN_LIFETIME_S: Final = 600.0
 MAX_OPEN_LOGINS: Final = 200
 MAX_WRONG_WORDS: Final = 5
@@ -78,7 +80,15 @@ class Logins:
         self._open: list[_Open] = []
         self._loop = asyncio.get_running_loop()
         self.callback_url = ""
+        self.described_at: str | None = None
+        """Where servers can read what this client is; None where they cannot reach it."""
         self.connections: Connections | None = None
+
+    def reached_at(self, public_url: str | None, address: str) -> None:
+        """Say where browsers and servers reach the HTTP port: by its public address, if it has one,
+        else browsers of this machine alone."""
+        self.callback_url = (public_url or address).rstrip("/") + CALLBACK_PATH
+        self.described_at = public_url and public_url.rstrip("/") + CLIENT_PATH
 
     def __bool__(self) -> bool:
         return bool(self._servers)
@@ -138,6 +148,15 @@ class Logins:
         begun.word = f"{number // 10_000:04}-{number % 10_000:04}"
         return begun.word
 
+    async def description(self) -> dict[str, Any]:
+        """What a server reads of this client. Raises `NotFound` where none can reach it."""
+        if self.described_at is None:
+            raise NotFound(say("There is nothing to read here."))
+        described: dict[str, Any] = (await _load()).client_description(
+            self.described_at, self._callback
+        )
+        return described
+
     async def confirm(self, person: str, word: str) -> str:
         """Finish a login with the word that its browser showed; returns the server's name. Raises
         `NotFound` and `Failed`."""
@@ -166,7 +185,9 @@ class Logins:
             return None
         module = await _load()
         kept = module.PersonStore(store, server, person)
-        login: httpx2.Auth = module.PersonLogin(self._servers[server], self._callback, kept)
+        login: httpx2.Auth = module.PersonLogin(
+            self._servers[server], self._callback, kept, described_at=self.described_at
+        )
         return login
 
     def forget(self, person: str) -> None:
@@ -236,7 +257,9 @@ class Logins:
         async def await_code() -> Any:
             return await begun.code
 
-        login = module.PersonLogin(url, self._callback, kept, show_link, await_code)
+        login = module.PersonLogin(
+            url, self._callback, kept, show_link, await_code, self.described_at
+        )
         try:
             # The certificates of authorities are read from a file for it.
             client = await asyncio.to_thread(module.open_client, url, login)

@@ -25,7 +25,15 @@ from pydantic import AnyUrl, BaseModel
 from bot.mcp.endpoint import open_client
 from bot.mcp.login_store import LoginStore
 
-__all__ = ["LoginExpired", "PersonLogin", "PersonStore", "code_result", "log_in", "open_client"]
+__all__ = [
+    "LoginExpired",
+    "PersonLogin",
+    "PersonStore",
+    "client_description",
+    "code_result",
+    "log_in",
+    "open_client",
+]
 
 _PING: Final = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 _HEADERS: Final = {
@@ -56,16 +64,14 @@ class PersonLogin(OAuthClientProvider):
         store: PersonStore,
         show_link: ShowLink | None = None,
         await_code: AwaitCode | None = None,
+        described_at: str | None = None,
     ) -> None:
-        """Without `show_link` nobody is asked: a login that has ended is a `LoginExpired`."""
-        metadata = OAuthClientMetadata(
-            client_name="Parlance",
-            redirect_uris=[AnyUrl(callback_url)],
-            grant_types=["authorization_code", "refresh_token"],
-            response_types=["code"],
-            token_endpoint_auth_method="none",
+        """Without `show_link` nobody is asked: a login that has ended is a `LoginExpired`.
+        `described_at` is the address of `client_description`, where servers can read it."""
+        metadata = _client_metadata(callback_url)
+        super().__init__(
+            url, metadata, store, show_link or _expired, await_code or _no_code, described_at
         )
-        super().__init__(url, metadata, store, show_link or _expired, await_code or _no_code)
         store.context = self.context
         self._store = store
 
@@ -127,6 +133,22 @@ async def log_in(client: httpx2.AsyncClient, url: str) -> bool:
     """Ask a server for something, so that it wants a login; False if it answers without one."""
     response = await client.post(url, json=_PING, headers=_HEADERS)
     return response.status_code not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
+def client_description(described_at: str, callback_url: str) -> dict[str, Any]:
+    """What a server reads of this client at an address, instead of having it register."""
+    metadata = _client_metadata(callback_url).model_dump(mode="json", exclude_none=True)
+    return {"client_id": described_at, **metadata}
+
+
+def _client_metadata(callback_url: str) -> OAuthClientMetadata:
+    return OAuthClientMetadata(
+        client_name="Parlance",
+        redirect_uris=[AnyUrl(callback_url)],
+        grant_types=["authorization_code", "refresh_token"],
+        response_types=["code"],
+        token_endpoint_auth_method="none",
+    )
 
 
 def code_result(code: str, state: str, iss: str | None) -> AuthorizationCodeResult:

@@ -27,6 +27,8 @@ from bot.mcp.oauth import PersonLogin, PersonStore, code_result
 from bot.mcp.sealed import Sealer, make_key
 from bot.storage.database import Database
 
+DESCRIBED_AT = "https://conformance-test.local/client-metadata.json"
+"""The address that the suite knows; ours is `/mcp/client.json`."""
 CALLBACK = "http://localhost:3000/mcp/callback"
 PERSON = "test:suite"
 VALUES: Mapping[str, Any] = {"number": 5, "integer": 5, "boolean": True}
@@ -66,7 +68,7 @@ async def with_login(url: str, store: PersonStore) -> None:
         given = {k: v[0] for k, v in parse_qs(urlsplit(answer.headers["location"]).query).items()}
         came.put_nowait(code_result(given["code"], given.get("state", ""), given.get("iss")))
 
-    auth = PersonLogin(url, CALLBACK, store, browse, came.get)
+    auth = PersonLogin(url, CALLBACK, store, browse, came.get, DESCRIBED_AT)
     async with (
         httpx2.AsyncClient(auth=auth, trust_env=False, timeout=20) as http,
         Client(streamable_http_client(url, http_client=http)) as client,

@@ -23,7 +23,6 @@ MISSED: Mapping[str, str] = {
     "auth/client-credentials-jwt": "a program without a person; each person logs in here",
     "auth/cross-app-access-complete-flow": "an identity provider of a company, which is not asked",
     "auth/pre-registration": "clients register themselves; there is no setting for a given one",
-    "auth/basic-cimd": "there is no address of a client's own description",
     "elicitation-sep1034-client-defaults": "what a server asks on the way is declined",
 }
 """Scenarios of a client that ours does not pass, and why."""

@@ -22,8 +22,8 @@ from bot.events import CommandCall
 from bot.http.routes import Routes
 from bot.http.server import serve_http
 from bot.mcp.errors import LoginWanted
-from bot.mcp.login_page import CALLBACK_PATH, login_page
-from bot.mcp.logins import Logins
+from bot.mcp.login_page import client_page, login_page
+from bot.mcp.logins import CALLBACK_PATH, CLIENT_PATH, Logins
 from bot.mcp.sealed import Sealer, make_key
 from bot.storage.database import Database
 from bot.types import Author, View
@@ -79,6 +79,7 @@ async def setup(tmp_path: Path) -> AsyncIterator[Setup]:
     async with oauth_server(provider) as url, serve_http(routes, "127.0.0.1", 0) as base:
         made = Setup(database, url, provider, base)
         routes.mount(CALLBACK_PATH, login_page(made.logins))
+        routes.mount(CLIENT_PATH, client_page(made.logins))
         yield made
         await made.logins.aclose()
         await made.http.aclose()
@@ -174,6 +175,16 @@ async def test_who_is_forgotten_is_logged_in_nowhere(setup: Setup) -> None:
     with pytest.raises(NotFound):
         await setup.logins.confirm(ANN, word)
     assert await setup.logins.of_person(ANN) == []
+
+
+async def test_servers_read_what_this_client_is_where_they_reach_it(setup: Setup) -> None:
+    address = setup.base + CLIENT_PATH
+    assert (await setup.http.get(address)).status_code == 404
+    setup.logins.reached_at("https://bot.example.org/", setup.base)
+    described = (await setup.http.get(address)).json()
+    assert described["client_id"] == "https://bot.example.org/mcp/client.json"
+    assert described["redirect_uris"] == ["https://bot.example.org/mcp/callback"]
+    assert described["token_endpoint_auth_method"] == "none"
 
 
 async def test_what_is_missing_is_said(setup: Setup) -> None:
