@@ -283,7 +283,11 @@ async def refusal_of(served: Served) -> str:
 
 @pytest.mark.parametrize(
     ("key", "well", "words"),
-    [(KEY, True, "encrypted"), ("", False, "not set"), ("x", False, "no key")],
+    [
+        pytest.param(KEY, True, "encrypted", id="a key"),
+        pytest.param("", False, "not set", id="none"),
+        pytest.param("x", False, "no key", id="no key"),
+    ],
 )
 def test_the_doctor_says_whether_logins_can_be_kept(
     tmp_path: Path, key: str, well: bool, words: str
