@@ -110,7 +110,7 @@ async def _core(*, tools: bool, able: bool) -> AsyncIterator[Parlance]:
             folders=[place / "plugins"] if tools else [],
             folder=place,
             models=[ScriptedBackend("default", answer=answer, tools=able)],
-            agent={"person": {"daily_steps": 0}, "place": {"daily_seconds": 0}},
+            sections={"agent": {"person": {"daily_steps": 0}, "place": {"daily_seconds": 0}}},
         ) as core:
             yield core
 

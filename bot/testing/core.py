@@ -19,11 +19,8 @@ from bot.assembly import load_rules, open_core, reserved_names
 from bot.catalogue.languages import set_folders
 from bot.config import (
     AdminSettings,
-    AgentSettings,
     CommandRule,
     Config,
-    McpSettings,
-    WebSearchSettings,
 )
 from bot.errors import Failed, PluginError
 from bot.events import ActionCall, Attachment, CommandCall, ContextMessage, Event, Message
@@ -209,10 +206,8 @@ async def running_skills(
     models: Sequence[Backend] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     commands: Mapping[str, Mapping[str, Any]] | None = None,
-    agent: Mapping[str, Any] | None = None,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
     pages: Mapping[str, str] | None = None,
-    web_search: str | None = None,
-    servers: Mapping[str, Mapping[str, Any]] | None = None,
     folder: Path | None = None,
     patience_s: float = 30.0,
 ) -> AsyncIterator[Parlance]:
@@ -220,10 +215,9 @@ async def running_skills(
     and those in `folders`.
 
     The model answers with `replies`, one after another, and then repeats its prompt; `models`
-    replaces it. `commands` are rules of who may do what, `agent` the section of that name, and
-    `servers` those of `mcp`, as in config.yaml. `pages` are the web pages that can be read, by URL;
-    `web_search` is the address of a search service. Raises `PluginError` if one of `plugins` cannot
-    be loaded.
+    replaces it. `commands` are rules of who may do what, as in config.yaml, and `sections` other
+    sections of it, by name, such as `agent`. `pages` are the web pages that can be read, by URL.
+    Raises `PluginError` if one of `plugins` cannot be loaded.
     """
     found = load_plugins(
         SHIPPED_PLUGINS if plugins is None else tuple(plugins),
@@ -248,10 +242,8 @@ async def running_skills(
         shelf, scripted = Shelf(), ScriptedModels(*backends)
         config = Config(
             admins=AdminSettings(roles=(f"test:{_ADMIN}",)),
-            agent=AgentSettings.model_validate(agent or {}),
             commands={name: CommandRule(**rule) for name, rule in (commands or {}).items()},
-            web_search=WebSearchSettings(url=web_search),
-            mcp=McpSettings.model_validate({"servers": servers or {}}),
+            **(sections or {}),
         )
         tool_servers = await stack.enter_async_context(
             ToolServers(config.mcp.servers, folder, os.environ.get, reserved_names(found))

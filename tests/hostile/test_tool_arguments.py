@@ -30,7 +30,10 @@ async def test_each_call_ends_in_a_result_or_a_sentence(tmp_path: Path, name: st
     async with (
         SearxngServer() as server,
         running_skills(
-            plugins=PLUGINS, folder=tmp_path, replies=replies, web_search=server.url
+            plugins=PLUGINS,
+            folder=tmp_path,
+            replies=replies,
+            sections={"web_search": {"url": server.url}},
         ) as parlance,
     ):
         waiting = 0

@@ -148,7 +148,7 @@ async def running(
         folder=folder,
         replies=replies,
         commands=commands,
-        agent={"trusted": list(trusted)},
+        sections={"agent": {"trusted": list(trusted)}},
     ) as core:
         assert core.plugins.problems == ()
         yield core

@@ -132,7 +132,9 @@ async def test_a_day_has_a_budget_of_steps_which_a_restart_does_not_give_back(
 ) -> None:
     budget = {"person": {"daily_steps": 3}}
     look = calls(("look", {"where": "here"}))
-    async with running(tmp_path, look, "One.", look, "Two.", "Three.", agent=budget) as parlance:
+    async with running(
+        tmp_path, look, "One.", look, "Two.", "Three.", sections={"agent": budget}
+    ) as parlance:
         assert (await parlance.say("/agent look")).text == "One."
         second = await parlance.say("/agent look")
         assert second.view.text == "Two."
@@ -143,7 +145,7 @@ async def test_a_day_has_a_budget_of_steps_which_a_restart_does_not_give_back(
         assert "You have used up what I may do with tools for you today" in refused.text
         assert (await parlance.say("/agent look", user="bob")).state == "complete"
         assert (await parlance.say("/agent look", admin=True)).state == "complete"
-    async with running(tmp_path, "Four.", agent=budget) as parlance:
+    async with running(tmp_path, "Four.", sections={"agent": budget}) as parlance:
         assert (await parlance.say("/agent look")).state == "refused"
         talk = await parlance.say("/chat hello there, how are you?")
         assert talk.view.text == "Four."
@@ -152,7 +154,7 @@ async def test_a_day_has_a_budget_of_steps_which_a_restart_does_not_give_back(
 
 async def test_a_place_has_a_budget_for_everybody_in_it(tmp_path: Path) -> None:
     budget = {"place": {"daily_steps": 1}}
-    async with running(tmp_path, "One.", "Two.", "Three.", agent=budget) as parlance:
+    async with running(tmp_path, "One.", "Two.", "Three.", sections={"agent": budget}) as parlance:
         assert (await parlance.say("/agent look")).state == "complete"
         refused = await parlance.say("/agent look", user="bob")
         assert "What I may do with tools here today is used up" in refused.text
@@ -162,7 +164,7 @@ async def test_a_place_has_a_budget_for_everybody_in_it(tmp_path: Path) -> None:
 
 async def test_the_seconds_of_model_and_tools_are_counted(tmp_path: Path) -> None:
     budget = {"person": {"daily_seconds": 0.000_001}}
-    async with running(tmp_path, "One.", agent=budget) as parlance:
+    async with running(tmp_path, "One.", sections={"agent": budget}) as parlance:
         assert (await parlance.say("/agent look")).state == "complete"
         assert (await parlance.say("/agent look")).state == "refused"
 

@@ -53,7 +53,7 @@ async def running(
         plugins=["plugins.agent", "plugins.agent_tools", "plugins.web_search"],
         folder=folder,
         replies=replies,
-        web_search=None if server is None else server.url,
+        sections={} if server is None else {"web_search": {"url": server.url}},
     ) as parlance:
         yield parlance
 

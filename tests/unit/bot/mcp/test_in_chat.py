@@ -40,7 +40,11 @@ async def running(
     folder: Path, servers: Mapping[str, Any], *replies: str | Reply, **more: Any
 ) -> AsyncIterator[Parlance]:
     async with running_skills(
-        plugins=["plugins.agent"], folder=folder, replies=replies, servers=servers, **more
+        plugins=["plugins.agent"],
+        folder=folder,
+        replies=replies,
+        sections={"mcp": {"servers": servers}},
+        **more,
     ) as core:
         yield core
 
