@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterator
 
 from bot.control_characters import strip_controls
 from bot.replies import link_syntax as syntax
@@ -21,6 +22,8 @@ _WWW = "www."
 _AFTER_COLON_CHARACTERS = 8
 _MAX_CODE_CHARACTERS = 300
 """Longest address that is shown as code: it fits on a page of a platform, which ends no code."""
+_MAX_SLICE_CHARACTERS = 500
+"""How much of an answer is looked through at once: at worst it takes some milliseconds."""
 
 _START = re.compile(
     r"""[a-z][a-z0-9+.-]{0,30}:/{1,2} | https?:(?=\S) | (?:mailto|xmpp|tel):(?=\S)
@@ -48,6 +51,16 @@ def without_links(text: str) -> str:
     return addresses.feed(text) + addresses.finish()
 
 
+class Unfiltered:
+    """Passes an answer on as it is."""
+
+    def pieces(self, delta: str) -> Iterator[str]:
+        yield delta
+
+    def rest(self) -> Iterator[str]:
+        return iter(())
+
+
 class AddressFilter(LinkFilter):
     """Defuses the addresses of a Markdown text that are not among those that were shown.
 
@@ -65,6 +78,17 @@ class AddressFilter(LinkFilter):
 
     def feed(self, delta: str) -> str:
         return super().feed(strip_controls(delta))
+
+    def pieces(self, delta: str) -> Iterator[str]:
+        """Add a text of any length; returns in pieces what can be shown now."""
+        for at in range(0, len(delta), _MAX_SLICE_CHARACTERS):
+            if text := self.feed(delta[at : at + _MAX_SLICE_CHARACTERS]):
+                yield text
+
+    def rest(self) -> Iterator[str]:
+        """What is still held back, at the end of the text, if anything is."""
+        if text := self.finish():
+            yield text
 
     def _step(self, text: str, at: int, final: bool) -> Step:
         if self._fenced or (self._at_start and text[at] in "`\n"):

@@ -6,7 +6,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from backends.base import ChatMessage, ChatRequest, Progress, Sampling, Tool, ToolCall, UnreadCall
+from backends.base import (
+    ChatMessage,
+    ChatRequest,
+    Progress,
+    Sampling,
+    Tool,
+    ToolCall,
+    UnreadCall,
+)
 from bot.catalogue.sentence import say
 from bot.errors import Failed
 from bot.history.protocol import Cut
@@ -14,7 +22,7 @@ from bot.models.protocol import Models
 from bot.prompting.continuation import ContinuedPrompt, RepetitionFilter, continue_prompt
 from bot.prompting.foreign_text import holds_foreign_text
 from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
-from bot.replies.address_filter import AddressFilter
+from bot.replies.address_filter import AddressFilter, Unfiltered
 from bot.replies.shown_addresses import ShownAddresses
 from bot.skills.current_turn import CurrentTurn
 from bot.types import File, Notice, Part, Status, Text
@@ -22,10 +30,6 @@ from bot.types import File, Notice, Part, Status, Text
 _PROMPT_CUT_NOTICE = say(
     "This was too long for the model, which read only a part of it. Ask for less at once."
 )
-
-_MAX_SLICE_CHARACTERS = 500
-"""How much of an answer is looked through for addresses at once: at worst it takes some
-milliseconds."""
 
 
 class ModelCalls:
@@ -51,35 +55,7 @@ class ModelCalls:
         addresses: AddressFilter | None,
     ) -> AsyncGenerator[Part, None]:
         """Call a model; see `Context.generate`."""
-        cut = self._turn.continues
-        before = cut.text if cut is not None and cut.call == self._count + 1 else ""
-        if addresses is None and any(holds_foreign_text(one.content) for one in messages):
-            addresses = await asyncio.to_thread(lambda: AddressFilter(shown_in(messages), before))
-        written = self._written(model, messages, sampling, cache=cache, tools=tools, calls=calls)
-        async with aclosing(written) as parts:
-            async for part in parts:
-                if addresses is None or not isinstance(part, Text):
-                    yield part
-                    continue
-                for at in range(0, len(part.delta), _MAX_SLICE_CHARACTERS):
-                    if at:
-                        await asyncio.sleep(0)  # a model may send its whole answer at once
-                    if text := addresses.feed(part.delta[at : at + _MAX_SLICE_CHARACTERS]):
-                        yield Text(text)
-        if addresses is not None and (rest := addresses.finish()):
-            yield Text(rest)
-
-    async def _written(
-        self,
-        model: str,
-        messages: Sequence[ChatMessage],
-        sampling: Sampling,
-        *,
-        cache: str | None,
-        tools: Sequence[Tool],
-        calls: list[ToolCall | UnreadCall],
-    ) -> AsyncGenerator[Part, None]:
-        """What a model writes, as parts."""
+        shown = addresses or await self._filter(messages)
         record = self._turn.record
         record.model = model
         record.cut = None
@@ -99,14 +75,13 @@ class ModelCalls:
                     yield _status_of(chunk.progress)
                 calls.extend((*chunk.tool_calls, *chunk.unread_calls))
                 called = called or bool(calls)
-                if chunk.thinking:
-                    thoughts.append(chunk.thinking)
+                thoughts.append(chunk.thinking)
                 text = repetition.feed(chunk.text)
-                if chunk.finish is not None:
-                    text += repetition.finish()
+                text += repetition.finish() if chunk.finish is not None else ""
                 if text:
                     written.append(text)
-                    yield Text(text)
+                    for piece in shown.pieces(text):
+                        yield Text(piece)
                     if text.strip() and not answers:
                         answers = True
                         yield Status("writing")
@@ -119,10 +94,20 @@ class ModelCalls:
                 elif guard.feed(chunk.text):
                     yield Notice(REPETITION_NOTICE, kind="footer")
                     break
+        for piece in shown.rest():
+            yield Text(piece)
         record.silent = not answers
-        if thoughts:
-            yield File("thoughts.md", "".join(thoughts).strip().encode())
+        if thought := "".join(thoughts).strip():
+            yield File("thoughts.md", thought.encode())
         _check_answered(model, thinks=thinks, answers=answers or called)
+
+    async def _filter(self, messages: Sequence[ChatMessage]) -> AddressFilter | Unfiltered:
+        """What the answer to a prompt passes, so that it carries nothing out in an address."""
+        if not any(holds_foreign_text(one.content) for one in messages):
+            return Unfiltered()
+        cut = self._turn.continues
+        before = cut.text if cut is not None and cut.call == self._count + 1 else ""
+        return await asyncio.to_thread(lambda: AddressFilter(shown_in(messages), before))
 
     async def _continue(
         self, model: str, messages: Sequence[ChatMessage], sampling: Sampling
