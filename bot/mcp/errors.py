@@ -18,22 +18,28 @@ _MAX_CHARACTERS: Final = 200
 class ServerUnavailable(Failed):
     """A server could not be started or reached, so nothing was done. `why` is for the operator."""
 
-    def __init__(self, server: str, why: str) -> None:
+    def __init__(self, server: str, why: str, words: str = "") -> None:
         self.server, self.why = server, why
-        super().__init__(say("{server} cannot be used just now; try again later.", server=server))
+        later = say("{server} cannot be used just now; try again later.", server=server)
+        super().__init__(words or later)
 
 
 class LoginWanted(ServerUnavailable):
     """A server answered 401: it wants to know who asks, or its key is wrong."""
 
     def __init__(self, server: str, *, by_person: bool = False) -> None:
-        super().__init__(server, "it answers 401: it wants a login, or the key it is sent is wrong")
-        if by_person:
-            words = say(
+        words = (
+            say(
                 "{server} wants to know who you are: log in with `/connect login {server}`.",
                 server=server,
             )
-            self.args = (words,)
+            if by_person
+            else say(
+                "{server} does not let me in; whoever runs me has to look at it.", server=server
+            )
+        )
+        why = "it answers 401: it wants a login, or the key it is sent is wrong"
+        super().__init__(server, why, words)
 
 
 def without_secrets(names: Sequence[str]) -> str:

@@ -283,7 +283,7 @@ async def test_a_server_over_http_is_sent_its_key_and_may_want_another_later(
                 await server.call("huge")
             assert await server.text("look", where="again") == "Nothing is again."
             assert await server.text("log_out") == "logged out"
-            with pytest.raises(LoginWanted):
+            with pytest.raises(LoginWanted, match="does not let me in"):
                 await server.call("look", where="here")
         async with using(entry, given={"KEY": "wrong"}) as server:
             with pytest.raises(LoginWanted):
