@@ -117,7 +117,7 @@ class Logins:
             raise Refused(say("Too many logins are open just now; try again in a few minutes."))
         link, code = self._loop.create_future(), self._loop.create_future()
         begun = _Open(person, server, link, code)
-        begun.task = asyncio.create_task(self._run(begun), name=f"login at {server}")
+        begun.task = asyncio.create_task(self._run(begun), name=f"login {server}")
         begun.task.add_done_callback(_retrieve)
         self._open.append(begun)
         first: list[asyncio.Future[Any]] = [begun.link, begun.task]
@@ -249,7 +249,7 @@ class Logins:
         async def show_link(link: str) -> None:
             parts = urlsplit(link)
             if parts.scheme not in ("http", "https") or len(link) > _MAX_LINK_CHARACTERS:
-                raise ValueError("the server names no page to log in at")
+                raise ValueError("no-login-page")
             begun.state = parse_qs(parts.query)["state"][0]
             if not begun.link.done():
                 begun.link.set_result(link)
