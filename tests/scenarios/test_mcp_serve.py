@@ -62,7 +62,8 @@ async def test_a_signal_ends_it_while_its_client_says_nothing(folder: Folder) ->
         await process.stdin.drain()
         answer = b""
         while b'"id":1,' not in answer:
-            answer = await asyncio.wait_for(process.stdout.readline(), 30)
+            answer = await asyncio.wait_for(process.stdout.readline(), 60)
+            assert answer, "it has ended"
         assert b"Parlance" in answer
         process.terminate()
         assert await asyncio.wait_for(process.wait(), 15) == 0
@@ -76,7 +77,8 @@ async def test_a_token_of_the_terminal_lets_a_program_in(folder: Folder) -> None
         assert process.stderr is not None
         url = ""
         while not url:
-            line = (await asyncio.wait_for(process.stderr.readline(), 30)).decode()
+            line = (await asyncio.wait_for(process.stderr.readline(), 60)).decode()
+            assert line, "it has ended"
             url = "".join(re.findall(r"served at (http\S+/mcp)", line))
         headers = {"authorization": f"Bearer {token}"}
         async with (
