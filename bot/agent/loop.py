@@ -72,7 +72,15 @@ async def act(
     What a person must approve suspends the turn, so the skill must come here again by the same way
     when it is resumed. Raises what `Context.generate` raises.
     """
-    return await _Run(ctx, messages, tools, task, provenance, model, sampling, limits).run()
+    run = _Run(ctx, messages, tools, task, provenance, model, sampling, limits)
+    suspended = False
+    try:
+        return await run.run()
+    except TurnSuspended:
+        suspended = True
+        raise
+    finally:
+        await asyncio.shield(run.close(suspended=suspended))
 
 
 class _Run:
@@ -116,29 +124,6 @@ class _Run:
         found = await self._ctx.models.capabilities(name)
         self._window = found.context or DEFAULT_CONTEXT_TOKENS
         await self._view.choose()
-        suspended = False
-        try:
-            answered = await self._work()
-        except TurnSuspended:
-            suspended = True
-            raise
-        finally:
-            await asyncio.shield(self._close(suspended=suspended))
-        read = tuple(replace(one, number=n) for n, one in enumerate(self._sources.values(), 1))
-        if self._steps:
-            self._ctx.record.cut = None  # going on would begin with the first step
-            why = self._ctx.record.explanation or Explanation(model=name)
-            steps = tuple(self._steps)
-            await self._ctx.say(replace(why, steps=steps, passages=read or why.passages))
-        if read:
-            await self._ctx.say(Sources(read))
-        if self._over:
-            await self._ctx.say(Notice(self._over, "footer") if answered else Text(self._over))
-        return bool(self._steps)
-
-    async def _work(self) -> bool:
-        """Ask, and carry out what is called, until there is an answer; returns whether its end has
-        a word."""
         last = self._limits.steps - 1
         for step in range(self._limits.steps):
             if step == last:
@@ -155,9 +140,20 @@ class _Run:
                 problem = written["calls"][number][-1]
                 text = self._repair(problem) if problem else await self._answer(call_id, call)
                 self._messages.append(ChatMessage("tool", text, tool_call_id=call.id))
-        return bool(written["text"].strip())
+        answered = bool(written["text"].strip())
+        read = tuple(replace(one, number=n) for n, one in enumerate(self._sources.values(), 1))
+        if self._steps:
+            self._ctx.record.cut = None  # going on would begin with the first step
+            why = self._ctx.record.explanation or Explanation(model=name)
+            steps = tuple(self._steps)
+            await self._ctx.say(replace(why, steps=steps, passages=read or why.passages))
+        if read:
+            await self._ctx.say(Sources(read))
+        if self._over:
+            await self._ctx.say(Notice(self._over, "footer") if answered else Text(self._over))
+        return bool(self._steps)
 
-    async def _close(self, *, suspended: bool) -> None:
+    async def close(self, *, suspended: bool) -> None:
         """Count what was used; a call that waited and does no longer was not carried out."""
         await self._meter.close()
         calls = self._ctx.services.calls
