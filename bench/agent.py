@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable
 
-from bench import agent_dojo, agent_many_tools, agent_tickets
+from bench import agent_dojo, agent_many_tools, agent_speed, agent_tickets
 from bench.agent_sets import NotFetched
 from bench.core import logging_as_in_production
 from bench.rows import Row
@@ -21,6 +21,7 @@ _PARTS = {
     "AgentDojo": agent_dojo.rows,
     "tau2 telecom": agent_tickets.rows,
     "BFCL multiple": agent_many_tools.rows,
+    "speed": agent_speed.rows,
 }
 
 
