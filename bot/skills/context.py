@@ -10,8 +10,8 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal, NoReturn
 
 from pydantic import BaseModel
@@ -256,7 +256,7 @@ class Context:
         stored = {**(state or {}), _STEPS: self._steps} if self._steps else dict(state or {})
         raise suspend_turn(self._turn, stored, until, buttons, who)
 
-    async def generate(
+    def generate(
         self,
         messages: Sequence[ChatMessage],
         *,
@@ -280,8 +280,8 @@ class Context:
         code and not as a link; `addresses` is another filter for that. Raises `BackendError`, and
         `Failed` if the model wrote nothing but reasoning.
         """
-        parts = self._model_calls.generate(
-            await self.model(model),
+        return self._model_calls.generate(
+            partial(self.model, model),
             messages,
             sampling or Sampling(),
             cache=cache,
@@ -289,6 +289,3 @@ class Context:
             calls=[] if calls is None else calls,
             addresses=addresses,
         )
-        async with aclosing(parts):
-            async for part in parts:
-                yield part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 
 from backends.base import (
@@ -45,7 +45,7 @@ class ModelCalls:
 
     async def generate(
         self,
-        model: str,
+        choose: Callable[[], Awaitable[str]],
         messages: Sequence[ChatMessage],
         sampling: Sampling,
         *,
@@ -54,7 +54,8 @@ class ModelCalls:
         calls: list[ToolCall | UnreadCall],
         addresses: AddressFilter | None,
     ) -> AsyncGenerator[Part, None]:
-        """Call a model; see `Context.generate`."""
+        """Call the model that `choose` returns; see `Context.generate`."""
+        model = await choose()
         shown = addresses or await self._filter(messages)
         record = self._turn.record
         record.model = model
