@@ -166,7 +166,7 @@ async def _waiting_codes(query: Completion) -> Sequence[str]:
     "approvals",
     quick=True,
     private=True,
-    examples=[Example("/approvals"), Example("/approvals approve 3fa2")],
+    examples=[Example("/approvals")],
 )
 async def approvals(
     ctx: Context,
@@ -224,7 +224,7 @@ async def _list_calls(ctx: Context, found: Mapping[str, Sequence[StoredCall]]) -
         for one in found[turn]:
             waits = one.state == "waiting"
             shown = cards.get(turn, "") if waits else ""
-            line = _call_line(one.tool, dict(one.arguments), waits)
+            line = _call_line(one.tool, {} if shown else one.arguments, waits)
             head = lay_out("`{code}` {line}", code=code, line=line)
             calls = ("approve", "refuse") if waits else ("seen",)
             how = ", ".join(ctx.written(f"/approvals {do} {code}") for do in calls)
@@ -251,7 +251,7 @@ def _find(found: Collection[str], which: str) -> str:
     return matching[0]
 
 
-def _call_line(tool: str, arguments: dict[str, object], waits: bool) -> str:
+def _call_line(tool: str, arguments: Mapping[str, object], waits: bool) -> str:
     given = _short(", ".join(f"{name}: {value}" for name, value in arguments.items()))
     about = f" ({as_code(given)})" if given else ""
     state = say("waits for you") if waits else say("it is not known whether it was done")

@@ -11,7 +11,6 @@ import typer
 
 from bot.cli.console import AsJson, show, write
 from bot.cli.loop import run_async
-from bot.cli.mcp_serve import serve
 from bot.cli.options import ConfigPath, read_installation
 from bot.errors import NotFound, UsageError, nearest
 from bot.installation import Installation
@@ -21,7 +20,24 @@ if TYPE_CHECKING:
     from bot.mcp.servers import ToolServers
 
 commands = typer.Typer(no_args_is_help=True, help="The Model Context Protocol, both ways.")
-commands.command()(serve)
+
+
+@commands.command()
+def serve(
+    config: ConfigPath = None,
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="One client, over standard input and output.")
+    ] = False,
+) -> None:
+    """Offer documents and skills to MCP clients, where no bot runs.
+
+    Over HTTP each comes with a token of /connect; with --stdio it asks as the operator. A bot that
+    runs serves them itself, with `mcp: {serve: true}`.
+    """
+    from bot.cli import mcp_serve
+
+    raise typer.Exit(mcp_serve.serve(read_installation(config), stdio=stdio))
+
 
 _COLUMNS: Final = ("tool", "called", "does", "for", "about", "problem")
 ServerName = Annotated[str, typer.Argument(help="Name of the server in config.yaml.")]

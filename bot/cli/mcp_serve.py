@@ -9,16 +9,13 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Annotated, Any, TextIO
-
-import typer
+from typing import Any, TextIO
 
 from bot.adapters.terminal.adapter import TerminalAdapter
 from bot.adapters.terminal.lines import read_lines
 from bot.app import App, background, open_app
 from bot.cli.console import errors
 from bot.cli.loop import run_async
-from bot.cli.options import ConfigPath, read_installation
 from bot.cli.run import stop_on_signals
 from bot.config import TerminalSettings
 from bot.installation import Installation
@@ -50,18 +47,8 @@ class _OperatorHere(TerminalAdapter):
         return self._author.key
 
 
-def serve(
-    config: ConfigPath = None,
-    stdio: Annotated[
-        bool, typer.Option("--stdio", help="One client, over standard input and output.")
-    ] = False,
-) -> None:
-    """Offer documents and skills to MCP clients, where no bot runs.
-
-    Over HTTP each comes with a token of /connect; with --stdio it asks as the operator. A bot that
-    runs serves them itself, with `mcp: {serve: true}`.
-    """
-    here = read_installation(config)
+def serve(here: Installation, *, stdio: bool) -> int:
+    """Serve until it is stopped, or with `stdio` until the client ends; returns the exit status."""
     logging = here.config.logging
     if stdio and logging.level == "info":
         logging = logging.model_copy(update={"level": "warning"})
@@ -71,7 +58,7 @@ def serve(
         work = _run(here, partial(_serve_lines, incoming, outgoing))
     else:
         work = _run(here, _serve_http)
-    raise typer.Exit(run_async(work))
+    return run_async(work)
 
 
 async def _run(here: Installation, work: _Serve) -> int:

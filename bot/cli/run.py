@@ -15,7 +15,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 
 from backends.errors import BackendError
-from bot.adapters.terminal.adapter import TerminalAdapter
 from bot.adapters.terminal.screen import make_progress
 from bot.app import App, open_app
 from bot.cli.console import errors, redact
@@ -64,9 +63,13 @@ def _run(here: Installation, conversation: str | None, *, examples: Sequence[str
     if created.alone and logging.level == "info":
         logging = logging.model_copy(update={"level": "warning"})  # the chat has the screen
     configure(logging, here.secrets.known())
-    for adapter in created.require():
-        if examples and isinstance(adapter, TerminalAdapter):
-            adapter.examples = examples
+    adapters = created.require()
+    if examples:
+        from bot.adapters.terminal.adapter import TerminalAdapter
+
+        for adapter in adapters:
+            if isinstance(adapter, TerminalAdapter):
+                adapter.examples = examples
     for problem in (*here.plugins.problems, *created.problems):
         errors.print(redact(f"Left out: {problem}"), style="yellow")
         if problem.error is not None:

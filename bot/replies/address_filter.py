@@ -45,12 +45,6 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _NO_CODE = re.compile(r"[`\[\]\\]")
 
 
-def without_links(text: str) -> str:
-    """A complete text in which no address is a link."""
-    addresses = AddressFilter(ShownAddresses())
-    return addresses.feed(text) + addresses.finish()
-
-
 class Unfiltered:
     """Passes an answer on as it is."""
 

@@ -17,7 +17,6 @@ from bot.errors import Denied, NotFound
 from bot.events import ActionCall
 from bot.history.attachments import AttachmentSnapshot, StoredContextMessage, StoredFile
 from bot.history.protocol import HistoryStore, StoredMessage, Verdict
-from bot.replies.address_filter import without_links
 from bot.replies.wording import place_words
 from bot.turns.platforms import Platforms
 from bot.types import Action, ConversationKey, Explanation, Notice, Source
@@ -158,7 +157,7 @@ def explain_answer(
     if snapshot:
         lines += _list(say("**Read with the question**:"), _describe_snapshot(snapshot))
     if why.steps:
-        steps = (f"{n}. {without_links(step)}" for n, step in enumerate(why.steps, 1))
+        steps = (f"{n}. {step}" for n, step in enumerate(why.steps, 1))
         lines += _list(say("**Steps**:"), steps)
     if why.searched:
         searched = "; ".join(f"“{_shorten(one)}”" for one in why.searched)

@@ -43,6 +43,7 @@ async def test_a_press_approves_and_the_card_says_so(house: House, tmp_path: Pat
     await house.driver.choose("approve")
     await house.reads("It is written.")
     assert notes(tmp_path) == ["Mara: the lamp is lit"]
+    await house.reads("Approved by")
     assert re.search(r"Approved by [\w ]+, \d\d:\d\d UTC\.", house.text)
 
 
@@ -65,7 +66,7 @@ async def test_what_is_refused_is_not_done(house: House, tmp_path: Path) -> None
     await house.sees(CARD)
     await house.driver.choose("refuse")
     await house.reads("Then I leave it.")
-    assert "Refused by " in house.text
+    await house.reads("Refused by ")
     assert notes(tmp_path) == []
 
 
@@ -78,7 +79,7 @@ async def test_the_press_of_another_person_is_refused(house: House, tmp_path: Pa
     assert "Approve" in shown_buttons(house), "their press takes no buttons away"
     await house.driver.choose("approve")
     await house.reads("It is written.")
-    assert "Approved by" in house.text
+    await house.reads("Approved by")
 
 
 async def test_a_press_after_a_restart_is_carried_out_once(house: House, tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ async def test_a_press_after_a_restart_is_carried_out_once(house: House, tmp_pat
     await house.driver.choose("approve")
     await house.reads("It is written.")
     assert notes(tmp_path) == ["Mara: the lamp is lit"]
-    assert "Approved by" in house.text
+    await house.reads("Approved by")
 
 
 async def test_what_i_may_use_and_what_waits_are_nobody_elses_business(house: House) -> None:
@@ -99,7 +100,7 @@ async def test_what_i_may_use_and_what_waits_are_nobody_elses_business(house: Ho
     await house.driver.mention("write to Mara")
     await house.sees(CARD)
     await house.driver.command("approvals")
-    await house.is_told("- **write_note** (`name: Mara, text: the lamp is lit`): waits for you")
+    await house.is_told("**write_note**: waits for you")
     assert "waits for you" not in house.text
     assert "Not here:" not in house.text
 
@@ -116,17 +117,19 @@ async def test_markup_in_an_argument_is_shown_as_it_is_written(house: House) -> 
     seen = [*house.driver.messages(), *house.driver.private()]
     plain = " ".join(HOSTILE.replace("`", "'").split())[:60]
     for mark in (CARD, "waits for you", "Steps"):
-        [line] = {
+        found = {
             line
             for text in seen
             if mark in text
             for line in text.splitlines()
             if "@everyone" in line.replace("\u200b", "")
         }
-        [code] = re.findall(r"`([^`]*)`", line.removeprefix("- **name: `Mara`**"))
-        assert plain in code.replace("\u200b", ""), "the whole of it stands in one span of code"
-        assert "evil.example" not in line.replace(code, "")
-        assert "\u202e" not in line
+        assert found, mark
+        for line in found:
+            [code] = re.findall(r"`([^`]*)`", line.removeprefix("- **name: `Mara`**"))
+            assert plain in code.replace("\u200b", ""), "the whole of it stands in one span of code"
+            assert "evil.example" not in line.replace(code, "")
+            assert "\u202e" not in line
 
 
 async def test_a_long_argument_is_cut_and_that_is_said(house: House, tmp_path: Path) -> None:

@@ -102,6 +102,15 @@ class AgentHouse(House):
         with closing(sqlite3.connect(self.folder / "data" / "parlance.db")) as database:
             return database.execute("SELECT tool, state FROM tool_calls").fetchall()
 
+    def offers(self, label: str) -> bool:
+        """Whether a button with this label can be pressed."""
+        driver: Any = self.driver
+        if isinstance(driver, DiscordDriver):
+            rows = [row for m in driver.fake.world.messages.values() for row in m["components"]]
+            return any(one.get("label") == label for row in rows for one in row["components"])
+        texts = (e["text"]["text"] for m in driver.fake.workspace.by("UBOT") for e in buttons(m))
+        return label in texts
+
     async def press(self, label: str, by: Person = "ada") -> None:
         """Press the newest button with this label."""
         driver: Any = self.driver
@@ -136,6 +145,7 @@ async def test_killed_while_it_waits_the_press_carries_it_out_once(house: AgentH
     await house.start_apart()
     await house.driver.mention("/agent write somebody")
     await house.reads("would send something out")
+    await house.until(lambda: house.offers("Approve"), "a button")
     await house.kill()
     await house.start()
     await house.press("Approve", by="eve")

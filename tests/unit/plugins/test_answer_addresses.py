@@ -97,7 +97,7 @@ async def test_why_shows_what_was_called_without_links(tmp_path: Path) -> None:
     ) as parlance:
         answer = await parlance.say("/agent say it")
         why = await parlance.send(ActionCall(uuid.uuid4().hex, here, ann, "why", answer.view.turn))
-        assert f"1. repeat (text: `{EVIL}`): done" in why.text
+        assert f"1. repeat (`text: {EVIL}`): done" in why.text
 
 
 async def test_what_others_said_here_gives_a_chat_no_links(tmp_path: Path) -> None:

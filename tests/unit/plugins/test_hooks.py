@@ -108,15 +108,15 @@ async def test_hook_register_skills(running: Running) -> None:
 
 
 async def test_hook_register_tools(folder: Path, tmp_path: Path) -> None:
-    call = ScriptedCall(name="switch_lamp", arguments={"tower": "north", "on": False})
-    replies = (Reply("", tool_calls=(call,)), "It is dark.")
+    call = ScriptedCall(name="switch_lamp", arguments={"tower": "north", "on": True})
+    replies = (Reply("", tool_calls=(call,)), "It shines.")
     plugins = ["plugins.agent"]
     async with running_skills(
         plugins=plugins, folders=[folder], folder=tmp_path, replies=replies
     ) as parlance:
-        answer = await parlance.say("/agent put out the lamp of the north tower")
-        assert answer.view.text == "It is dark."
-        assert imported_from(folder).LIT == {"north": False}
+        answer = await parlance.say("/agent light the lamp of the north tower")
+        assert answer.view.text == "It shines."
+        assert imported_from(folder).LIT == {"north": True, "south": False}
 
 
 async def test_hook_register_backends(plugins: Plugins) -> None:
