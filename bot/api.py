@@ -110,7 +110,7 @@ from bot.replies.protocol import Replies, Reply, Sink
 from bot.replies.reply_options import ReplyTiming
 from bot.replies.wording import as_code, notice_text, place_words, source_line, status_text
 from bot.schedules.job import Job
-from bot.schedules.service import Made, Schedules
+from bot.schedules.service import NewJob, Schedules
 from bot.schedules.wording import time_words
 from bot.skills.attached_files import AttachedFiles, read_attached
 from bot.skills.context import Context
@@ -245,7 +245,6 @@ __all__ = [
     "Loaded",
     "Loader",
     "Logins",
-    "Made",
     "Memories",
     "Memory",
     "Message",
@@ -255,6 +254,7 @@ __all__ = [
     "MessageSink",
     "ModelInfo",
     "ModelNotFound",
+    "NewJob",
     "NotFound",
     "Notice",
     "Opening",

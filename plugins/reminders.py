@@ -12,7 +12,7 @@ from bot.api import (
     Example,
     Failed,
     Job,
-    Made,
+    NewJob,
     Notice,
     Option,
     Schedules,
@@ -166,7 +166,7 @@ def _service(ctx: Context) -> Schedules:
     return service
 
 
-def _made_words(ctx: Context, made: Made) -> Sentence:
+def _made_words(ctx: Context, made: NewJob) -> Sentence:
     job = made.job
     times = [time_words(at, job.zone) for at in made.times]
     text = _short(job.text)

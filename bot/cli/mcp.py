@@ -48,7 +48,7 @@ def list_(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Start each server and show its tools: what a call does, and who may have it made."""
     here = _read(config)
     rows = run_async(_rows(here))
-    empty = "There are no servers; docs/mcp.md shows how to add one to config.yaml."
+    empty = "There are no servers; docs/agent/mcp.md shows how to add one to config.yaml."
     show(rows, as_json=as_json, empty=empty)
     if any(row["problem"] for row in rows):
         raise typer.Exit(1)

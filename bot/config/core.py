@@ -236,7 +236,7 @@ class ScheduleSettings(Section):
     time_zone: Annotated[str, AfterValidator(_check_time_zone)] = ""
     """Time zone of whoever has chosen none, such as `Europe/Berlin`; empty: this machine's."""
     per_person: Positive = 50
-    """Reminders and schedules that one person may have."""
+    """How many reminders and schedules one person may have."""
     per_place: Positive = 100
     """Reminders and schedules that may be meant for one channel or thread."""
     shortest_minutes: Positive = 15

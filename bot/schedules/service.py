@@ -70,7 +70,7 @@ class Directory(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class NewJob:
     """A job that was made, and the next times that it is due."""
 
     job: Job
@@ -135,12 +135,12 @@ class Schedules:
 
     # --- making ---------------------------------------------------------------------------------
 
-    async def remind(self, request: str, asker: Asker) -> Made:
+    async def remind(self, request: str, asker: Asker) -> NewJob:
         """Make a reminder of a request such as "me tomorrow at 9 to call Bob". Raises a
         `UserFacingError`."""
         return await self._make("remind", await self._split(request, asker), asker)
 
-    async def schedule(self, request: str, asker: Asker) -> Made:
+    async def schedule(self, request: str, asker: Asker) -> NewJob:
         """Have a question answered at certain times, such as "every Friday at 17:00 what is new?".
         Raises a `UserFacingError`."""
         split = await self._split(request, asker, whom="here")
@@ -150,7 +150,7 @@ class Schedules:
             raise Refused(say("Plan that in a direct message with me, and I answer you there."))
         return await self._make("ask", split, asker)
 
-    async def make(self, kind: JobKind, whom: str, text: str, when: str, asker: Asker) -> Made:
+    async def make(self, kind: JobKind, whom: str, text: str, when: str, asker: Asker) -> NewJob:
         """Make a job of its parts; `whom` is "me", "here", or a channel. Raises a
         `UserFacingError`."""
         zone = await self.zone_of(asker.author)
@@ -173,7 +173,7 @@ class Schedules:
         except PastTime as error:
             raise UsageError(IS_OVER) from error
 
-    async def _make(self, kind: JobKind, request: Request, asker: Asker) -> Made:
+    async def _make(self, kind: JobKind, request: Request, asker: Asker) -> NewJob:
         if len(request.text) > MAX_REMINDER_CHARACTERS:
             most = MAX_REMINDER_CHARACTERS
             raise Refused(say("That is too long: at most {number} characters.", number=most))
@@ -202,7 +202,7 @@ class Schedules:
             raise Busy(
                 3600, say("That would be too many, of yours or here; /schedule list shows yours.")
             )
-        return Made(job, times)
+        return NewJob(job, times)
 
     async def _place(self, kind: JobKind, whom: str, asker: Asker) -> tuple[ConversationKey, Asker]:
         """Where it is said, and the asker there. Raises a `UserFacingError` if that cannot be."""

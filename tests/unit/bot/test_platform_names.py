@@ -19,6 +19,7 @@ DECLARED = {
     "bot/commands/checks.py": "who may name files of this machine",
     "bot/cli/docs.py": "the operator, who adds documents",
     "bot/cli/eval_answers.py": "the operator, who asks",
+    "bot/cli/tools.py": "the operator, who calls tools",
 }
 """Files that may name a platform, and why."""
 
