@@ -78,7 +78,7 @@ class McpSettings(Section):
     """Let programs ask in a person's name, with a token of `/connect`, at `/mcp` of the HTTP
     port."""
     servers: dict[ServerName, ToolServerSettings] = Field(default_factory=dict)
-    """Servers by name, which begins the names of their tools; `docs/agent/mcp.md` shows examples."""
+    """Servers by name, which begins the names of their tools (`docs/agent/mcp.md`)."""
 
     @property
     def secret_names(self) -> Iterator[str]:
