@@ -168,7 +168,7 @@ def _service(ctx: Context) -> Schedules:
 
 def _made_words(ctx: Context, made: NewJob) -> Sentence:
     job = made.job
-    times = [time_words(at, job.zone) for at in made.times]
+    times = [time_words(at, job.zone) for at in made.due]
     text = _short(job.text)
     if job.kind == "ask":
         said = say("I will answer this here: {text}", text=text)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, literal, select
 
 from bot.history.protocol import StoredMessage
-from bot.history.tables import replies, turns
+from bot.history.tables import replies, suspended, turns
 from bot.replies.protocol import Reply
 from bot.storage.database import Database
 from bot.storage.insert import Insert, InsertInto, InsertStatement
@@ -43,7 +43,11 @@ def _note(insert_into: InsertInto) -> Insert:
 _get = select(replies).where(replies.c.turn == bindparam("turn"))
 _unfinished = (
     select(replies)
-    .where(replies.c.platform == bindparam("platform"), replies.c.finished.is_(False))
+    .where(
+        replies.c.platform == bindparam("platform"),
+        replies.c.finished.is_(False),
+        replies.c.turn.not_in(select(suspended.c.turn)),  # it waits; nothing broke off
+    )
     .order_by(replies.c.at)
 )
 _known = select(literal(1)).where(replies.c.conversation == bindparam("conversation")).limit(1)

@@ -32,7 +32,7 @@ _MAX_HEADING_CHARACTERS = 60
 
 
 def status_text(status: Status, locale: str | None = None) -> str:
-    """Put a status into words: `Waiting, number 3 in line, about 20 s …`, `Thinking …, 12 s`.
+    """Put a status into words: `Waiting, number 3 in line, about 20 s …`, `Thinking …, 8 s`.
     `locale` is the language of whom it is shown to."""
     words = " ".join(status.text.split()).rstrip(".… ")
     words = words or translate(_STAGES[status.stage], locale)

@@ -46,7 +46,7 @@ class ScheduleLimits:
     time_zone: str = ""
     per_person: int = 50
     per_place: int = 100
-    shortest_minutes: int = 15
+    shortest_minutes: int = 10
 
 
 class Directory(Protocol):
@@ -71,10 +71,10 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job that was made, and the next times that it is due."""
+    """A job that was made, and when it is due next."""
 
     job: Job
-    times: Sequence[datetime]
+    due: Sequence[datetime]
 
 
 class Schedules:
@@ -141,7 +141,7 @@ class Schedules:
         return await self._make("remind", await self._split(request, asker), asker)
 
     async def schedule(self, request: str, asker: Asker) -> NewJob:
-        """Have a question answered at certain times, such as "every Friday at 17:00 what is new?".
+        """Have a question answered again and again, as by "every Friday at 17:00: the news".
         Raises a `UserFacingError`."""
         split = await self._split(request, asker, whom="here")
         if split.text.startswith("/"):
