@@ -14,9 +14,8 @@ from tests.peers import on_discord_twin, on_local_slack
 from tests.peers.on_discord_twin import DiscordTwinDriver
 from tests.peers.on_local_slack import LocalSlackDriver
 from tests.scenarios.conftest import house, make_house
-from tests.traces import plain_traces
 
-__all__ = ["house", "make_house", "plain_traces"]
+__all__ = ["house", "make_house"]
 
 _Driver = DiscordTwinDriver | LocalSlackDriver
 

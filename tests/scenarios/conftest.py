@@ -16,9 +16,6 @@ from tests.scenarios.on_lines import LinesDriver
 from tests.scenarios.on_slack import SlackDriver
 from tests.scenarios.on_slack_agent import AgentDriver
 from tests.scenarios.on_terminal import TerminalDriver
-from tests.traces import plain_traces
-
-__all__ = ["plain_traces"]
 
 DRIVERS: dict[str, Callable[[], Awaitable[Driver]]] = {
     "discord": lambda: DiscordDriver().open(),

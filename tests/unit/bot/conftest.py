@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from bot.config.core import LoggingSettings
 from bot.history.protocol import HistoryStore
@@ -26,15 +24,9 @@ def sink() -> RecordingSink:
 
 
 @pytest.fixture
-def json_log() -> Iterator[None]:
+def json_log() -> None:
     """Log as an operator's machine does, for the length of a test."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
     configure(LoggingSettings(format="json"))
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture(params=["memory", "sqlite"])

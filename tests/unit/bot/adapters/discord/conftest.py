@@ -13,9 +13,6 @@ from bot.config.platforms import DiscordSettings
 from tests.fakes.core import Bench
 from tests.fakes.discord import TOKEN, FakeDiscord
 from tests.fakes.discord.running import QUICK, SKILLS, Bot, running
-from tests.traces import plain_traces
-
-__all__ = ["plain_traces"]
 
 
 @pytest.fixture

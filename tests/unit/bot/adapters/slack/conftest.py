@@ -13,9 +13,6 @@ from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.acting import Acting
 from tests.fakes.slack.bots import ServedBot, build_bot, served
 from tests.fakes.slack.running import SKILLS, Bot, running
-from tests.traces import plain_traces
-
-__all__ = ["plain_traces"]
 
 
 @pytest.fixture
