@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from bot.api import (
     MAX_QUESTION_CHARACTERS,
@@ -49,14 +49,12 @@ async def ask(
     history = await ctx.history.recent(str(ctx.conversation))
     if bases and (ctx.services.searching.rewrite or ctx.services.searching.multi_query):
         await ctx.say(Status("working", say("working out what to look for")))
-    system = (await open_prompt(ctx, name, history)).system
-    if not about and await list_documents(
-        ctx, question, bases=bases, system=system, model=name, history=history
-    ):
+    opening = await open_prompt(ctx, name, history)
+    asking: dict[str, Any] = {"system": opening.instructions, "memories": opening.memories}
+    asking |= {"model": name, "history": history}
+    if not about and await list_documents(ctx, question, bases=bases, **asking):
         return
-    found = await look_up(
-        ctx, question, bases=bases, system=system, model=name, history=history, about=about
-    )
+    found = await look_up(ctx, question, bases=bases, about=about, **asking)
     if found.outcome == "absent":
         await ctx.say(
             Explanation(
@@ -70,16 +68,7 @@ async def ask(
         )
         await ctx.say(Text(_nothing(found, bases)))
         return
-    drawn = answer_from(
-        ctx,
-        question,
-        found,
-        system=system,
-        model=name,
-        history=history,
-        about=about,
-    )
-    await ctx.say_all(drawn)
+    await ctx.say_all(answer_from(ctx, question, found, about=about, **asking))
 
 
 def _question(ctx: Context, question: str | None) -> tuple[str, str]:

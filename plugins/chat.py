@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from bot.api import (
     AgentTool,
@@ -99,16 +99,13 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     from_documents = not files and await ctx.allowed("ask")
     bases = await ctx.knowledge.bases(ctx.asker) if from_documents else []
     if bases and ctx.resumed is None and not _is_single_word(question):
-        if await list_documents(
-            ctx, question, bases=bases, system=system, model=name, history=history
-        ):
+        asking: dict[str, Any] = {"system": opening.instructions, "memories": opening.memories}
+        asking |= {"model": name, "history": history}
+        if await list_documents(ctx, question, bases=bases, **asking):
             return
-        found = await look_up(
-            ctx, question, bases=bases, system=system, model=name, history=history
-        )
+        found = await look_up(ctx, question, bases=bases, **asking)
         if found.outcome == "answer":
-            drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
-            await ctx.say_all(drawn)
+            await ctx.say_all(answer_from(ctx, question, found, **asking))
             return
     tools = (await usable_tools(ctx)).tools if capabilities.tools else ()
     if tools:

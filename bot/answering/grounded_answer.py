@@ -17,6 +17,7 @@ from bot.catalogue.sentence import join_sentences, say, say_number
 from bot.history.protocol import StoredMessage
 from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.knowledge.citations.support import check_support
+from bot.memory.memories import Memory
 from bot.prompting.echo_filter import EchoFilter
 from bot.replies.address_filter import AddressFilter
 from bot.skills.context import Context
@@ -49,16 +50,18 @@ async def answer_from(
     history: Sequence[StoredMessage] = (),
     sampling: Sampling | None = None,
     about: str = "",
+    memories: Sequence[Memory] = (),
 ) -> AsyncGenerator[Part, None]:
     """Answer a question from the passages of a search, with citations `[1]…[k]` and sources.
 
     `question` is the asker's own text; `about` is a message of somebody else that it refers to.
-    `system` is the system prompt, `model` the model to ask (by default the one chosen here),
-    `history` the earlier turns, oldest first. Passages that do not fit the context window are left
-    out, lowest rank first, and named in the `Explanation`. What the passages do not say is listed
-    in a footer: sentences where a model reads, else figures, names and options. A very small model
-    is not asked: the answer is a quotation. Nor is any where the search is `unsure`: then the
-    nearest sentences are shown as such. Raises `BackendError`.
+    `system` is the system prompt without `memories`, which the answer alone is told; `model` is the
+    model to ask (by default the one chosen here), `history` the earlier turns, oldest first.
+    Passages that do not fit the context window are left out, lowest rank first, and named in the
+    `Explanation`. What the passages do not say is listed in a footer: sentences where a model
+    reads, else figures, names and options. A very small model is not asked: the answer is a
+    quotation. Nor is any where the search is `unsure`: then the nearest sentences are shown as
+    such. Raises `BackendError`.
     """
     name = await ctx.model(model)
     if found.outcome != "answer":
@@ -72,7 +75,12 @@ async def answer_from(
             yield note
         return
     prompt = AskPrompt(
-        name, system, history, about, sampling.max_tokens if sampling is not None else None
+        name,
+        system,
+        history,
+        about,
+        sampling.max_tokens if sampling is not None else None,
+        memories,
     )
     found = await widen_passages(ctx, prompt, question, found)
     sampling = sampling or SAMPLING

@@ -17,13 +17,17 @@ from bot.skills.context import Context
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """`system` is the system prompt, `who` names the speakers, and `remembered` is what stands with
-    the question of what is remembered."""
+    """`system` is the system prompt with what was remembered before, `who` names the speakers, and
+    `remembered` is what stands with the question of what is remembered.
+
+    What reads passages is to judge these alone: such a prompt begins with `instructions`, which is
+    the system prompt without memories, and its answer has all `memories` with the question."""
 
     system: str
     who: Speakers
     remembered: str = field(default="", repr=False)
     memories: tuple[Memory, ...] = ()
+    instructions: str = ""
 
     def said(self, ctx: Context, question: str) -> str:
         """The question as the prompt has it, with the asker's name where several speak."""
@@ -54,6 +58,7 @@ async def open_prompt(ctx: Context, model: str, history: Sequence[StoredMessage]
         who,
         render_memories(ctx.prompts, can, placed.question),
         (*placed.beginning, *placed.question),
+        system,
     )
 
 

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from backends.base import Capabilities
 from bot.answering.opening import fit_conversation
 from bot.history.protocol import StoredMessage
+from bot.memory.memories import Memory
+from bot.memory.placement import memory_values
 from bot.prompting.context_window import Fitted
 from bot.prompting.foreign_text import Trusted, escape_numbers
 from bot.prompting.speakers import speakers
@@ -28,14 +30,15 @@ _MAX_WIDENED_PASSAGES = 4
 @dataclass(frozen=True, slots=True)
 class AskPrompt:
     """What goes into the prompt beside question and passages: the model, its system prompt, the
-    earlier turns, oldest first, a message of somebody else that the question refers to, and the
-    longest answer in tokens."""
+    earlier turns, oldest first, a message of somebody else that the question refers to, the longest
+    answer in tokens, and what is remembered, which only an answer is told."""
 
     model: str
     system: str
     history: Sequence[StoredMessage] = ()
     about: str = ""
     answer_tokens: int | None = None
+    memories: Sequence[Memory] = ()
 
 
 async def widen_passages(
@@ -145,6 +148,7 @@ def render_task(
         able,
         question=Trusted(question),
         about=prompt.about,
+        **(memory_values(prompt.memories) if task == "ask" else {}),
         passages=[_prompt_passage(n, p) for n, p in enumerate(found.passages[:blocks], 1)],
         pointed=pointed,
         **values,

@@ -25,6 +25,7 @@ from bot.answering.small_model import is_small
 from bot.catalogue.sentence import say
 from bot.config.knowledge import READER_AUTO, READER_OFF
 from bot.history.protocol import StoredMessage
+from bot.memory.memories import Memory
 from bot.prompting.foreign_text import Trusted, escape_numbers
 from bot.skills.context import Context
 from bot.types import Status
@@ -65,18 +66,20 @@ async def read_passages(
     model: str | None = None,
     history: Sequence[StoredMessage] = (),
     about: str = "",
+    memories: Sequence[Memory] = (),
 ) -> SearchResult:
     """Let a model read what a search found, and judge it by what the model points to.
 
     The result is the search's own where no model can read, and where it fails. What the search
     turns away is read as well, and passages that follow in rank: whether something answers, its
     signs cannot say. The arguments are those of `answer_from`, which asks next: its prompt begins
-    as this one, so a model that does both reads the passages once.
+    as this one, so a model that does both reads the passages once. `memories` only take their room
+    in it: what is remembered of a person is no reason to find that a passage answers.
     """
     if not found.passages or (name := await find_reader(ctx, await ctx.model(model))) is None:
         return found
     await ctx.say(Status("working", say("reading the documents")))
-    prompt = AskPrompt(name, system, history, about)
+    prompt = AskPrompt(name, system, history, about, memories=memories)
     read = replace(found, passages=(*found.passages, *found.further), further=())
     try:
         read = await widen_passages(ctx, prompt, question, read)

@@ -78,8 +78,13 @@ def render_memories(prompts: Renderer, model: Capabilities, shown: Sequence[Memo
     """The memories as text of a prompt, between marks; empty if there are none."""
     if not shown:
         return ""
+    return prompts.render("memory", model, **memory_values(shown))
+
+
+def memory_values(shown: Sequence[Memory]) -> dict[str, str]:
+    """What the template `memory` is given: the lines of the person's own, and of the place's."""
     own = "\n".join(one.text for one in shown if not one.place)
-    return prompts.render("memory", model, own=own, shared="\n".join(_shared_lines(shown)))
+    return {"own": own, "shared": "\n".join(_shared_lines(shown))}
 
 
 def _shared_lines(shown: Sequence[Memory]) -> list[str]:

@@ -42,7 +42,10 @@ _ASKED: Mapping[str, Any] = {
     ],
 }
 GIVEN: Mapping[str, Mapping[str, Any]] = {
-    "ask": {**_ASKED, "pointed": [{"number": 1, "text": "Logs rotate."}]},
+    "ask": {
+        **{**_ASKED, "pointed": [{"number": 1, "text": "Logs rotate."}]},
+        **{"own": "I like tea.", "shared": "Ann: We deploy on Fridays."},
+    },
     "chat": {
         "question": Trusted("How so?"),
         "quotes": "Ann: hello",

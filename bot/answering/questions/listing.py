@@ -14,6 +14,7 @@ from bot.answering.questions.forms import DocumentsAsked, find_form
 from bot.answering.reader import read_passages
 from bot.catalogue.sentence import join_sentences, say
 from bot.history.protocol import StoredMessage
+from bot.memory.memories import Memory
 from bot.skills.context import Context
 from bot.types import Explanation, Sources, Text
 from bot.values import Passage, SearchResult
@@ -35,6 +36,7 @@ async def list_documents(
     system: str,
     model: str | None = None,
     history: Sequence[StoredMessage] = (),
+    memories: Sequence[Memory] = (),
 ) -> bool:
     """Answer a question that asks which documents say something, or what changed in them.
 
@@ -62,6 +64,7 @@ async def list_documents(
             system=system,
             model=model,
             history=history,
+            memories=memories,
         )
         for some in _batches(best)
     ]

@@ -18,6 +18,7 @@ from bot.answering.questions.parts import may_have_parts, split_question
 from bot.answering.reader import find_reader, read_passages
 from bot.history.protocol import StoredMessage
 from bot.knowledge.language.sentences import split_sentences
+from bot.memory.memories import Memory
 from bot.skills.context import Context
 from bot.values import Passage, Pointed, QuestionPart, SearchResult
 
@@ -41,6 +42,7 @@ async def look_up(
     model: str | None = None,
     history: Sequence[StoredMessage] = (),
     about: str = "",
+    memories: Sequence[Memory] = (),
 ) -> SearchResult:
     """Search the documents for a question, and let a model that can read judge what was found.
 
@@ -51,7 +53,9 @@ async def look_up(
     """
     asked = f"{question}\n\n{about}".strip()[:MAX_QUESTION_CHARACTERS]
     search = partial(search_for, ctx, bases=bases, history=history, model=model)
-    read = partial(read_passages, ctx, system=system, model=model, history=history)
+    read = partial(
+        read_passages, ctx, system=system, model=model, history=history, memories=memories
+    )
     parts = [] if about or not bases else await _split(ctx, question, model)
     searched = await asyncio.to_thread(find_asking, asked)
     whole = await search(searched, limit=_PASSAGES)

@@ -28,8 +28,10 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.knowledge.access import DocumentAccess
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
+from bot.memory.memories import Memories
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
+from bot.settings.choices_store import SqlPreferences
 from bot.settings.values import ChannelSettings
 from bot.skills.context import Context
 from bot.skills.permitted_services import permit
@@ -270,6 +272,7 @@ async def stage(
                 turns=stopper,
                 commands=commands,
                 forget=forget,
+                memories=Memories(database, SqlPreferences(database)),
                 authorize=authorizer(commands),
             ),
             forgotten,

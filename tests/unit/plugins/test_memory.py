@@ -101,7 +101,7 @@ class TestPrompt:
         await core.say("/remember I want short answers")
         core.documents.put("Lamps", "When does the lamp burn? It burns every night.")
         await core.say("/ask When does the lamp burn?")
-        assert "I want short answers" in prompt(core)[0]
+        assert "I want short answers" in prompt(core)[-1], "beside the passages, which come first"
 
     async def test_only_the_newest_are_in_a_prompt(self, tmp_path: Path) -> None:
         small = ScriptedBackend("default", context=4096)

@@ -13,8 +13,10 @@ from backends.base import COPIES_NOTHING, ChatRequest, ReaderCurve
 from backends.errors import BackendUnavailable
 from backends.scripted.backend import Reply, ScriptedBackend
 from bot.answering.reader_trial import TRIALS
+from bot.memory.memories import Owner
 from plugins.ask_docs import ask
-from tests.unit.plugins.stage import Stage
+from plugins.chat import chat
+from tests.unit.plugins.stage import ANN, Stage
 
 DUE = {"question": "When is the rent due?"}
 RENT = "The rent is due on the third working day. It is paid by transfer."
@@ -96,6 +98,27 @@ async def test_passages_are_read_once_by_a_model_that_points_and_answers(
     assert checking[-1].content.startswith(passages)
     assert context.record.usage is not None
     assert context.record.usage.cached_tokens >= 2 * len(passages.split())
+
+
+@pytest.mark.parametrize("asked", [ask.handler, chat.handler])
+async def test_a_reader_judges_passages_and_sees_nothing_that_is_remembered(
+    on: Stage, model: ScriptedBackend, asked: Any
+) -> None:
+    """It saw it, although it was tried and calibrated without: a fact of somebody's could stand
+    for what no passage says."""
+    on.shelf.put("Rules", RENT)
+    kept = on.services.memories
+    assert kept is not None
+    await kept.keep(Owner(person=ANN.key), "My rent is due on Mondays", ANN)
+    option = "question" if asked is ask.handler else "message"
+    await on.run(asked, on.context(str(DUE["question"])), **{option: DUE["question"]})
+    pointing, answering, checking = (request.messages for request in model.requests)
+    assert "Mondays" not in "".join(one.content for one in (*pointing, *checking))
+    assert pointing[:-1] == answering[:-1]
+    passages = answering[-1].content.split("[1]\n\n")[0]
+    assert pointing[-1].content.startswith(passages), "and the passages are read once"
+    after = answering[-1].content.removeprefix(passages)
+    assert "My rent is due on Mondays" in after, "the answer itself is told"
 
 
 class TestALongConversation:
