@@ -1,0 +1,66 @@
+"""Keeps dated copies of a file of settings beside it, and removes all but the last few."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from backends.files.atomic import move_into_place
+
+COPIES_KEPT = 10
+"""Copies of one file that are kept; older ones are removed when another is made."""
+
+
+def keep_copy(path: Path, now: datetime | None = None) -> Path:
+    """Copy a file to `NAME.2026-11-30T031205.bak` in its folder, with its mode and owner; return
+    the copy's path. Raises `OSError`."""
+    stamp = (now or datetime.now()).strftime("%Y-%m-%dT%H%M%S")
+    earlier = [number for said, number, _ in _copies(path) if said == stamp]
+    which = f"-{max(earlier) + 1}" if earlier else ""
+    copy = path.with_name(f"{path.name}.{stamp}{which}.bak")
+    replace_file(copy, path.read_bytes(), like=path)
+    for old in find_copies(path)[:-COPIES_KEPT]:
+        with suppress(OSError):
+            old.unlink()
+    return copy
+
+
+def find_copies(path: Path) -> list[Path]:
+    """The dated copies of a file that are beside it, the oldest first."""
+    return [copy for _, _, copy in _copies(path)]
+
+
+def _copies(path: Path) -> list[tuple[str, int, Path]]:
+    """The copies with their times and numbers within a second, in that order."""
+    pattern = re.compile(
+        re.escape(path.name) + r"\.(\d{4}-\d\d-\d\dT\d{6})(?:-(\d{1,6}))?\.bak", re.ASCII
+    )
+    found = []
+    for other in path.parent.iterdir():
+        named = pattern.fullmatch(other.name)
+        if named and other.is_file() and not other.is_symlink():
+            found.append((named[1], int(named[2] or 1), other))
+    return sorted(found)
+
+
+def replace_file(path: Path, content: bytes, *, like: Path | None = None) -> None:
+    """Write a file whole or not at all, with the mode and the owner of the file `like`; one that is
+    like no other is for its owner alone. Raises `OSError`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        if like is not None:
+            found = like.stat()
+            with suppress(PermissionError):
+                os.chown(temporary, found.st_uid, found.st_gid)
+            temporary.chmod(stat.S_IMODE(found.st_mode))
+        move_into_place(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
