@@ -75,12 +75,14 @@ class Provenance:
     as the operator's own, whoever else wrote them."""
 
     operator: TrustedValues = field(default_factory=TrustedValues)
-    _added: list[tuple[Writer, str]] = field(default_factory=list)
+    _added: list[tuple[Writer, str, str | None]] = field(default_factory=list)
     _texts: list[tuple[Writer, SearchedText]] = field(default_factory=list)
+    _described: list[tuple[str, SearchedText]] = field(default_factory=list)
 
-    def add(self, text: str, writer: Writer) -> None:
-        """Add a text that the model reads."""
-        self._added.append((writer, text))
+    def add(self, text: str, writer: Writer, *, describes: str | None = None) -> None:
+        """Add a text that the model reads; `describes` is the plugin or server of whose tools it is
+        a description."""
+        self._added.append((writer, text, describes))
 
     @property
     def has_others(self) -> bool:
@@ -120,9 +122,13 @@ class Provenance:
 
     def asked_for(self, tool: AgentTool) -> Writer | None:
         """Return the least trusted writer but the asker of a text that names what a tool does, if
-        any: the words of its name stand near each other there."""
+        any: the words of its name stand near each other there. What its own server says of its
+        tools names it always, and is no order."""
         stems = name_stems(tool.name)
-        return least_trusted(w for w, text in self._read() if w.foreign and text.names(stems))
+        texts = self._read()
+        own = {id(text) for plugin, text in self._described if plugin == tool.plugin}
+        others = ((w, text) for w, text in texts if w.foreign and id(text) not in own)
+        return least_trusted(w for w, text in others if text.names(stems))
 
     def arguments(self, tool: AgentTool, given: Mapping[str, Any]) -> tuple[Argument, ...]:
         """Return each value of a call with its writer, and each address of others within one."""
@@ -150,7 +156,11 @@ class Provenance:
             yield Argument(path, "…", _MODEL, matters=True, within=True)
 
     def _read(self) -> list[tuple[Writer, SearchedText]]:
-        self._texts += [(writer, SearchedText(text)) for writer, text in self._added]
+        for writer, text, describes in self._added:
+            searched = SearchedText(text)
+            self._texts.append((writer, searched))
+            if describes is not None:
+                self._described.append((describes, searched))
         self._added.clear()
         return self._texts
 

@@ -49,7 +49,7 @@ def add_descriptions(found: Provenance, tools: Sequence[AgentTool]) -> None:
     for one in tools:
         if one.results == "server":
             for words in _words_of(one):
-                found.add(words, Writer("server", one.name))
+                found.add(words, Writer("server", one.name), describes=one.plugin)
 
 
 def _words_of(tool: AgentTool) -> Iterator[str]:

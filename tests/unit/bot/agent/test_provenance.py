@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -235,6 +236,16 @@ def test_a_page_that_names_what_a_tool_does_is_shown(page: str, asked: bool) -> 
     assert judged.needs_approval == asked
     assert ("A text of others speaks of this" in card(judged)) == asked
     assert judged.grantable != asked
+
+
+@pytest.mark.parametrize(("described", "asked"), [("mail", False), ("weather", True)])
+def test_what_a_server_says_of_its_own_tools_is_no_order(described: str, asked: bool) -> None:
+    """Each description names what its tool does; one of another server has no reason to."""
+    send = replace(send_message, plugin="mail")
+    texts = context((ASKER, "Send hi to bob"))
+    texts.add("Sends a message to somebody.", Writer("server", "it"), describes=described)
+    judged = judge(send, {"to": "bob", "text": "hi"}, texts)
+    assert judged.needs_approval == asked
 
 
 def test_what_does_not_matter_is_not_in_bold() -> None:
