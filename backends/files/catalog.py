@@ -17,7 +17,7 @@ Purpose = Literal["chat", "embed", "rerank"]
 
 @dataclass(frozen=True, slots=True)
 class CatalogFile:
-    """One file of a model. `bytes` is its size, exact where `sha256` is given."""
+    """One file of a model. `bytes` is its size, exact where `sha256` is given, else to 10 MB."""
 
     source: str
     sha256: str | None = None
@@ -32,7 +32,7 @@ class CatalogModel:
     prompts; `ollama` is its tag on an Ollama server; `summary` says what it is good for, and what
     not. `licence` and `languages` are what its makers say; `tools`: its template takes tools;
     `vision`: it sees pictures, on a server that has its projector. `sampling` is its own where that
-    is not its family's.
+    is not its family's. `active_share` is the part of its weights that each token takes.
     """
 
     name: str
@@ -48,6 +48,12 @@ class CatalogModel:
     vision: bool = False
     default: bool = False
     sampling: ModelSampling | None = None
+    active_share: float = 1.0
+
+    @property
+    def bytes(self) -> int:
+        """The size of its files together."""
+        return sum(file.bytes or 0 for file in self.files)
 
 
 CHAT_FILE = CatalogFile(
@@ -104,7 +110,7 @@ BETTER_MODELS = (
     CatalogModel(
         name="qwen3-0.6b",
         purpose="chat",
-        files=(CatalogFile("hf:Qwen/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q8_0.gguf"),),
+        files=(CatalogFile("hf:Qwen/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q8_0.gguf", bytes=640_000_000),),
         memory_mb=1_300,
         summary="The least that follows instructions; many languages; thinks before it answers.",
         family="qwen3",
@@ -117,7 +123,10 @@ BETTER_MODELS = (
         name="qwen2.5-1.5b",
         purpose="chat",
         files=(
-            CatalogFile("hf:Qwen/Qwen2.5-1.5B-Instruct-GGUF/qwen2.5-1.5b-instruct-q4_k_m.gguf"),
+            CatalogFile(
+                "hf:Qwen/Qwen2.5-1.5B-Instruct-GGUF/qwen2.5-1.5b-instruct-q4_k_m.gguf",
+                bytes=1_120_000_000,
+            ),
         ),
         memory_mb=1_500,
         summary="Quick on a laptop; short answers and simple summaries.",
@@ -130,7 +139,7 @@ BETTER_MODELS = (
     CatalogModel(
         name="qwen3-1.7b",
         purpose="chat",
-        files=(CatalogFile("hf:Qwen/Qwen3-1.7B-GGUF/Qwen3-1.7B-Q8_0.gguf"),),
+        files=(CatalogFile("hf:Qwen/Qwen3-1.7B-GGUF/Qwen3-1.7B-Q8_0.gguf", bytes=1_830_000_000),),
         memory_mb=2_600,
         summary="Answers from documents usably; many languages; thinks before it answers.",
         family="qwen3",
@@ -142,7 +151,12 @@ BETTER_MODELS = (
     CatalogModel(
         name="granite-4-micro",
         purpose="chat",
-        files=(CatalogFile("hf:ibm-granite/granite-4.0-micro-GGUF/granite-4.0-micro-Q4_K_M.gguf"),),
+        files=(
+            CatalogFile(
+                "hf:ibm-granite/granite-4.0-micro-GGUF/granite-4.0-micro-Q4_K_M.gguf",
+                bytes=2_100_000_000,
+            ),
+        ),
         memory_mb=2_700,
         summary="Plain answers and summaries of office texts; calls tools.",
         family="granite",
@@ -156,7 +170,8 @@ BETTER_MODELS = (
         purpose="chat",
         files=(
             CatalogFile(
-                "hf:bartowski/Llama-3.2-3B-Instruct-GGUF/Llama-3.2-3B-Instruct-Q4_K_M.gguf"
+                "hf:bartowski/Llama-3.2-3B-Instruct-GGUF/Llama-3.2-3B-Instruct-Q4_K_M.gguf",
+                bytes=2_020_000_000,
             ),
         ),
         memory_mb=2_800,
@@ -170,7 +185,12 @@ BETTER_MODELS = (
     CatalogModel(
         name="phi-4-mini",
         purpose="chat",
-        files=(CatalogFile("hf:unsloth/Phi-4-mini-instruct-GGUF/Phi-4-mini-instruct-Q4_K_M.gguf"),),
+        files=(
+            CatalogFile(
+                "hf:unsloth/Phi-4-mini-instruct-GGUF/Phi-4-mini-instruct-Q4_K_M.gguf",
+                bytes=2_490_000_000,
+            ),
+        ),
         memory_mb=3_200,
         summary="Reasons well for its size, best in English; knows few facts.",
         family="phi3",
@@ -182,7 +202,11 @@ BETTER_MODELS = (
     CatalogModel(
         name="gemma-3-4b",
         purpose="chat",
-        files=(CatalogFile("hf:ggml-org/gemma-3-4b-it-GGUF/gemma-3-4b-it-Q4_K_M.gguf"),),
+        files=(
+            CatalogFile(
+                "hf:ggml-org/gemma-3-4b-it-GGUF/gemma-3-4b-it-Q4_K_M.gguf", bytes=2_490_000_000
+            ),
+        ),
         memory_mb=3_300,
         summary="Writes well, in many languages; long documents.",
         family="gemma3",
@@ -194,7 +218,7 @@ BETTER_MODELS = (
     CatalogModel(
         name="qwen3-4b",
         purpose="chat",
-        files=(CatalogFile("hf:Qwen/Qwen3-4B-GGUF/Qwen3-4B-Q4_K_M.gguf"),),
+        files=(CatalogFile("hf:Qwen/Qwen3-4B-GGUF/Qwen3-4B-Q4_K_M.gguf", bytes=2_500_000_000),),
         memory_mb=3_400,
         summary="The most careful of its size, and calls tools; thinks before it answers.",
         family="qwen3",
@@ -206,7 +230,9 @@ BETTER_MODELS = (
     CatalogModel(
         name="qwen3.5-4b",
         purpose="chat",
-        files=(CatalogFile("hf:unsloth/Qwen3.5-4B-GGUF/Qwen3.5-4B-Q4_K_M.gguf"),),
+        files=(
+            CatalogFile("hf:unsloth/Qwen3.5-4B-GGUF/Qwen3.5-4B-Q4_K_M.gguf", bytes=2_740_000_000),
+        ),
         memory_mb=3_800,
         summary="Careful, many languages; thinks before it answers; sees pictures on a server.",
         family="qwen35",
@@ -222,7 +248,8 @@ BETTER_MODELS = (
         files=(
             CatalogFile(
                 "hf:bartowski/Meta-Llama-3.1-8B-Instruct-GGUF/"
-                "Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf"
+                "Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf",
+                bytes=4_920_000_000,
             ),
         ),
         memory_mb=5_800,
@@ -238,7 +265,8 @@ BETTER_MODELS = (
         purpose="chat",
         files=(
             CatalogFile(
-                "hf:mistralai/Ministral-3-8B-Instruct-2512-GGUF/Ministral-3-8B-Instruct-2512-Q4_K_M.gguf"
+                "hf:mistralai/Ministral-3-8B-Instruct-2512-GGUF/Ministral-3-8B-Instruct-2512-Q4_K_M.gguf",
+                bytes=5_200_000_000,
             ),
         ),
         memory_mb=6_200,
@@ -253,7 +281,11 @@ BETTER_MODELS = (
     CatalogModel(
         name="gemma-4-e4b",
         purpose="chat",
-        files=(CatalogFile("hf:ggml-org/gemma-4-E4B-it-GGUF/gemma-4-E4B-it-Q4_K_M.gguf"),),
+        files=(
+            CatalogFile(
+                "hf:ggml-org/gemma-4-E4B-it-GGUF/gemma-4-E4B-it-Q4_K_M.gguf", bytes=5_300_000_000
+            ),
+        ),
         memory_mb=6_400,
         summary="Writes well, in many languages; sees pictures on a server.",
         family="gemma4",
@@ -265,7 +297,13 @@ BETTER_MODELS = (
     CatalogModel(
         name="gpt-oss-20b",
         purpose="chat",
-        files=(CatalogFile("hf:lmstudio-community/gpt-oss-20b-GGUF/gpt-oss-20b-MXFP4.gguf"),),
+        active_share=0.17,
+        files=(
+            CatalogFile(
+                "hf:lmstudio-community/gpt-oss-20b-GGUF/gpt-oss-20b-MXFP4.gguf",
+                bytes=12_110_000_000,
+            ),
+        ),
         memory_mb=13_500,
         summary="Strong reasoning and tools, quick for its size; wants a GPU; best in English.",
         family="gpt-oss",

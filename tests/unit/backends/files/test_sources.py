@@ -42,6 +42,8 @@ def test_sources_are_read(text: str, source: object) -> None:
         "pypi:name==1.0#/etc/passwd",
         "hf:only-a-name/file",
         "hf:a/b/../../c",
+        "hf:../../c.gguf",
+        "hf:a/../c.gguf",
         "url:ftp://example.org/m",
         "url:https:///m",
         "url:https://example.org/",
