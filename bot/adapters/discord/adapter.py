@@ -23,7 +23,7 @@ from bot.adapters.discord.outbound.new_reply import UNREACHABLE, open_reply
 from bot.adapters.discord.outbound.offers import Offers
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.outbound.repair import repair
-from bot.adapters.discord.setup import manifest
+from bot.adapters.discord.setup import account
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.gateway import log_in, stay_connected, stay_connected_sharded
@@ -124,7 +124,7 @@ class DiscordAdapter:
 
     async def check(self) -> Sequence[str]:
         """What the operator should change, one sentence each; empty when all is well."""
-        return await manifest.check(self.settings, self.token)
+        return await account.check(self.settings, self.token)
 
     async def open_reply(
         self, conversation: ConversationKey, audience: Author | None, *, turn: str

@@ -28,7 +28,7 @@ from bot.adapters.slack.outbound.new_reply import UNREACHABLE, open_reply
 from bot.adapters.slack.outbound.offers import Offers
 from bot.adapters.slack.outbound.repair import repair
 from bot.adapters.slack.setup.doctor import Doctor
-from bot.adapters.slack.transport.client import Client
+from bot.adapters.slack.transport.client import API_URL, Client
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.http_mode import EVENTS_PATH, HttpEndpoint
 from bot.adapters.slack.transport.rate_limits import ConnectionErrors, RateLimits
@@ -86,7 +86,7 @@ class SlackAdapter:
     app_token: str | None = field(default=None, repr=False)
     signing_secret: str | None = field(default=None, repr=False)
     timing: Timing = field(default_factory=Timing)
-    base_url: str = "https://slack.com/api/"
+    base_url: str = API_URL
     name: str = "slack"
     max_tasks: int = MAX_TASKS
     """Events that are handled at the same time; the authors of further ones are refused."""

@@ -1,15 +1,12 @@
-"""What the operator sets up: the invite link with its permissions, and whether all is well."""
+"""What the operator tells Discord: the invite link, its permissions, and what to switch on."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any
 
 import discord
 
-from bot.adapters.discord.transport.errors import FAILURES
-from bot.adapters.discord.transport.gateway import CONTENT_REFUSED, final_error
 from bot.commands.declaration import Command
 from bot.config.platforms import DiscordSettings
 
@@ -82,53 +79,3 @@ def manifest(
     if menus:
         lines += ["In the menu of a message (Apps):", *(f"  {label}" for label in sorted(menus))]
     return "\n".join(lines)
-
-
-async def check(settings: DiscordSettings, token: str) -> Sequence[str]:
-    """What an operator should change, one sentence each. Looks, and changes nothing."""
-    async with discord.Client(intents=discord.Intents.none()) as client:
-        try:
-            await client.login(token)
-            return await _find_problems(client, settings)
-        except FAILURES as exc:
-            if (error := final_error(exc)) is not None:
-                return [str(error)]
-            return [f"Discord cannot be reached ({type(exc).__name__}): check the network."]
-
-
-async def _find_problems(client: discord.Client, settings: DiscordSettings) -> list[str]:
-    advice: list[str] = []
-    application = await client.application_info()
-    flags = application.flags
-    granted = flags.gateway_message_content or flags.gateway_message_content_limited
-    if settings.message_content and not granted:
-        advice.append(CONTENT_REFUSED)
-    if application.interactions_endpoint_url:
-        advice.append(
-            "Commands go elsewhere: clear Interactions Endpoint URL in the Developer Portal under "
-            "General Information."
-        )
-    # The library's own objects leave out what the bot may do in a server.
-    guilds: list[Any] = await client.http.get_guilds(200, with_counts=False)
-    if not guilds:
-        advice.append(f"The bot is in no server yet: open {invite_link(application.id)}")
-    for guild in guilds:
-        allowed = discord.Permissions(int(guild.get("permissions", 0)))
-        missing = [
-            label
-            for name, label in NAMES.items()
-            if not (allowed.administrator or getattr(allowed, name))
-        ]
-        if missing:
-            advice.append(
-                f"In {guild['name']} the bot lacks {', '.join(missing)}: give its role these "
-                "permissions under Server Settings, Roles."
-            )
-    present = {int(guild["id"]) for guild in guilds}
-    advice += [
-        f"discord.guilds names {number}, but the bot is not in that server: invite it, or take the "
-        "number out of config.yaml."
-        for number in settings.guilds
-        if number not in present
-    ]
-    return advice

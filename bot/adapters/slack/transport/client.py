@@ -12,6 +12,9 @@ from bot.adapters.slack.transport.rate_limits import ConnectionErrors
 from bot.replies.edit_budget import EditBudgets
 from bot.replies.reply_options import DefaultReplyOptions, ReplyOptions
 
+API_URL = AsyncWebClient.BASE_URL
+"""Where Slack's Web API is."""
+
 
 class Client(AsyncWebClient):
     """A preview fetches an address that the model wrote, maybe because a document told it to.
