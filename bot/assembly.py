@@ -222,6 +222,7 @@ async def open_core(
             policy=Policy(
                 is_admin=rules.admins.is_admin,
                 admission=rules.admission,
+                admin_word=rules.admins.word,
                 channel_settings=rules.settings.resolve,
                 is_off=config.is_off,
                 quota_per_hour=config.limits.quota_per_hour,

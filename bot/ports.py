@@ -14,13 +14,15 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from bot.adapters.protocol import Adapter
 from bot.app import App, background
-from bot.control.server import serve_control
+from bot.control.protocol import OFFER_WORD, WITHDRAW_WORD, WORD_STATE
+from bot.control.server import Command, serve_control
 from bot.doctor import run_checks
 from bot.http.messages import ASGIApp, Request, Response, endpoint
 from bot.http.routes import Routes
 from bot.mcp.login_page import client_page, login_page
 from bot.mcp.logins import CALLBACK_PATH, CLIENT_PATH
 from bot.mcp.tokens import PersonalTokens
+from bot.settings.admin_word import AdminWord
 from bot.status import describe_platform, describe_process, now, report
 
 log = structlog.get_logger(__name__)
@@ -56,7 +58,7 @@ async def open_ports(
     async def doctor() -> dict[str, Any]:
         return {**describe_process(app, since), "rows": await run_checks(app)}
 
-    commands = {"status": status, "doctor": doctor}
+    commands = {"status": status, "doctor": doctor, **_word_commands(app.core.policy.admin_word)}
     config = app.installation.config
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serve_control(config.data_dir, commands, stop))
@@ -79,6 +81,29 @@ async def open_ports(
         if config.metrics.enabled:
             await stack.enter_async_context(background(app.metrics.watch_loop(), "event loop lag"))
         yield Ports(address)
+
+
+def _word_commands(word: AdminWord | None) -> Mapping[str, Command]:
+    """How `parlance setup` has a running bot listen for the word that makes an admin."""
+    if word is None:
+        return {}
+
+    async def offer() -> dict[str, Any]:
+        return {"word": word.offer()}
+
+    async def state() -> dict[str, Any]:
+        heard = word.heard_from
+        about = None if heard is None else {"person": heard.key, "name": heard.name}
+        return {"open": word.is_open, "heard_from": about}
+
+    async def withdraw() -> None:
+        word.withdraw()
+
+    return {
+        OFFER_WORD: offer,
+        WORD_STATE: state,
+        WITHDRAW_WORD: withdraw,
+    }
 
 
 def _load_server() -> Callable[[ASGIApp, str, int], AbstractAsyncContextManager[str]]:

@@ -15,6 +15,8 @@ from bot.errors import ParlanceError
 VERSION = 1
 STOP = "stop"
 """The command that every bot knows; it is answered with the process id, then obeyed."""
+OFFER_WORD, WORD_STATE, WITHDRAW_WORD = "offer-word", "word-state", "withdraw-word"
+"""Have the bot listen for a word that makes an admin, and say who wrote it."""
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 REQUEST_TIMEOUT_S = 5.0

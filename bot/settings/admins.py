@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from bot.history.protocol import Preferences
+from bot.settings.admin_word import AdminWord
 from bot.types import Author
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ class Admins:
         self._preferences = preferences
         self._configured = configured
         self._chosen: set[str] = set()
+        self.word = AdminWord()
 
     async def load(self) -> None:
         """Read who became an admin in earlier processes."""
@@ -32,7 +34,7 @@ class Admins:
 
     def is_admin(self, author: Author) -> bool:
         """Whether somebody is an admin."""
-        return author.key in self._chosen or self._configured(author)
+        return author.key in self._chosen or self._configured(author) or self.word.has_made(author)
 
     def chosen(self) -> Sequence[str]:
         """The `Author.key` of everybody who became an admin at run time."""

@@ -1,4 +1,4 @@
-"""Turns away people who are not let in, before anything else looks at their event."""
+"""Who is let in, before anything else looks at an event, and what the others are told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Protocol
 
 import structlog
 
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.events import ActionCall, CommandCall, Message
 from bot.replies.protocol import Sink
@@ -70,3 +71,14 @@ async def turn_away(
             await delivery.withdraw()
     except Exception:  # a task's top; there is nothing to answer
         log.exception("turn.refusal_failed")
+
+
+async def make_admin(dependencies: TurnDependencies, event: Message, sink: Sink) -> None:
+    """Tell a person that they are an admin now; what they wrote is no question, and is not kept."""
+    try:
+        await unless_cancelled(dependencies.store.claim(event.conversation.platform, event.id))
+        delivery = dependencies.begin_reply(sink, private=True, direct=event.direct)
+        words = say("Thank you: you are an admin now. /help shows what I can do.")
+        await delivery.finish("complete", Notice(words, private=True))
+    except Exception:  # a task's top; they are one all the same
+        log.exception("admin.not_told")

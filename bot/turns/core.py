@@ -21,6 +21,7 @@ from bot.observability.redaction import Redactor
 from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.protocol import Replies, Sink
 from bot.schedules.scheduler import Scheduler
+from bot.settings.admin_word import AdminWord
 from bot.settings.values import ChannelSettings
 from bot.skills.permitted_services import permit
 from bot.skills.services import Services
@@ -83,12 +84,14 @@ class Policy:
     is off everywhere. `channel_settings(conversation, person)` is called for every turn, `person`
     being the `Author.key` of who asks. `quota_per_hour` is the number of turns a person may start
     in an hour (None: no limit), `max_chars` the longest message in characters.
+    `admin_word` is what makes whoever writes it an admin, if there is such a word.
     `named_roles(platform)` returns the roles of that platform that any rule names. Who may do what
     is decided by `Services.authorize`.
     """
 
     is_admin: Callable[[Author], bool] = deny_admin
     admission: Admission | None = None
+    admin_word: AdminWord | None = None
     channel_settings: Callable[[ConversationKey, str | None], Awaitable[ChannelSettings]] = (
         default_channel_settings
     )
@@ -347,5 +350,6 @@ def assemble(
         platforms,
         replies,
         policy.admission,
+        policy.admin_word,
     )
     return Core(intake, open_turns, router, replies, policy, services, platforms)

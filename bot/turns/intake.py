@@ -18,8 +18,15 @@ from bot.errors import Busy, Denied
 from bot.events import ActionCall, AnswerDeleted, CommandCall, Event, Message, MessageDeleted
 from bot.history.protocol import StoredMessage
 from bot.replies.protocol import Replies, Sink
+from bot.settings.admin_word import AdminWord
 from bot.turns.actions import ButtonHandler
-from bot.turns.admission import Admission, EverybodyAdmitted, action_of, turn_away
+from bot.turns.admission import (
+    Admission,
+    EverybodyAdmitted,
+    action_of,
+    make_admin,
+    turn_away,
+)
 from bot.turns.continuation import prepare_continuation
 from bot.turns.lanes import Lanes
 from bot.turns.outcome import Outcome
@@ -41,7 +48,7 @@ class Intake:
     """Accepts events and owns the task of each.
 
     `is_admin` says whether a person is an admin. `admission` is asked first about every event of a
-    person; None lets all in.
+    person; None lets all in. Whoever writes `admin_word` becomes an admin.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class Intake:
         platforms: Platforms,
         replies: Replies,
         admission: Admission | None = None,
+        admin_word: AdminWord | None = None,
     ) -> None:
         self._router = router
         self.dependencies = dependencies
@@ -64,6 +72,7 @@ class Intake:
         )
         self._regenerator = Regenerator(dependencies.open_turns, self._buttons)
         self._admission = admission or EverybodyAdmitted()
+        self._admin_word = admin_word or AdminWord()
         self._platforms = platforms
         self._replies = replies
         self._lanes = Lanes()
@@ -81,6 +90,9 @@ class Intake:
         if isinstance(event, Message):
             event = self._router.read(event)
         match event:
+            case Message() if self._admin_word.fits(event.text):
+                self._admin_word.take(event.author)
+                work, name = make_admin(self.dependencies, event, sink), event.id
             case Message() | CommandCall() | ActionCall() if not self._admits(event):
                 work = turn_away(
                     self._admission, self.dependencies, event, self._asker(event), sink
