@@ -1,0 +1,1 @@
+"""Setting Parlance up, step by step: what is known, what is asked, and what is written."""
