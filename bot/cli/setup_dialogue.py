@@ -1,0 +1,93 @@
+"""What `parlance setup` shows and asks: in a terminal, or without anybody at a keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from bot.catalogue.sentence import say
+from bot.cli.console import console, redact
+from bot.control_characters import escape_controls, strip_controls
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+
+T = TypeVar("T")
+MARK = "? "
+"""Begins every question; what only waits, and may be passed over, has none."""
+_LOOK_AGAIN_S = 0.2
+
+
+class Dialogue:
+    """Asks where there is somebody to answer. `asks` says whether there is."""
+
+    def __init__(self, *, asks: bool) -> None:
+        self.asks = asks
+        self._session: PromptSession[str] | None = None
+
+    def heading(self, text: str) -> None:
+        """Begin a step."""
+        console.print()
+        console.print(redact(text), style="bold", soft_wrap=not console.is_terminal)
+
+    def tell(self, text: str) -> None:
+        """Say a sentence."""
+        console.print(redact(escape_controls(text)), soft_wrap=not console.is_terminal)
+
+    def show(self, text: str) -> None:
+        """Show what is copied or opened: an address, a manifest, a word. Nothing breaks it."""
+        console.print(redact(strip_controls(text)), style="cyan", soft_wrap=True)
+
+    async def ask(self, question: str, *, secret: bool = False) -> str:
+        """What somebody types, empty for Enter alone. Raises `KeyboardInterrupt`."""
+        return await self._read(MARK + question, secret=secret)
+
+    async def confirm(self, question: str) -> bool:
+        """Whether somebody wants something; Enter alone is a yes."""
+        while True:
+            said = (await self.ask(say("{question} [Y/n]", question=question))).lower()
+            if said in {"", "y", "yes"}:
+                return True
+            if said in {"n", "no"}:
+                return False
+
+    async def wait(self, work: Awaitable[T], hint: str) -> T | None:
+        """Wait for something that happens elsewhere; None if somebody presses Enter instead."""
+        waiting = asyncio.ensure_future(work)
+        if not self.asks:
+            return await waiting
+        passing = asyncio.ensure_future(self._read(hint))
+        try:
+            await asyncio.wait({waiting, passing}, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                return waiting.result()
+            passing.result()
+            return None
+        finally:
+            for task in (waiting, passing):
+                task.cancel()
+            await asyncio.gather(waiting, passing, return_exceptions=True)
+
+    async def _read(self, prompt: str, *, secret: bool = False) -> str:
+        if self._session is None:
+            module = await asyncio.to_thread(__import__, "prompt_toolkit")
+            self._session = module.PromptSession()
+        text = strip_controls(f"{prompt} ")
+        try:
+            return (await self._session.prompt_async(text, is_password=secret)).strip()
+        except EOFError:
+            raise KeyboardInterrupt from None
+
+
+async def until(true: Callable[[], T | None], pause_s: float = _LOOK_AGAIN_S) -> T:
+    """Look until there is something to see."""
+    while (found := true()) is None:
+        await asyncio.sleep(pause_s)
+    return found
+
+
+def interrupt() -> None:
+    """End this process's work as Ctrl-C does."""
+    signal.raise_signal(signal.SIGINT)
