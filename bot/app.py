@@ -11,13 +11,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
 from backends.pool.pool import Pool
 from bot.adapters.protocol import Adapter, AdapterError
-from bot.adapters.supervisor import supervise
+from bot.adapters.supervisor import PlatformState, describe_platform, supervise
 from bot.assembly import load_rules, open_core, reserved_names
 from bot.catalogue.languages import set_folders
 from bot.config.mcp import KEY_VARIABLE
@@ -37,6 +37,9 @@ from bot.mcp.logins import Logins
 from bot.mcp.servers import ToolServers
 from bot.models.capabilities_store import SqlCapabilitiesStore
 from bot.models.selection import ModelService
+from bot.notices.assembly import create_notices
+from bot.notices.notices import ROUND_S, Notices
+from bot.notices.watches import watch_platforms
 from bot.observability.metrics import Metrics
 from bot.observability.redaction import Redactor
 from bot.platforms import forget_hooks
@@ -45,7 +48,7 @@ from bot.prompting.templates import JinjaPrompts
 from bot.settings.choices_store import SqlPreferences
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.services import Services
-from bot.storage.backups import remove_old, remove_old_daily
+from bot.storage.backup_schedule import BackupSchedule
 from bot.storage.data_dir_lock import hold_data_dir
 from bot.storage.database import Database
 from bot.turns.core import Core
@@ -53,8 +56,6 @@ from bot.values import Ingested
 from bot.web.late_fetch import LateFetcher
 
 log = structlog.get_logger(__name__)
-
-PlatformState = Literal["serving", "ended", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,10 @@ class App:
     metrics: Metrics = field(repr=False)
     servers: ToolServers = field(repr=False)
     logins: Logins = field(repr=False)
+    backups: BackupSchedule = field(repr=False)
+    notices: Notices = field(repr=False)
+    notices_every_s: float = ROUND_S
+    """Seconds from one look for trouble to the next."""
     restart_pause_s: float = 1.0
     """Pause before an adapter that crashed is run again, in seconds; twice as long each time."""
     platforms: dict[str, tuple[PlatformState, str]] = field(default_factory=dict)
@@ -100,7 +105,11 @@ class App:
                 log.error("platform.failed", platform=adapter.name, reason=str(error))
 
         config = self.installation.config
-        removing = remove_old_daily(config.database, config.backup.keep_days)
+
+        def states() -> list[dict[str, str]]:
+            return [describe_platform(adapter, self.platforms) for adapter in adapters]
+
+        self.notices.watch("platform", watch_platforms(states))
         expiring = remove_expired_daily(self.database, config.history.keep_days)
         scheduled = any(source.every for source in config.knowledge.sync)
         async with (
@@ -109,9 +118,10 @@ class App:
                 self.knowledge.sync_when_due() if scheduled else asyncio.sleep(0),
                 "documents: syncing",
             ),
-            background(removing, "backups: removing old ones"),
+            background(self.backups.run(), "backups"),
             background(self.core.resume_turns(), "suspended turns"),
             background(self.servers.list_new(), "tools of servers"),
+            background(self.notices.run(self.core.announce, self.notices_every_s), "notices"),
             background(self.core.run_jobs(), "reminders and schedules"),
             background(self.core.tell_untold_calls(), "calls that may have been done"),
             background(expiring, "history: removing what is too old"),
@@ -170,7 +180,9 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
     async with AsyncExitStack() as stack:
         stack.enter_context(create_privately())
         await stack.enter_async_context(hold_data_dir(config.data_dir))
-        await asyncio.to_thread(remove_old, config.database, config.backup.keep_days)
+        kept = config.backup
+        backups = BackupSchedule(config.database, kept.folder, kept.every_s, kept.keep_days)
+        await asyncio.to_thread(backups.remove_old)
         database = await Database.open(config.database)
         stack.push_async_callback(database.close)
         history, preferences = SqlHistoryStore(database), SqlPreferences(database)
@@ -267,6 +279,8 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             metrics,
             servers,
             logins,
+            backups,
+            create_notices(config, database, pool.status, knowledge.source_sync, backups),
         )
 
 

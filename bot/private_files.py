@@ -23,8 +23,10 @@ _DATA_DIR_ENTRIES = (
     "parlance.db-shm",
     "terminal-history",
     "discord_commands.json",
+    "notices.json",
     "backups",
     "chroma",
+    "log",
     "mcp",
 )
 """Names in a data directory. The contents of its folders are protected by the folders' mode."""

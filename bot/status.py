@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from backends.pool.replica import ReplicaStatus
 from bot.adapters.protocol import Adapter
+from bot.adapters.supervisor import describe_platform
 from bot.app import App
 from bot.knowledge.index.tables import documents
 
@@ -33,21 +34,11 @@ async def report(app: App, adapters: Sequence[Adapter], since: str) -> dict[str,
         count = await connection.scalar(sa.select(sa.func.count()).select_from(documents))
     return {
         **describe_process(app, since),
-        "platforms": [describe_platform(app, adapter) for adapter in adapters],
+        "platforms": [describe_platform(adapter, app.platforms) for adapter in adapters],
         "models": [model_row(status) for status in app.pool.status()],
         "open_turns": len(app.core.open_turns),
         "documents": count or 0,
     }
-
-
-def describe_platform(app: App, adapter: Adapter) -> dict[str, str]:
-    """A platform's name with its state: starting, connecting, connected, ended or failed (then
-    with the reason as `detail`)."""
-    state, detail = app.platforms.get(adapter.name, ("starting", ""))
-    if state == "serving":
-        # Only some adapters tell; what is served is then connected.
-        state = "connected" if getattr(adapter, "connected", True) else "connecting"
-    return {"name": adapter.name, "state": state, "detail": detail}
 
 
 def model_row(status: ReplicaStatus) -> ModelRow:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Literal
 
 import structlog
 
@@ -12,6 +14,21 @@ from bot.adapters.protocol import Adapter, AdapterError, Core
 _log = structlog.get_logger(__name__)
 
 _MAX_PAUSE_S = 60.0
+
+PlatformState = Literal["serving", "ended", "failed"]
+
+
+def describe_platform(
+    adapter: Adapter, states: Mapping[str, tuple[PlatformState, str]]
+) -> dict[str, str]:
+    """A platform's name with its state: starting, connecting, connected, ended or failed (then
+    with the reason as `detail`). `states` say what has become of those that were started."""
+    state, detail = states.get(adapter.name, ("starting", ""))
+    told: str = state
+    if told == "serving":
+        # Only some adapters tell; what is served is then connected.
+        told = "connected" if getattr(adapter, "connected", True) else "connecting"
+    return {"name": adapter.name, "state": told, "detail": detail}
 
 
 async def supervise(adapter: Adapter, core: Core, first_pause_s: float = 1.0) -> None:

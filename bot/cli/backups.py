@@ -10,23 +10,39 @@ import typer
 from bot.cli.console import console
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
+from bot.errors import NotFound
+from bot.installation import Installation
 
 
 def backup(
-    to: Annotated[Path, typer.Argument(help="A file that is not there yet, or a folder.")],
+    to: Annotated[
+        Path | None,
+        typer.Argument(help="A file that is not there yet, or a folder (default: backup.folder)."),
+    ] = None,
     config: ConfigPath = None,
 ) -> None:
-    """Copy conversations and documents to one file, also while the bot runs."""
+    """Copy conversations and documents to one file, also while the bot runs.
+
+    `backup.every` in config.yaml has the running bot do it by itself.
+    """
+    from bot.private_files import make_folder
     from bot.storage.backups import back_up, remove_old
 
     here = read_installation(config)
+    if to is None:
+        to = _folder(here)
+        make_folder(to)
     copy = back_up(here.config.database, to)
     _say(f"Copied {here.config.database} to {copy} ({copy.stat().st_size / 1e6:,.1f} MB).")
-    remove_old(here.config.database, here.config.backup.keep_days)
+    for folder in {_folder(here), here.config.data_dir / "backups"}:
+        remove_old(here.config.database, here.config.backup.keep_days, folder)
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `parlance backup` wrote.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="What `parlance backup` wrote (default: the newest there is)."),
+    ] = None,
     config: ConfigPath = None,
 ) -> None:
     """Put a backup back in place of conversations and documents; the bot must be stopped.
@@ -35,9 +51,16 @@ def restore(
     """
     from bot.app import open_app
     from bot.knowledge.ingestion.consistency import VerificationReport
+    from bot.storage.backups import newest_copy
     from bot.storage.restore import restore as restore_database
 
     here = read_installation(config)
+    if file is None:
+        newest = newest_copy(here.config.database, _folder(here))
+        if newest is None:
+            raise NotFound(f"There is no backup in {_folder(here)}; name a file.")
+        file, made_at = newest
+        _say(f"The newest backup is of {made_at.astimezone():%Y-%m-%d %H:%M}.")
     kept = restore_database(file, here.config.database, here.config.index)
 
     async def make_vectors() -> VerificationReport:
@@ -49,6 +72,11 @@ def restore(
         _say(f"What was there before is kept as {kept}.")
     made = run_async(make_vectors())
     _say(f"{made.documents:,} documents; {made.vectors_added:,} vectors were made again.")
+
+
+def _folder(here: Installation) -> Path:
+    """The folder of the copies that the bot makes by itself."""
+    return here.config.backup.folder or here.config.data_dir / "backups"
 
 
 def _say(text: str) -> None:

@@ -1,10 +1,10 @@
 """The configuration: the settings of config.yaml and `.env`, their loading and validation."""
 
 from bot.config.agent import AgentSettings
+from bot.config.backup import BackupSettings
 from bot.config.base import PlatformSettings
 from bot.config.core import (
     AdminSettings,
-    BackupSettings,
     ChannelOverrides,
     ChatSettings,
     CommandRule,
@@ -20,6 +20,7 @@ from bot.config.core import (
 from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncSource
 from bot.config.loading import WrittenConfig, load
 from bot.config.mcp import McpSettings, ToolServerSettings
+from bot.config.notices import NoticeSettings
 from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
 from bot.config.reference import Row, describe_keys
 from bot.config.root import Config
@@ -43,6 +44,7 @@ __all__ = [
     "LoggingSettings",
     "McpSettings",
     "MetricsSettings",
+    "NoticeSettings",
     "PlatformSettings",
     "PluginSettings",
     "PoolSettings",

@@ -241,10 +241,3 @@ class ScheduleSettings(Section):
     """Reminders and schedules that may be meant for one channel or thread."""
     shortest_minutes: Positive = 10
     """How many minutes lie between two occurrences of one, at least."""
-
-
-class BackupSettings(Section):
-    """Copies of the database in the folder `backups` beside it."""
-
-    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = 30
-    """Days after which such a copy is removed, the newest one too; empty: they are kept."""

@@ -10,11 +10,11 @@ from pydantic import Field, PrivateAttr
 
 from backends.pool.spec import ModelSpec, PoolLimits
 from bot.config.agent import AgentSettings
+from bot.config.backup import BackupSettings
 from bot.config.base import LocalPath, PlatformSettings, Section
 from bot.config.core import (
     ActionKey,
     AdminSettings,
-    BackupSettings,
     ChannelOverrides,
     ChatSettings,
     CommandRule,
@@ -31,6 +31,7 @@ from bot.config.core import (
 )
 from bot.config.knowledge import READER_AUTO, READER_OFF, KnowledgeSettings
 from bot.config.mcp import McpSettings
+from bot.config.notices import NoticeSettings
 from bot.config.pictures import PictureSettings
 from bot.surrogates import repair_surrogates
 from bot.types import Author, ConversationKey
@@ -105,8 +106,10 @@ class Config(Section):
     """The Model Context Protocol: servers of tools, and programs that ask in a person's name."""
     http: HttpSettings = HttpSettings()
     """The one HTTP port: Slack's HTTP mode, metrics, health."""
+    notices: NoticeSettings = NoticeSettings()
+    """What an operator is told of by itself."""
     logging: LoggingSettings = LoggingSettings()
-    """What is written to standard error."""
+    """The log."""
     metrics: MetricsSettings = MetricsSettings()
     """Prometheus metrics."""
     _platforms: Mapping[str, PlatformSettings] = PrivateAttr(default_factory=dict)

@@ -6,7 +6,6 @@ database `parlance-WHY-STAMP.db`. No other file is ever removed.
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import re
@@ -27,7 +26,6 @@ MAX_KEPT_COPIES = 3
 """How many of the newest copies from before a change are kept in `backups/`."""
 _LOCK_WAIT_S = 5.0
 """How long a backup waits for a writer that keeps the database locked."""
-_DAY_S = 86_400.0
 _STAMP_FORMAT = "%Y%m%dT%H%M%S.%f"
 _PART_SUFFIX = ".part"
 _COPY = re.compile(r"-(?:(?P<why>\w+)-)?(?P<at>\d{8}T\d{6}\.\d{6})")
@@ -91,10 +89,20 @@ def remove_all_but_newest(path: Path) -> None:
             copy.unlink(missing_ok=True)
 
 
-def remove_old(path: Path, keep_days: int | None) -> None:
-    """Remove the copies of a database in its folder of copies that are older than so many days,
-    and what a crash left there. None keeps all. What cannot be removed is logged."""
-    folder = backup_folder(path)
+def newest_copy(path: Path, folder: Path) -> tuple[Path, datetime] | None:
+    """The newest copy of a database in a folder, and when it was made; None if there is none.
+    Copies from before a change do not count."""
+    made = [(m["at"], copy) for copy, m in _copies(path, folder, logs=False) if not m["why"]]
+    if not made:
+        return None
+    at, copy = max(made)
+    return copy, datetime.strptime(at, _STAMP_FORMAT).replace(tzinfo=UTC)
+
+
+def remove_old(path: Path, keep_days: int | None, folder: Path | None = None) -> None:
+    """Remove the copies of a database in its folder of copies (or another) that are older than so
+    many days, and what a crash left there. None keeps all. What cannot be removed is logged."""
+    folder = folder or backup_folder(path)
     remove_unfinished(path, folder)
     with suppress(OSError):
         _remove_unlocked(_part_path(path))
@@ -109,13 +117,6 @@ def remove_old(path: Path, keep_days: int | None) -> None:
                 log.warning("backup.removal_failed", file=str(copy), reason=exc.strerror)
 
 
-async def remove_old_daily(path: Path, keep_days: int | None, every_s: float = _DAY_S) -> None:
-    """Call `remove_old` every `every_s` seconds, until cancelled."""
-    while True:
-        await asyncio.sleep(every_s)
-        await asyncio.to_thread(remove_old, path, keep_days)
-
-
 def remove_unfinished(path: Path, folder: Path) -> None:
     """Remove unfinished copies of a database, which a crash left behind."""
     for part, _ in _copies(path, folder, _PART_SUFFIX):
@@ -123,9 +124,11 @@ def remove_unfinished(path: Path, folder: Path) -> None:
             _remove_unlocked(part)
 
 
-def _copies(path: Path, folder: Path, end: str = "") -> Iterator[tuple[Path, re.Match[str]]]:
-    """The files in a folder that have the name of a copy of this database."""
-    endings = (f"{path.suffix}{end}", f"{path.suffix}-wal{end}")
+def _copies(
+    path: Path, folder: Path, end: str = "", *, logs: bool = True
+) -> Iterator[tuple[Path, re.Match[str]]]:
+    """The files in a folder that have the name of a copy of this database, or of its `logs`."""
+    endings = (f"{path.suffix}{end}", f"{path.suffix}-wal{end}")[: 2 if logs else 1]
     try:
         names = sorted(os.listdir(folder))
     except OSError:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 from pydantic import BaseModel
@@ -14,12 +15,12 @@ from pydantic import BaseModel
 from bot.adapters.protocol import Adapter, Question
 from bot.commands.checks import Asker
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, Completion, Option
-from bot.errors import UserFacingError
+from bot.errors import Failed, UserFacingError
 from bot.events import Event
 from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
 from bot.replies.delivery import Delivery, DeliveryTimeouts
-from bot.replies.protocol import Replies, Sink
+from bot.replies.protocol import Arrival, Replies, Sink
 from bot.schedules.scheduler import Scheduler
 from bot.settings.admin_word import AdminWord
 from bot.settings.values import ChannelSettings
@@ -28,6 +29,7 @@ from bot.skills.services import Services
 from bot.skills.skill import Skill
 from bot.turns.actions import SummaryText, no_summary
 from bot.turns.admission import Admission, EverybodyAdmitted
+from bot.turns.announcement import Begin, announce
 from bot.turns.intake import Intake
 from bot.turns.introduction import introduction
 from bot.turns.job_runs import JobRuns
@@ -251,6 +253,26 @@ class Core:
         turn = uuid.uuid4().hex
         sink = await self.platforms.open_reply(conversation, audience, turn=turn)
         return self.intake.dependencies.begin_reply(sink, turn)
+
+    async def announce(
+        self,
+        conversation: ConversationKey,
+        text: str,
+        key: str,
+        *,
+        since: datetime | None,
+        begin: Begin,
+    ) -> Arrival:
+        """Say something to everybody in a place, once, as `announce` of `bot.turns.announcement`
+        does. Raises `UserFacingError` where the bot may not write."""
+        if conversation.platform not in self.platforms.connected:
+            return "failed"
+        try:
+            sink = await self.platforms.open_reply(conversation, None, turn=key)
+        except Failed:
+            return "failed"
+        made = self.intake.dependencies
+        return await announce(made, self.replies, sink, key, [Text(text)], since=since, begin=begin)
 
     async def introduce(self, conversation: ConversationKey, once_per: Scope) -> None:
         """Say how to ask, in a conversation to which the bot was invited; once in that scope, also

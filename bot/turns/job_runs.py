@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import cast
 
 import structlog
 
@@ -13,20 +12,18 @@ from bot.commands.authorization import Authorize
 from bot.commands.checks import Asker
 from bot.errors import Failed, UserFacingError
 from bot.events import Message
-from bot.replies.draft import Draft
-from bot.replies.protocol import AnnouncingSink, Arrival, Replies, Sink
+from bot.replies.protocol import Arrival, Replies, Sink
 from bot.schedules.job import Job, Occurrence
 from bot.schedules.scheduler import NotAllowed
 from bot.schedules.service import ACTIONS
 from bot.schedules.wording import heading_of
 from bot.turns.admission import Admission
+from bot.turns.announcement import Begin, announce
 from bot.turns.intake import Intake
 from bot.turns.platforms import Platforms
 from bot.types import Author, Notice, Text
 
 log = structlog.get_logger(__name__)
-
-Begin = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +56,20 @@ class JobRuns:
         sink = await self._open(one, asker.author if one.job.private else None)
         if sink is None:
             return "failed"
-        if not hasattr(sink, "announce"):  # `isinstance` takes long for a protocol
-            return await self._say_if_new(sink, one, notice, begin)
-        announcing = cast(AnnouncingSink, sink)
-        stored = await self.replies.get(one.key)
-        if stored is not None and stored.finished:
-            return "arrived"  # an earlier process sent it, and then ended
-        draft = self._draft(sink, one, notice)
-        await begin()
-        await draft.take_in()
-        draft.end("complete", None)
-        return await announcing.announce(draft.view(), one.key, since=one.posted_at)
+        job = one.job
+        parts = [Text(job.text), *([Notice(notice, "footer")] if notice else [])]
+        return await announce(
+            self.intake.dependencies,
+            self.replies,
+            sink,
+            one.key,
+            parts,
+            since=one.posted_at,
+            begin=begin,
+            direct=job.private or job.direct,
+            heading=heading_of(job),
+            locale=job.locale if job.private or job.direct else None,
+        )
 
     async def ask(self, one: Occurrence, asker: Asker, notice: str, begin: Begin) -> Arrival:
         """The event has the same id in every process: the core drops it where it was accepted
@@ -118,32 +118,3 @@ class JobRuns:
             return None
         except UserFacingError as error:
             raise NotAllowed(str(error)) from error
-
-    def _draft(self, sink: Sink, one: Occurrence, notice: str) -> Draft:
-        job = one.job
-        draft = Draft(
-            one.key,
-            sink.limits,
-            redact=self.intake.dependencies.redact,
-            direct=job.private or job.direct,
-            heading=heading_of(job),
-            locale=job.locale if job.private or job.direct else None,
-        )
-        draft.add(Text(job.text))
-        if notice:
-            draft.add(Notice(notice, "footer"))
-        return draft
-
-    async def _say_if_new(self, sink: Sink, one: Occurrence, notice: str, begin: Begin) -> Arrival:
-        """Say it where nothing tells whether it stands there: only if it cannot."""
-        if one.posted_at is not None:
-            return "unknown"
-        await begin()
-        reply = self.intake.dependencies.begin_reply(
-            sink, one.key, direct=one.job.private or one.job.direct, heading=heading_of(one.job)
-        )
-        reply.add(Text(one.job.text))
-        if notice:
-            reply.add(Notice(notice, "footer"))
-        await reply.finish("complete")
-        return "arrived"

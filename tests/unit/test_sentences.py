@@ -23,6 +23,7 @@ FOR_OPERATORS = (
     "bot/cli/",
     "bot/config/",
     "bot/control/",
+    "bot/notices/",
     "bot/testing/",
     "bot/knowledge/retrieval/evaluation.py",
     "bot/knowledge/retrieval/golden.py",

@@ -47,6 +47,9 @@ class SourceSync:
         self._settings = settings
         self._clock = clock
         self._lock = asyncio.Lock()
+        self.unread: dict[tuple[str, str], int] = {}
+        """How many documents of a source, by base and location, were refused when it was last
+        read; without those of which all could be read."""
 
     async def all(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
         """Brings all sources, and those of config.yaml, up to date.
@@ -108,17 +111,22 @@ class SourceSync:
 
     async def one(self, source: SourceRow, skipped: Counter[str]) -> AsyncGenerator[Ingested, None]:
         """Brings one source up to date, and records that. Raises what keeps it from being read."""
+        refused = 0
         async with self._lock:
             events = self._jobs.add_source(source.location, source.base, source.added_by, skipped)
             try:
                 async with aclosing(events) as stream:
                     async for event in stream:
+                        refused += event.state == "refused"
                         yield event
             except Exception as exc:
                 known = isinstance(exc, ParlanceError | BackendError)
                 await self._record(source, str(exc) if known else _UNEXPECTED)
                 raise
             await self._record(source)
+            self.unread.pop((source.base, source.location), None)
+            if refused:
+                self.unread[source.base, source.location] = refused
             await self._store.expire_versions(source.base)
 
     async def _record(self, source: SourceRow, failure: str = "") -> None:

@@ -111,6 +111,12 @@ async def test_health_and_readiness(tmp_path: Path) -> None:
         await asyncio.gather(serving, return_exceptions=True)
 
 
+async def test_where_no_platform_is_served_none_is_waited_for(tmp_path: Path) -> None:
+    here = await installed(tmp_path, http={"port": 0})
+    async with open_app(here) as app, open_ports(app, [], never) as ports:
+        assert await get(f"{ports.http}/ready") == (200, '{"ok": true}')
+
+
 async def test_status_tells_platforms_apart(tmp_path: Path) -> None:
     here = await installed(tmp_path)
     broken = Platform("broken", AdapterError("The token is wrong."))

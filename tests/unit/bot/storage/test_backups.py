@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StorageError
-from bot.storage.backups import back_up, remove_old, remove_old_daily, write_whole
+from bot.storage.backups import back_up, remove_old, write_whole
 
 
 @pytest.fixture
@@ -97,16 +96,6 @@ def test_old_copies_and_what_crashes_left_are_removed_and_nothing_else(
     assert names(backups) == set(KEPT)
     remove_old(path, 5)
     assert names(backups) == set(KEPT) - {KEPT[2]}  # the newest, too
-
-
-async def test_a_running_bot_removes_them_every_day(path: Path, backups: Path) -> None:
-    task = asyncio.create_task(remove_old_daily(path, 7, every_s=0.01))
-    async with asyncio.timeout(10):
-        while await asyncio.to_thread(names, backups) != set(KEPT):
-            await asyncio.sleep(0.01)
-    assert not task.done()
-    task.cancel()
-    await asyncio.wait([task])
 
 
 def test_a_copy_that_is_being_written_is_left_alone(path: Path, backups: Path) -> None:
