@@ -14,6 +14,7 @@ from bot.adapters.protocol import AdapterError
 from bot.cli import backups, docs, mcp, models, operator, running_bot, tools
 from bot.cli.console import write
 from bot.cli.run import run
+from bot.cli.setup import setup
 from bot.errors import ConfigError, ParlanceError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="A private chat bot for Discord, Slack and the terminal, on your own models.",
 )
 app.command()(run)
+app.command()(setup)
 app.command()(running_bot.status)
 app.command()(running_bot.stop)
 app.command()(operator.check)

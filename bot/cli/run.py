@@ -6,17 +6,19 @@ import asyncio
 import gc
 import importlib
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 
 from backends.errors import BackendError
+from bot.adapters.protocol import Adapter
 from bot.adapters.terminal.screen import make_progress
-from bot.app import App, open_app
+from bot.app import App, background, open_app
 from bot.cli.console import errors, redact
 from bot.cli.demo import LINES, Demo, introduction, open_demo
 from bot.cli.loop import run_async
@@ -37,6 +39,14 @@ _LATE_MODULES = ("rich.markdown", "jsonschema", CLIENT_MODULE)
 lines of a pipe are there already, and wait for what they need alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What is done around serving: before the platforms connect, and beside them."""
+
+    prepare: Callable[[App], Awaitable[None]]
+    accompany: Callable[[App, Sequence[Adapter]], Coroutine[Any, Any, None]]
+
+
 def run(
     config: ConfigPath = None,
     conversation: Annotated[
@@ -49,18 +59,26 @@ def run(
 ) -> None:
     """Start Parlance: the platforms whose tokens are set, or a chat in the terminal."""
     if demo is None:
-        raise typer.Exit(_run(read_installation(config), conversation))
+        raise typer.Exit(serve(read_installation(config), conversation))
     with open_demo(demo) as here:
         errors.print(introduction(demo), soft_wrap=False)
-        raise typer.Exit(_run(here, conversation, examples=LINES[demo]))
+        raise typer.Exit(serve(here, conversation, examples=LINES[demo]))
 
 
-def _run(here: Installation, conversation: str | None, *, examples: Sequence[str] = ()) -> int:
+def serve(
+    here: Installation,
+    conversation: str | None = None,
+    *,
+    examples: Sequence[str] = (),
+    guide: Guide | None = None,
+) -> int:
     """Serve until it is stopped; returns the exit status. `examples` are what is answered where
     there is nothing to read, in place of the usual lines."""
     logging = here.config.logging
     created = create_adapters(here, conversation=conversation)
-    if created.alone and logging.level == "info":
+    if guide is not None:
+        logging = logging.model_copy(update={"level": "error"})  # the guide has the screen
+    elif created.alone and logging.level == "info":
         logging = logging.model_copy(update={"level": "warning"})  # the chat has the screen
     configure(logging, here.secrets.known())
     adapters = created.require()
@@ -79,7 +97,7 @@ def _run(here: Installation, conversation: str | None, *, examples: Sequence[str
     if missing := here.find_missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)
-    return run_async(_serve(here, created))
+    return run_async(_serve(here, created, guide))
 
 
 def _fetch(here: Installation, missing: list[ModelFile]) -> None:
@@ -94,7 +112,7 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
             errors.print(redact(f"Model {file.model}: {error}"), style="yellow")
 
 
-async def _serve(here: Installation, created: CreatedAdapters) -> int:
+async def _serve(here: Installation, created: CreatedAdapters, guide: Guide | None) -> int:
     serving, service = created.adapters, not created.alone
     interactive = any(getattr(adapter, "interactive", False) for adapter in serving)
     stopped, stop = stop_on_signals(interactive)
@@ -103,18 +121,20 @@ async def _serve(here: Installation, created: CreatedAdapters) -> int:
             open_app(here) as app,
             open_ports(app, serving, partial(stop, int(signal.SIGTERM))),
         ):
-            await _ingest_once(app)
+            await (guide.prepare(app) if guide is not None else _ingest_once(app))
             late = _LATE_MODULES if service or interactive else ()
             warming = asyncio.create_task(_warm_up(app, late), name="warm up")
             # What is loaded by then stays. Looking through it takes the collector 150 ms, in which
             # everybody would wait.
             warming.add_done_callback(lambda _: gc.freeze())
+            beside = asyncio.sleep(0) if guide is None else guide.accompany(app, serving)
             try:
-                if service:
+                if service and guide is None:
                     names = " and ".join(adapter.name for adapter in serving)
                     errors.print(f"Parlance serves {names}. Ctrl-C ends it.")
                 # A chat that crashes ends; nobody reads what a pipe would be answered again.
-                await app.serve(serving, restart=service)
+                async with background(beside, "guide"):
+                    await app.serve(serving, restart=service)
             finally:
                 warming.cancel()
                 await asyncio.wait([warming], timeout=_WARM_UP_STOP_S)

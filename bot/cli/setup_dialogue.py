@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import signal
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from bot.catalogue.sentence import say
 from bot.cli.console import console, redact
 from bot.control_characters import escape_controls, strip_controls
-
-if TYPE_CHECKING:
-    from prompt_toolkit import PromptSession
 
 T = TypeVar("T")
 MARK = "? "
@@ -20,12 +18,15 @@ MARK = "? "
 _LOOK_AGAIN_S = 0.2
 
 
+class Interrupted(Exception):
+    """Somebody has pressed Ctrl-C, or Ctrl-D, at a question."""
+
+
 class Dialogue:
     """Asks where there is somebody to answer. `asks` says whether there is."""
 
     def __init__(self, *, asks: bool) -> None:
         self.asks = asks
-        self._session: PromptSession[str] | None = None
 
     def heading(self, text: str) -> None:
         """Begin a step."""
@@ -41,7 +42,7 @@ class Dialogue:
         console.print(redact(strip_controls(text)), style="cyan", soft_wrap=True)
 
     async def ask(self, question: str, *, secret: bool = False) -> str:
-        """What somebody types, empty for Enter alone. Raises `KeyboardInterrupt`."""
+        """What somebody types, empty for Enter alone. Raises `Interrupted`."""
         return await self._read(MARK + question, secret=secret)
 
     async def confirm(self, question: str) -> bool:
@@ -71,21 +72,22 @@ class Dialogue:
             await asyncio.gather(waiting, passing, return_exceptions=True)
 
     async def _read(self, prompt: str, *, secret: bool = False) -> str:
-        if self._session is None:
-            module = await asyncio.to_thread(__import__, "prompt_toolkit")
-            self._session = module.PromptSession()
+        module = await asyncio.to_thread(importlib.import_module, "prompt_toolkit")
+        session = module.PromptSession()  # a new one each time, which remembers no secret
         text = strip_controls(f"{prompt} ")
         try:
-            return (await self._session.prompt_async(text, is_password=secret)).strip()
-        except EOFError:
-            raise KeyboardInterrupt from None
+            typed = await session.prompt_async(text, is_password=secret, handle_sigint=False)
+        except (KeyboardInterrupt, EOFError):
+            raise Interrupted from None
+        return str(typed).strip()
 
 
 async def until(true: Callable[[], T | None], pause_s: float = _LOOK_AGAIN_S) -> T:
     """Look until there is something to see."""
-    while (found := true()) is None:
+    while True:
+        if (found := true()) is not None:
+            return found
         await asyncio.sleep(pause_s)
-    return found
 
 
 def interrupt() -> None:

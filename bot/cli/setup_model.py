@@ -1,0 +1,145 @@
+"""The step of `parlance setup` that looks at the machine and proposes a better model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.progress import TaskID
+
+from bot.catalogue.sentence import join_sentences, say, say_number
+from bot.cli.console import download_bar, errors, format_size
+from bot.cli.options import read_installation
+from bot.cli.setup_dialogue import Dialogue
+from bot.config.yaml_document import YamlDocument
+from bot.errors import Refused, UserFacingError
+from bot.installation import Installation
+from bot.models.entries import ModelEntry, find_entry, find_served
+from bot.models.local_machine import LocalMachine, look_at_machine
+from bot.models.proposals import MEASURED, Proposal, Survey, propose, survey
+from bot.models.references import read_reference
+from bot.setup.settings_file import change
+
+MOST_SHOWN = 5
+"""Models that are proposed at once."""
+
+
+async def set_up_model(path: Path | None, dialogue: Dialogue, wanted: str | None) -> bool:
+    """Choose a model, fetch it and make it the default; returns whether one was chosen.
+
+    `wanted` names one. Else somebody is asked; where nobody can be, the recommended one is taken if
+    it is here already. Raises `ParlanceError` and `BackendError`, each with what to do.
+    """
+    here = read_installation(path)
+    if wanted is not None:
+        await use(here, wanted, dialogue)
+        return True
+    with errors.status(say("Looking at this machine …")):
+        found = await survey(here.store)
+    dialogue.tell(describe_machine(found))
+    proposals = [one for one in propose(found) if one.fits]
+    shown = sorted(proposals, key=lambda one: not one.recommended)[:MOST_SHOWN]
+    if not shown:
+        dialogue.tell(say("No other model fits here just now; the small one that ships stays."))
+        return False
+    if not dialogue.asks:
+        return False
+    for number, proposal in enumerate(shown, 1):
+        dialogue.tell(f"  {number}  {describe(proposal)}")
+    if any(one.speed is not None for one in shown):
+        dialogue.tell(MEASURED)
+    while True:
+        chosen = await _choose(shown, dialogue)
+        if chosen is None:
+            return False
+        try:
+            await use(here, chosen, dialogue)
+        except UserFacingError as error:
+            dialogue.tell(str(error))
+            continue
+        return True
+
+
+async def use(here: Installation, reference: str, dialogue: Dialogue) -> None:
+    """Fetch a model and make it the default one of config.yaml."""
+    read = read_reference(reference, here.config.models)
+    name = find_served(read, here.config.models)
+    entry: ModelEntry | None = None
+    if name is None:
+        machine = look_at_machine(here.store.root)
+        entry = await find_entry(read, here.config.models, machine)
+        name = entry.name
+        await _fetch(here, entry)
+
+    def write(document: YamlDocument) -> None:
+        if entry is not None:
+            document.set(("models", entry.name), dict(entry.values))
+        document.set("default_model", name)
+
+    change(here.path, write)
+    dialogue.tell(say("{name} answers from now on.", name=name))
+
+
+def describe_machine(found: Survey) -> str:
+    """What the machine has, in a few short sentences."""
+    machine: LocalMachine = found.machine
+    parts = [say_number("This machine has {n} core", "This machine has {n} cores", machine.cores)]
+    if machine.memory_bytes is not None:
+        size = format_size(machine.memory_bytes)
+        parts.append(say("{size} of memory that is free", size=size))
+    parts += [say("the graphics card {name}", name=card.name) for card in machine.cards]
+    parts.append(say("{size} of free disk", size=format_size(machine.disk_bytes)))
+    text = ", ".join(parts) + "."
+    told = [text]
+    for server in found.servers:
+        names = ", ".join(model.name for model in server.models[:3]) or say("no model")
+        told.append(say("{server} runs here, with {names}.", server=server.name, names=names))
+    if not found.hub:
+        told.append(say("The hub of models cannot be reached just now."))
+    return join_sentences(told)
+
+
+def describe(proposal: Proposal) -> str:
+    """A model on one line: what it is good for, its size, its licence, and how long it takes."""
+    parts = [proposal.about.rstrip(".")]
+    if proposal.download_bytes:
+        parts.append(say("fetches {size}", size=format_size(proposal.download_bytes)))
+    elif proposal.place == "here":
+        parts.append(say("is here already"))
+    if proposal.memory_bytes:
+        parts.append(say("takes {size} of memory", size=format_size(proposal.memory_bytes)))
+    parts += [proposal.licence] if proposal.licence else []
+    parts += [proposal.languages] if proposal.languages else []
+    if proposal.answer_s is not None:
+        parts.append(say("an answer in about {s:.0f} s", s=max(proposal.answer_s, 1.0)))
+    told = f"{proposal.name}: {'; '.join(parts)}"
+    return say("{told} (proposed)", told=told) if proposal.recommended else told
+
+
+async def _choose(shown: Sequence[Proposal], dialogue: Dialogue) -> str | None:
+    """The reference that somebody chooses; None to stay with the small model."""
+    question = say(
+        "Which one? Its number, or any name (Enter: {name}, 0: none)", name=shown[0].name
+    )
+    said = await dialogue.ask(question)
+    if said == "0":
+        return None
+    if not said:
+        return shown[0].reference
+    if said.isdecimal() and 1 <= int(said) <= len(shown):
+        return shown[int(said) - 1].reference
+    return said
+
+
+async def _fetch(here: Installation, entry: ModelEntry) -> None:
+    if not entry.source:
+        return
+    if entry.url and entry.ollama_tag:
+        raise Refused(say("Fetch it with Ollama first."))
+    with download_bar() as bar:
+        task = bar.add_task(entry.name, total=entry.bytes or None)
+
+        def on_progress(done: int, total: int | None, task: TaskID = task) -> None:
+            bar.update(task, completed=done, total=total)
+
+        await here.store.fetch_async(entry.source, entry.sha256, on_progress)

@@ -1,0 +1,19 @@
+"""`parlance` as a process whose Discord and Slack are those of ours, at the addresses that
+`FAKE_DISCORD_PORT` and `FAKE_SLACK_URL` name."""
+
+from __future__ import annotations
+
+import os
+import runpy
+
+import yarl
+from slack_sdk.web.async_base_client import AsyncBaseClient
+
+import discord
+
+if __name__ == "__main__":
+    at = f"127.0.0.1:{os.environ['FAKE_DISCORD_PORT']}"
+    discord.http.Route.BASE = f"http://{at}/api/v10"
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(f"ws://{at}/gateway")
+    AsyncBaseClient.BASE_URL = os.environ["FAKE_SLACK_URL"]
+    runpy.run_module("bot", run_name="__main__", alter_sys=True)
