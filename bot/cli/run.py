@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -59,10 +61,23 @@ def run(
 ) -> None:
     """Start Parlance: the platforms whose tokens are set, or a chat in the terminal."""
     if demo is None:
-        raise typer.Exit(serve(read_installation(config), conversation))
+        here = read_installation(config)
+        if config is None and conversation is None and _is_first_start(here):
+            from bot.cli.setup import offer
+
+            if (status := offer(config)) is not None:
+                raise typer.Exit(status)
+        raise typer.Exit(serve(here, conversation))
     with open_demo(demo) as here:
         errors.print(introduction(demo), soft_wrap=False)
         raise typer.Exit(serve(here, conversation, examples=LINES[demo]))
+
+
+def _is_first_start(here: Installation) -> bool:
+    """Whether somebody sits at a terminal, has named no configuration, and sees nothing set up."""
+    at_keyboard = sys.stdin.isatty() and sys.stdout.isatty()
+    named = "PARLANCE_CONFIG" in os.environ
+    return at_keyboard and not named and not here.config.database.exists()
 
 
 def serve(
@@ -94,14 +109,19 @@ def serve(
             log.warning("plugin.load_failed", plugin=problem.plugin, exc_info=problem.error)
     if here.config.knowledge.ocr.enabled and not is_installed():
         errors.print(f"Scans are not read: {missing_package()}.", style="yellow", soft_wrap=True)
-    if missing := here.find_missing_files():
-        errors.print("Fetching the models; this happens once.")
-        _fetch(here, missing)
+    fetch_missing(here)
     return run_async(_serve(here, created, guide))
 
 
+def fetch_missing(here: Installation) -> None:
+    """Fetch the models that are missing. A failure is only a warning if the model is not needed at
+    start; else raises `BackendError`."""
+    if missing := here.find_missing_files():
+        errors.print("Fetching the models; this happens once.")
+        _fetch(here, missing)
+
+
 def _fetch(here: Installation, missing: list[ModelFile]) -> None:
-    """Fetch missing models; a failure is only a warning if the model is not needed at start."""
     vital = {here.config.default_model, here.config.embedder}
     for file in missing:
         try:

@@ -13,15 +13,15 @@ from backends.errors import BackendError
 from bot.adapters.protocol import AdapterError
 from bot.catalogue.sentence import join_sentences, say
 from bot.cli.console import console
-from bot.cli.loop import run_async
+from bot.cli.loop import run_async, run_with_app
 from bot.cli.options import ConfigPath, read_installation
-from bot.cli.run import Guide, serve
+from bot.cli.run import Guide, fetch_missing, serve
 from bot.cli.running_bot import ask_async
 from bot.cli.setup_dialogue import Dialogue, Interrupted
 from bot.cli.setup_guide import QUESTION, Guidance, find_admin_beside
 from bot.cli.setup_platforms import Platforms
 from bot.errors import ParlanceError, UsageError
-from bot.installation import Installation, base_folder
+from bot.installation import base_folder
 from bot.setup.settings_file import add_admin, add_source
 from bot.setup.sources import read_source
 from bot.setup.state import State, Step, look
@@ -56,6 +56,7 @@ class Setup:
         self._every = every
         self._admins = tuple(admins)
         self.added_documents = False
+        self.changed_platforms = False
 
     async def take_steps(self) -> State:
         """Ask what is to be asked, step by step, and write it; each is written when it is done."""
@@ -67,6 +68,13 @@ class Setup:
                     "Parlance runs here (process {pid}). What is set up now holds from its next "
                     "start on: `parlance stop`, then `parlance run`.",
                     pid=told["pid"],
+                )
+            )
+        elif self.dialogue.asks and not self.chosen:
+            self.dialogue.tell(
+                say(
+                    "This takes about a quarter of an hour. Enter leaves a step for later, and "
+                    "Ctrl-C ends; what is done stays."
                 )
             )
         for step in self.chosen or tuple(TITLES):
@@ -95,9 +103,9 @@ class Setup:
 
                 await set_up_model(self.path, self.dialogue, self._model)
             case Step.DISCORD:
-                await Platforms(self.path, self.dialogue).discord()
+                self.changed_platforms |= await Platforms(self.path, self.dialogue).discord()
             case Step.SLACK:
-                await Platforms(self.path, self.dialogue).slack()
+                self.changed_platforms |= await Platforms(self.path, self.dialogue).slack()
             case Step.DOCUMENTS:
                 await self._add_documents()
 
@@ -187,24 +195,23 @@ def run_setup(this: Setup, *, start: bool = True) -> int:
         dialogue.tell(str(error))
         dialogue.tell(_stopped(this))
         return 1
+    from bot.storage.data_dir_lock import find_holder
+
     here = read_installation(this.path)
-    if not start or not _is_to_start(this, here):
+    if not start or find_holder(here.config.data_dir) is not None:
+        return 0
+    guidance = Guidance(this.path, dialogue, documents=not this.chosen or this.added_documents)
+    seen = this.changed_platforms or Step.ADMIN in this.chosen or not this.chosen
+    if not seen or not (state.platforms or dialogue.asks):
+        if this.added_documents:
+            fetch_missing(here)
+            run_with_app(this.path, guidance.prepare)
         return 0
     if not state.platforms:
         dialogue.heading(say("The first question"))
         dialogue.tell(say("Ask your bot here in the terminal:"))
         dialogue.show(f"   /ask {QUESTION}")
-    guidance = Guidance(this.path, dialogue, admin=not this.chosen or Step.ADMIN in this.chosen)
     return serve(here, guide=Guide(guidance.prepare, guidance.accompany))
-
-
-def _is_to_start(this: Setup, here: Installation) -> bool:
-    """Whether the bot is started at the end: nobody else runs it, and a step wants to see it."""
-    from bot.storage.data_dir_lock import find_holder
-
-    if find_holder(here.config.data_dir) is not None:
-        return False
-    return not this.chosen or any(step is not Step.MODEL for step in this.chosen)
 
 
 def _stopped(this: Setup) -> str:
@@ -214,3 +221,21 @@ def _stopped(this: Setup) -> str:
     names = ", ".join(done) if done else say("nothing yet")
     head = say("Set up: {names}.", names=names)
     return join_sentences((head, say("`parlance setup` goes on from here.")))
+
+
+def offer(path: Path | None) -> int | None:
+    """Ask once, at the first start in a terminal, whether to set Parlance up; the exit status of
+    that, None where nobody wants it now."""
+    dialogue = Dialogue(asks=True)
+    dialogue.tell(
+        say(
+            "Welcome to Parlance. Setup finds a better model, brings your bot to Discord or Slack, "
+            "and reads your documents; `parlance setup` does so at any later time."
+        )
+    )
+    try:
+        if not run_async(dialogue.confirm(say("Set it up now?"))):
+            return None
+    except (Interrupted, KeyboardInterrupt):
+        return 130
+    return run_setup(Setup(path, dialogue, (), model=None, documents=(), every=None, admins=()))

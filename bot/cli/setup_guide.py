@@ -32,7 +32,7 @@ ONLINE_WITHIN_S = 60.0
 """How long a platform may take to connect, before that is said."""
 _LOOK_AGAIN_S = 0.5
 NAMES = {"discord": "Discord", "slack": "Slack", "terminal": say("the terminal")}
-QUESTION = say("How do I write a skill?")
+QUESTION = "How do I write a skill?"
 
 
 @dataclass(slots=True)
@@ -59,11 +59,12 @@ class Guidance:
     async def accompany(self, app: App, adapters: Sequence[Adapter]) -> None:
         """Say who is online, find the admin, and see the first question answered."""
         try:
+            begun = await _last_turn(app)
             serving = await self._see_online(app, adapters)
             if self.admin and self.dialogue.asks and serving:
                 await self._find_admin(app, serving)
             if serving:
-                await self._first_question(app, serving)
+                await self._first_question(app, serving, begun)
         except Interrupted:
             interrupt()
         except ParlanceError as error:
@@ -118,12 +119,15 @@ class Guidance:
                 word.withdraw()
             keep_admin(self.path or app.installation.path, person, self.dialogue)
 
-    async def _first_question(self, app: App, serving: Sequence[str]) -> None:
+    async def _first_question(self, app: App, serving: Sequence[str], begun: int) -> None:
         self.dialogue.heading(say("The first question"))
         where = say(" or ").join(NAMES.get(name, name) for name in serving)
-        self.dialogue.tell(say("Ask your bot on {where}, in a direct message or so:", where=where))
-        self.dialogue.show(f"   @{say('YourBot')} {QUESTION}")
-        begun = await _last_turn(app)
+        text = say(
+            "Ask your bot on {where}, with a mention or in a direct message, what stands in your "
+            "documents, or how to write a skill.",
+            where=where,
+        )
+        self.dialogue.tell(text)
         hint = say("Waiting for the first answer … (Enter: enough)")
         while True:
             answered = await self.dialogue.wait(_next_answer(app, serving, begun), hint)
@@ -146,7 +150,7 @@ class Guidance:
                 )
             )
         self.dialogue.tell(
-            say("The bot is running. Ctrl-C ends it; `parlance run` starts it again.")
+            say("The bot is running. Ctrl-C ends it, and `parlance run` starts it again.")
         )
 
 

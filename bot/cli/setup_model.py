@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.progress import TaskID
 
+from backends.errors import BackendError
 from bot.catalogue.sentence import join_sentences, say, say_number
 from bot.cli.console import download_bar, errors, format_size
 from bot.cli.options import read_installation
@@ -27,22 +28,24 @@ MOST_SHOWN = 5
 async def set_up_model(path: Path | None, dialogue: Dialogue, wanted: str | None) -> bool:
     """Choose a model, fetch it and make it the default; returns whether one was chosen.
 
-    `wanted` names one. Else somebody is asked; where nobody can be, the recommended one is taken if
-    it is here already. Raises `ParlanceError` and `BackendError`, each with what to do.
+    `wanted` names one. Else somebody is asked; where nobody can be, all stays as it is. Raises
+    `ParlanceError` and `BackendError`, each with what to do.
     """
     here = read_installation(path)
     if wanted is not None:
         await use(here, wanted, dialogue)
         return True
+    if not dialogue.asks:
+        return False
     with errors.status(say("Looking at this machine …")):
         found = await survey(here.store)
     dialogue.tell(describe_machine(found))
-    proposals = [one for one in propose(found) if one.fits]
+    proposals = [one for one in propose(found) if one.fits and not _answers_already(here, one)]
     shown = sorted(proposals, key=lambda one: not one.recommended)[:MOST_SHOWN]
     if not shown:
-        dialogue.tell(say("No other model fits here just now; the small one that ships stays."))
-        return False
-    if not dialogue.asks:
+        dialogue.tell(
+            say("No better model can be had here just now; `parlance setup model` looks again.")
+        )
         return False
     for number, proposal in enumerate(shown, 1):
         dialogue.tell(f"  {number}  {describe(proposal)}")
@@ -54,7 +57,7 @@ async def set_up_model(path: Path | None, dialogue: Dialogue, wanted: str | None
             return False
         try:
             await use(here, chosen, dialogue)
-        except UserFacingError as error:
+        except (UserFacingError, BackendError) as error:
             dialogue.tell(str(error))
             continue
         return True
@@ -78,6 +81,12 @@ async def use(here: Installation, reference: str, dialogue: Dialogue) -> None:
 
     change(here.path, write)
     dialogue.tell(say("{name} answers from now on.", name=name))
+
+
+def _answers_already(here: Installation, proposal: Proposal) -> bool:
+    specs = here.config.models
+    reference = read_reference(proposal.reference, specs)
+    return find_served(reference, specs) == here.config.default_model
 
 
 def describe_machine(found: Survey) -> str:

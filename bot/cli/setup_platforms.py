@@ -114,6 +114,8 @@ class Platforms:
         if not (bot or self.dialogue.asks):
             return False
         if not bot:
+            if not await self.dialogue.confirm(say("Is your bot wanted on Slack?")):
+                return False
             self._explain_slack_app(here)
 
         async def check_bot(token: str) -> account.Account:
@@ -163,7 +165,12 @@ class Platforms:
 
     def _explain_slack_app(self, here: Installation) -> None:
         tell = self.dialogue.tell
-        tell(say("This is the manifest of the app; copy all between the lines."))
+        tell(
+            say(
+                "This is the manifest of the app; copy all between the lines. "
+                "`parlance manifest slack` prints it again."
+            )
+        )
         self.dialogue.show("─" * 8)
         self.dialogue.show(print_manifest(here, "slack", None).rstrip())
         self.dialogue.show("─" * 8)

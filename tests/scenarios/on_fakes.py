@@ -6,10 +6,9 @@ from __future__ import annotations
 import os
 import runpy
 
+import discord
 import yarl
 from slack_sdk.web.async_base_client import AsyncBaseClient
-
-import discord
 
 if __name__ == "__main__":
     at = f"127.0.0.1:{os.environ['FAKE_DISCORD_PORT']}"

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import pty
+import re
+import signal
 import stat
+import struct
+import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,13 +18,19 @@ from pathlib import Path
 
 import pytest
 
+from bot.adapters.discord.setup.manifest import PERMISSIONS
 from bot.adapters.slack.setup.manifest import scopes
 from bot.config.platforms import SlackSettings
 from tests.fakes.discord import TOKEN
+from tests.fakes.discord.state import EVE
+from tests.fakes.file_server import FileServer
+from tests.fakes.hub import serve_repository
 from tests.scenarios import forked
 from tests.scenarios.on_discord import DiscordDriver
 from tests.scenarios.on_slack import SlackDriver
 from tests.scenarios.process import Ended, Folder, end_of, read_until
+from tests.scenarios.test_cli_chat import CTRL_C, Terminal, ended
+from tests.unit.backends.llama_cpp.tiny import write_sliding_window_model
 
 BOT_TOKEN, APP_TOKEN = "xoxb-test-bot-token", "xapp-test-app-token"
 TOKENS = {
@@ -122,3 +134,166 @@ class TestWithoutAKeyboard:
         assert stat.S_IMODE(house.env_file.stat().st_mode) == 0o600
         assert "discord:7" in house.settings
         assert "papers" in house.settings
+
+
+@asynccontextmanager
+async def keyboard(
+    house: House, *arguments: str, columns: int = 100, **env: str
+) -> AsyncIterator[tuple[Terminal, asyncio.subprocess.Process]]:
+    """`parlance setup` with a person in front of it."""
+    ours, screen = pty.openpty()
+    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    given = {**house.environment, "COLUMNS": str(columns), **env}
+    process = await forked.start(
+        "tests.scenarios.on_fakes", "setup", *arguments,
+        env=given, stdin=screen, stdout=screen, stderr=screen,
+    )  # fmt: skip
+    os.close(screen)
+    terminal = Terminal(ours)
+    try:
+        yield terminal, process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        os.close(ours)
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[FileServer]:
+    async with FileServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A model that llama.cpp runs, of random weights."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.gguf"
+    write_sliding_window_model(path)
+    return path.read_bytes()
+
+
+def hub_environment(hub: FileServer, tmp_path: Path) -> dict[str, str]:
+    """The hub on loopback, and a store of models that is empty."""
+    return {"HF_ENDPOINT": hub.url, "PARLANCE_MODELS_DIR": str(tmp_path / "models")}
+
+
+class TestAtAKeyboard:
+    async def test_the_way_from_nothing_to_discord_has_few_questions(
+        self, house: House, hub: FileServer, tmp_path: Path, tiny_gguf: bytes
+    ) -> None:
+        serve_repository(hub, "us/tiny-GGUF", {"tiny-Q8_0.gguf": tiny_gguf})
+        steps = ("model", "discord", "slack", "documents", "admin")  # as where nothing is set up
+        questions = 1  # the one of the first start
+        environment = hub_environment(hub, tmp_path)
+        async with keyboard(house, *steps, **environment) as (terminal, process):
+
+            async def answer(question: str, said: str) -> str:
+                nonlocal questions
+                questions += 1
+                shown = await terminal.sees(question)
+                terminal.type(f"{said}\r")
+                return shown
+
+            shown = await answer("Which one? Its number, or any name", "hf:us/tiny-GGUF")
+            shown += await terminal.sees("tiny answers from now on.")
+            shown += await answer("? Paste the token (Enter: later)", TOKEN)
+            shown += await terminal.sees("This is the token of the bot parlance.")
+            shown += await terminal.sees("The bot may write in The Lab.")
+            shown += await answer("Is your bot wanted on Slack? [Y/n]", "n")
+            shown += await answer("Folder or address (Enter: later)", "papers")
+            shown += await terminal.sees("The bot is online on Discord.")
+            shown += await terminal.sees("Waiting for the word")
+            word = re.findall(r"^   ([a-z]+)$", shown, re.MULTILINE)[-1]
+            await house.discord.mention(word, by="eve")
+            shown += await terminal.sees(f"discord:{EVE} is an admin.")
+            shown += await terminal.sees("Waiting for the first answer")
+            await house.discord.mention(QUESTION)
+            shown += await terminal.sees("The first question was answered on Discord, from Lamps.")
+            process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(30):
+                assert await process.wait() == 130
+        assert questions <= 8
+        assert TOKEN not in shown
+        assert f"- discord:{EVE}\n" in house.settings
+        assert "default_model: tiny" in house.settings
+        assert f"DISCORD_TOKEN={TOKEN}\n" in house.env_file.read_text()
+
+    async def test_a_token_that_is_wrong_is_asked_for_again(self, house: House) -> None:
+        async with keyboard(house, "discord", "--no-start") as (terminal, process):
+            for said, why in (
+                ("80351110224678912", "That is the application's id."),
+                ("xoxb-12345678-abcdefgh", "That is a token of Slack."),
+                ("MTIzNDU2Nzg5MDEyMzQ1Njc4.Gabcde.not-the-right-one-xx", "refuses the token"),
+            ):
+                await terminal.sees("Paste the token (Enter: later)")
+                terminal.type(f"{said}\r")
+                await terminal.sees(why)
+            await terminal.sees("Paste the token (Enter: later)")
+            assert not house.env_file.exists()
+            terminal.type(f"  Bot {TOKEN}\r")
+            await terminal.sees("The token is in")
+            assert await ended(process) == 0
+
+    async def test_it_waits_until_the_bot_may_write_somewhere(self, house: House) -> None:
+        house.discord.fake.world.bot_permissions = 0
+        async with keyboard(house, "discord", "--no-start") as (terminal, process):
+            await terminal.sees("Paste the token (Enter: later)")
+            terminal.type(f"{TOKEN}\r")
+            await terminal.sees("In The Lab the bot lacks View Channels, Send Messages")
+            await terminal.sees("Waiting until the bot may write in a server")
+            house.discord.fake.world.bot_permissions = PERMISSIONS.value
+            await terminal.sees("The bot may write in The Lab.")
+            assert await ended(process) == 0
+
+    async def test_slack_is_told_what_to_do_with_each_token(self, house: House) -> None:
+        slack = house.slack.fake
+        slack.methods.scopes = "chat:write"
+        async with keyboard(house, "slack", "--no-start") as (terminal, process):
+            await terminal.sees("Is your bot wanted on Slack? [Y/n]")
+            terminal.type("\r")
+            shown = await terminal.sees("Paste the Bot User OAuth Token (Enter: later)")
+            assert "socket_mode_enabled: true" in shown
+            terminal.type(f"{APP_TOKEN}\r")
+            await terminal.sees("That is the app-level token.")
+            terminal.type(f"{BOT_TOKEN}\r")
+            await terminal.sees("The app lacks 16 scopes")
+            slack.methods.scopes = ",".join(scopes(SlackSettings()))
+            terminal.type(f"{BOT_TOKEN}\r")
+            await terminal.sees("This is the token of parlance in Workspace.")
+            await terminal.sees("Paste the app-level token (Enter: later)")
+            assert not house.env_file.exists()
+            terminal.type(f"{APP_TOKEN}\r")
+            await terminal.sees("The token is in")
+            assert await ended(process) == 0
+        assert f"SLACK_APP_TOKEN={APP_TOKEN}\n" in house.env_file.read_text()
+
+    @pytest.mark.parametrize("at", range(5))
+    async def test_ctrl_c_at_every_question_leaves_what_was_done(
+        self, house: House, at: int, hub: FileServer, tmp_path: Path
+    ) -> None:
+        questions = (
+            ("Which one?", "0"),
+            ("Paste the token", TOKEN),
+            ("Is your bot wanted on Slack?", "y"),
+            ("Paste the Bot User OAuth Token", BOT_TOKEN),
+            ("Paste the app-level token", APP_TOKEN),
+        )
+        before = house.settings
+        steps = ("model", "discord", "slack")
+        async with keyboard(house, *steps, **hub_environment(hub, tmp_path)) as (terminal, process):
+            for question, said in questions[:at]:
+                await terminal.sees(question)
+                terminal.type(f"{said}\r")
+            await terminal.sees(questions[at][0])
+            terminal.type(CTRL_C)
+            shown = await terminal.sees("goes on from here.")
+            assert await ended(process) == 130
+        assert "Traceback" not in shown
+        assert ("Set up: Discord." in shown) == (at > 1) or "Set up: A better model, Disc" in shown
+        assert house.settings == before
+        assert house.env_file.exists() == (at > 1)
+        written = house.env_file.read_text() if at > 1 else ""
+        assert "SLACK" not in written
+        left = {path.name for path in house.folder.path.iterdir()}
+        assert left <= {"papers", "config.yaml", ".env", "models", "data"}
