@@ -1,8 +1,10 @@
-"""Tells how a running bot does: since when, platforms, models, open turns, documents."""
+"""Tells how a running bot does: platforms, models, turns, the disk, what is wrong."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +16,8 @@ from bot.adapters.protocol import Adapter
 from bot.adapters.supervisor import describe_platform
 from bot.app import App
 from bot.knowledge.index.tables import documents
+from bot.observability.logs import recent_errors
+from bot.storage.backups import newest_copy
 
 ModelRow = dict[str, object]
 
@@ -32,13 +36,36 @@ async def report(app: App, adapters: Sequence[Adapter], since: str) -> dict[str,
     """The whole report, as JSON can hold it."""
     async with app.database.read() as connection:
         count = await connection.scalar(sa.select(sa.func.count()).select_from(documents))
+    models = app.pool.status()
+    queued = {status.model: status.queued for status in models}  # which its replicas share
+    room, newest = await asyncio.to_thread(_look_at_disk, app)
     return {
         **describe_process(app, since),
         "platforms": [describe_platform(adapter, app.platforms) for adapter in adapters],
-        "models": [model_row(status) for status in app.pool.status()],
+        "models": [model_row(status) for status in models],
         "open_turns": len(app.core.open_turns),
+        "queue": sum(queued.values()),
         "documents": count or 0,
+        "disk": room,
+        "newest_backup": newest,
+        "troubles": [{"since": _iso(since_s), "what": what} for what, since_s in app.notices.open],
+        "errors": list(recent_errors),
     }
+
+
+def _look_at_disk(app: App) -> tuple[dict[str, int], str | None]:
+    """The room on the data folder's disk and the size of the database, in bytes; when the newest
+    backup was made."""
+    config = app.installation.config
+    disk = shutil.disk_usage(config.data_dir)
+    size = config.database.stat().st_size
+    newest = newest_copy(config.database, app.backups.folder)
+    made_at = None if newest is None else newest[1].isoformat(timespec="seconds")
+    return {"free": disk.free, "total": disk.total, "database": size}, made_at
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def model_row(status: ReplicaStatus) -> ModelRow:

@@ -11,7 +11,7 @@ from backends.errors import BackendError
 from backends.gil import shorten_switch_interval
 from backends.pool.spec import SpecError
 from bot.adapters.protocol import AdapterError
-from bot.cli import backups, docs, mcp, models, operator, running_bot, tools
+from bot.cli import backups, docs, logs, mcp, models, operator, running_bot, tools
 from bot.cli.console import write
 from bot.cli.run import run
 from bot.cli.setup import setup
@@ -29,6 +29,7 @@ app.command()(run)
 app.command()(setup)
 app.command()(running_bot.status)
 app.command()(running_bot.stop)
+app.command()(logs.logs)
 app.command()(operator.check)
 app.command()(operator.doctor)
 app.command()(operator.manifest)

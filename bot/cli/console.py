@@ -73,13 +73,15 @@ def write(text: str, *, to_errors: bool = False, end: bool = True) -> None:
     typer.echo(redact(strip_controls(text)), err=to_errors, nl=end)
 
 
-def show_json(value: Any) -> None:
-    """Print a value as JSON on standard output; what its encoding lacks is escaped."""
-    text = redact(json.dumps(to_json_value(value), indent=2, ensure_ascii=False))
+def show_json(value: Any, *, lines: bool = True) -> None:
+    """Print a value as JSON on standard output, in one line without `lines`; what its encoding
+    lacks is escaped."""
+    indent = 2 if lines else None
+    text = redact(json.dumps(to_json_value(value), indent=indent, ensure_ascii=False))
     try:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
-        text = redact(json.dumps(to_json_value(value), indent=2))
+        text = redact(json.dumps(to_json_value(value), indent=indent))
     typer.echo("\n".join(map(escape_controls, text.split("\n"))))
 
 

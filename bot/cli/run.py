@@ -28,6 +28,7 @@ from bot.cli.models import fetch_all
 from bot.cli.options import ConfigPath, read_installation
 from bot.installation import Installation, ModelFile
 from bot.knowledge.loading.scans.package import is_installed, missing_package
+from bot.observability.log_file import LogFile
 from bot.observability.logs import configure
 from bot.platforms import CreatedAdapters, create_adapters
 from bot.ports import open_ports
@@ -91,11 +92,15 @@ def serve(
     there is nothing to read, in place of the usual lines."""
     logging = here.config.logging
     created = create_adapters(here, conversation=conversation)
+    shown = logging.level
     if guide is not None:
-        logging = logging.model_copy(update={"level": "error"})  # the guide has the screen
+        shown = "error"  # the guide has the screen
     elif created.alone and logging.level == "info":
-        logging = logging.model_copy(update={"level": "warning"})  # the chat has the screen
-    configure(logging, here.secrets.known())
+        shown = "warning"  # the chat has the screen
+    kept = None
+    if logging.keep_mb:
+        kept = LogFile(here.config.data_dir / "log", logging.keep_mb * 1_000_000)
+    configure(logging, here.secrets.known(), file=kept, shown=shown)
     adapters = created.require()
     if examples:
         from bot.adapters.terminal.adapter import TerminalAdapter
@@ -110,7 +115,11 @@ def serve(
     if here.config.knowledge.ocr.enabled and not is_installed():
         errors.print(f"Scans are not read: {missing_package()}.", style="yellow", soft_wrap=True)
     fetch_missing(here)
-    return run_async(_serve(here, created, guide))
+    try:
+        return run_async(_serve(here, created, kept, guide))
+    finally:
+        if kept is not None:
+            kept.close()
 
 
 def fetch_missing(here: Installation) -> None:
@@ -132,7 +141,9 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
             errors.print(redact(f"Model {file.model}: {error}"), style="yellow")
 
 
-async def _serve(here: Installation, created: CreatedAdapters, guide: Guide | None) -> int:
+async def _serve(
+    here: Installation, created: CreatedAdapters, kept: LogFile | None, guide: Guide | None
+) -> int:
     serving, service = created.adapters, not created.alone
     interactive = any(getattr(adapter, "interactive", False) for adapter in serving)
     stopped, stop = stop_on_signals(interactive)
@@ -141,6 +152,8 @@ async def _serve(here: Installation, created: CreatedAdapters, guide: Guide | No
             open_app(here) as app,
             open_ports(app, serving, partial(stop, int(signal.SIGTERM))),
         ):
+            if kept is not None:
+                kept.open()  # the data folder is this process's now
             await (guide.prepare(app) if guide is not None else _ingest_once(app))
             late = _LATE_MODULES if service or interactive else ()
             warming = asyncio.create_task(_warm_up(app, late), name="warm up")

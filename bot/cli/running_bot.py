@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from bot.cli.console import AsJson, console, show, show_json
+from bot.cli.console import AsJson, console, format_size, redact, show, show_json
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.control.client import ask
 from bot.control.client import stop as stop_running
 from bot.control.protocol import COMMAND_TIMEOUT_S, STATUS_TIMEOUT_S, ControlError, NotRunning
+from bot.control_characters import escape_controls
 from bot.installation import Installation
 from bot.storage.data_dir_lock import find_holder
 
+WATCH_S = 2.0
+"""Pause between two looks of `parlance status --watch`, in seconds."""
 DEFAULT_STOP_S = 60.0
 """Longest time that `parlance stop` waits, in seconds."""
 
@@ -51,22 +55,41 @@ def describe_running_bot(here: Installation, told: Any) -> dict[str, object]:
     return {"what": "running bot", "ok": True, "detail": detail}
 
 
-def status(config: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Show whether the bot runs: since when, its platforms, models, open turns and documents."""
+def status(
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it again every two seconds.")
+    ] = False,
+) -> None:
+    """Show how the bot does: platforms, models, queue, disk, what is wrong, the last errors."""
     here = read_installation(config)
-    told = ask_running_bot(here, "status")
-    if told is None and as_json:
-        show_json({"running": False})
-        raise typer.Exit(1)
-    if told is None:
-        raise _not_running(here)
-    if as_json:
-        show_json({"running": True, **told})
-        return
+    while True:
+        told = ask_running_bot(here, "status")
+        if told is None and as_json:
+            show_json({"running": False})
+            raise typer.Exit(1)
+        if told is None:
+            raise _not_running(here)
+        if "disk" not in told:
+            raise ControlError("The running bot is of an earlier version; restart it.")
+        if as_json:
+            show_json({"running": True, **told}, lines=not watch)
+        else:
+            if watch and console.is_terminal:
+                console.clear()
+            _show_status(told)
+        if not watch:
+            return
+        time.sleep(WATCH_S)
+
+
+def _show_status(told: dict[str, Any]) -> None:
     console.print(
         f"Parlance runs since {_local_time(told['since'])} (process {told['pid']}).",
         soft_wrap=True,
     )
+    disk, newest = told["disk"], told["newest_backup"]
     rows = [
         {"what": one["name"], "state": one["state"], "detail": one["detail"]}
         for one in told["platforms"]
@@ -75,9 +98,47 @@ def status(config: ConfigPath = None, as_json: AsJson = False) -> None:
         {"what": _model_name(one), "state": one["state"], "detail": _describe_model(one)}
         for one in told["models"]
     ]
-    rows.append({"what": "open turns", "state": f"{told['open_turns']:,}", "detail": ""})
-    rows.append({"what": "documents", "state": f"{told['documents']:,}", "detail": ""})
+    rows += [
+        {"what": "open turns", "state": f"{told['open_turns']:,}", "detail": ""},
+        {
+            "what": "queue",
+            "state": f"{told['queue']:,}",
+            "detail": "requests that wait for a model",
+        },
+        {"what": "documents", "state": f"{told['documents']:,}", "detail": ""},
+        {
+            "what": "disk",
+            "state": f"{format_size(disk['free'])} free",
+            "detail": f"database {format_size(disk['database'])}",
+        },
+        {
+            "what": "newest backup",
+            "state": _local_time(newest) if newest else "none",
+            "detail": "" if newest else "`parlance backup` makes one",
+        },
+    ]
     show(rows, as_json=False)
+    for trouble in told["troubles"]:
+        console.print()
+        console.print(_plain(f"Since {_local_time(trouble['since'])}: {trouble['what']}"))
+    if told["errors"]:
+        console.print()
+        show([_describe_error(one) for one in reversed(told["errors"])], as_json=False)
+        console.print("`parlance logs --turn ID` shows what led to one.")
+
+
+def _describe_error(error: dict[str, Any]) -> dict[str, str]:
+    stamp = error.get("timestamp")
+    return {
+        "last errors": _local_time(stamp) if stamp else "",
+        "id": error.get("error_id") or error.get("turn", "")[:8],
+        "what": error["event"],
+        "reason": error.get("reason", ""),
+    }
+
+
+def _plain(text: str) -> str:
+    return redact(escape_controls(text))
 
 
 def stop(

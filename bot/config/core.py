@@ -187,13 +187,19 @@ class ChannelOverrides(Section):
     """Who may use which command, or do what else, here, by its name."""
 
 
-class LoggingSettings(Section):
-    """What is written to standard error."""
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+
+class LoggingSettings(Section):
+    """The log: on standard error, and in the folder `log` of `data_dir`, as `parlance logs` shows
+    it."""
+
+    level: Level = "info"
     """Least level that is written. Texts of messages are never logged at `info` or above."""
     format: Literal["auto", "console", "json"] = "auto"
     """`console` is for people, `json` for machines; `auto` looks whether it is a terminal."""
+    keep_mb: Annotated[int, Field(ge=0, le=10_000)] = 20
+    """Size of what is kept in the folder, in MB, from `info` on; 0: nothing."""
 
 
 class HttpSettings(Section):

@@ -44,7 +44,8 @@ class BackupSchedule:
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._path = path
-        self._folder = folder or backup_folder(path)
+        self.folder = folder or backup_folder(path)
+        """Where the copies are."""
         self._every_s = every_s
         self._keep_days = keep_days
         self._clock = clock
@@ -77,7 +78,7 @@ class BackupSchedule:
 
     def remove_old(self) -> None:
         """Remove the copies that are older than they are kept."""
-        for folder in {backup_folder(self._path), self._folder}:
+        for folder in {backup_folder(self._path), self.folder}:
             remove_old(self._path, self._keep_days, folder)
 
     def _due(self, now: datetime) -> datetime | None:
@@ -85,7 +86,7 @@ class BackupSchedule:
             return None
         if self._retry_at is not None:
             return self._retry_at
-        newest = newest_copy(self._path, self._folder)
+        newest = newest_copy(self._path, self.folder)
         if newest is None:
             return now
         return min(newest[1], now) + timedelta(seconds=self._every_s)  # the clock may be set back
@@ -103,5 +104,5 @@ class BackupSchedule:
         log.info("backup.made", file=str(copy))
 
     def _copy(self) -> Path:
-        make_folder(self._folder)
-        return back_up(self._path, self._folder)
+        make_folder(self.folder)
+        return back_up(self._path, self.folder)

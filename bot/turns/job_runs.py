@@ -21,7 +21,7 @@ from bot.turns.admission import Admission
 from bot.turns.announcement import Begin, announce
 from bot.turns.intake import Intake
 from bot.turns.platforms import Platforms
-from bot.types import Author, Notice, Text
+from bot.types import Author, Notice, Part, Text
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,9 @@ class JobRuns:
         if sink is None:
             return "failed"
         job = one.job
-        parts = [Text(job.text), *([Notice(notice, "footer")] if notice else [])]
+        parts: list[Part] = [Text(job.text)]
+        if notice:
+            parts.append(Notice(notice, "footer"))
         return await announce(
             self.intake.dependencies,
             self.replies,

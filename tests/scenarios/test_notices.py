@@ -119,8 +119,7 @@ async def test_a_lost_platform_is_told_on_the_other_one_and_nothing_is_told_twic
             assert one.shown[1][0].startswith("⚠️ Slack is not connected. The bot keeps trying")
             one.slack.fake.refuse_sockets = False
             one.slack.fake.heal()
-            for texts in (0, 1):
-                await one.until(lambda at=texts: "✅" in "".join(one.shown[at]), minutes=3)
+            await one.until(lambda: all("✅" in "".join(texts) for texts in one.shown), minutes=3)
         told = one.shown
         for texts in told:
             # What was being sent to Slack just when it came back stands there, too.

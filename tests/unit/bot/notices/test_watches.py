@@ -137,9 +137,9 @@ def test_a_place_of_documents_tells_no_secret(location: str, name: str) -> None:
 
 
 def test_channels_are_one_or_several() -> None:
-    assert NoticeSettings(channel="slack:C1").channel == ("slack:C1",)  # type: ignore[arg-type]
-    assert NoticeSettings(channel=["discord:7:9"]).channel == ("discord:7:9",)  # type: ignore[arg-type]
+    assert NoticeSettings(channel="slack:C1").channel == ("slack:C1",)
+    assert NoticeSettings(channel=["discord:7:9"]).channel == ("discord:7:9",)
     assert NoticeSettings().channel == ()
     for wrong in ("slack", "slack:#ops", "slack:a:b:c", "Slack:C1", "slack:C1 "):
         with pytest.raises(ValueError, match="channel"):
-            NoticeSettings(channel=wrong)  # type: ignore[arg-type]
+            NoticeSettings(channel=wrong)

@@ -1,0 +1,80 @@
+"""`parlance logs` and `status` after an error, beside a running bot and when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from pathlib import Path
+
+from tests.scenarios.process import WITHIN_S, Folder, end_of, read_until
+
+SECRET = "sk-" + "abcdefghij0123456789"
+FAILING = {
+    "backend": "scripted",
+    "replies": [{"match": "fail", "error": "unavailable"}],
+}
+
+
+async def told_id(process: asyncio.subprocess.Process) -> str:
+    """The id of the error that the person is told."""
+    assert process.stderr is not None
+    async with asyncio.timeout(WITHIN_S):
+        while not (
+            found := re.search(rb"look it up under (\w{8})", await process.stderr.readline())
+        ):
+            pass
+    return found[1].decode()
+
+
+async def test_an_error_is_found_by_the_id_that_a_person_was_told(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, {"TEAM_API_KEY": SECRET})
+    folder.configure(models={"default": FAILING, "embedder": {"backend": "scripted"}})
+    nothing = (await folder.run("logs")).no_trace()
+    assert nothing.said == "There is no log: no bot has run here."
+
+    async with folder.started("run") as process:
+        assert process.stdin is not None
+        process.stdin.write(b"please fail\n")
+        error_id = await told_id(process)
+        told, follow = await folder.run("status", "--json"), ""
+        table = (await folder.run("status")).no_trace().out
+        async with folder.started("logs", "-n", "0", "--follow", "--json") as following:
+            await asyncio.sleep(2)
+            process.stdin.write(b"hello\n")
+            follow = await read_until(following, "turn.")
+            following.send_signal(signal.SIGINT)
+            assert (await end_of(following)).no_trace().status == 130
+        async with folder.started("status", "--watch", "--json") as watching:
+            assert watching.stdout is not None
+            twice = [json.loads(await watching.stdout.readline()) for _ in range(2)]
+        process.stdin.close()
+        await end_of(process)
+
+    (error,) = [one for one in told.json["errors"] if one.get("error_id") == error_id]
+    assert error["event"] == "turn.failed"
+    assert error_id in table
+    assert told.json["disk"]["free"] > 0
+    assert (told.json["queue"], told.json["newest_backup"]) == (0, None)
+    assert all(one["running"] for one in twice)
+    assert json.loads(follow.splitlines()[0])["level"] == "info"
+
+    ended = (await folder.run("logs", "--turn", error_id)).no_trace()
+    assert f"error_id={error_id}" in ended.out
+    assert f"turn={error['turn']}" in ended.out
+    assert "Traceback" not in ended.err
+    as_json = (await folder.run("logs", "--level", "error", "--json")).no_trace()
+    assert [json.loads(line)["event"] for line in as_json.out.splitlines()] == ["turn.failed"]
+    log = (tmp_path / "data" / "log" / "parlance.log").read_text("utf-8")
+    assert "please fail" not in log
+    assert SECRET not in log
+    assert (tmp_path / "data" / "log").stat().st_mode & 0o077 == 0
+
+
+async def test_no_log_is_kept_where_none_is_wanted(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.configure(logging={"keep_mb": 0})
+    assert (await folder.run("run", stdin=b"hello\n")).status == 0
+    assert not (tmp_path / "data" / "log").exists()
+    assert (await folder.run("logs")).no_trace().said == "There is no log: logging.keep_mb is 0."
