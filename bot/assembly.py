@@ -30,6 +30,7 @@ from bot.memory.past_turns import PastTurns
 from bot.memory.summaries import Summaries
 from bot.models.protocol import Models
 from bot.observability.redaction import Redactor
+from bot.portability.personal_files import PersonalFiles
 from bot.prompting.context_window import Fitter
 from bot.prompting.templates import JinjaPrompts
 from bot.schedules.jobs_store import Jobs
@@ -197,6 +198,7 @@ async def open_core(
             tokens=PersonalTokens(database),
             logins=logins,
             forget=Erasure(database, open_turns, history, knowledge, plugins.forget),
+            own_data=PersonalFiles(database.path, redact),
             searching=Searching(
                 rewrite=config.knowledge.rewrite,
                 multi_query=config.knowledge.multi_query,

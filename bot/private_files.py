@@ -26,6 +26,7 @@ _DATA_DIR_ENTRIES = (
     "notices.json",
     "backups",
     "chroma",
+    "files",
     "log",
     "mcp",
 )

@@ -5,6 +5,7 @@ Each is imported by the function that needs it, since what is not configured is 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,10 @@ def _create_terminal(context: PlatformContext) -> Adapter:
 
 
 def _forget_typed_lines(context: PlatformContext, person: str) -> None:
+    from bot.adapters.terminal.saved_files import FOLDER_NAME
+
     (context.data_dir / TERMINAL_HISTORY_FILE).unlink(missing_ok=True)
+    shutil.rmtree(context.data_dir / FOLDER_NAME, ignore_errors=True)
 
 
 def _create_discord(context: PlatformContext) -> DiscordAdapter | None:

@@ -1,4 +1,4 @@
-"""`/settings`: how the bot behaves, and for whom; and `/forget`."""
+"""`/settings`: how the bot behaves, and for whom; `/mydata` and `/forget`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bot.api import (
     Notice,
     Option,
     Part,
+    Refused,
     Scope,
     Setting,
     Skill,
@@ -105,6 +106,24 @@ def _scope(ctx: Context, width: Width | None) -> Scope:
     return ctx.asker.here if width == "here" else width
 
 
+@command("mydata", quick=True, private=True)
+async def mydata(ctx: Context) -> AsyncIterator[Part]:
+    """Send you a file with everything that I keep of you."""
+    if ctx.services.own_data is None:
+        raise Failed(say("I cannot send it from here; please ask whoever runs me."))
+    if not ctx.asker.direct:
+        raise Refused(say("Write this to me in a direct message: it is for your eyes alone."))
+    yield await ctx.services.own_data.file(ctx.author.key)
+    yield Notice(
+        say(
+            "This is everything that I keep of you, a line for each thing. To have it deleted, "
+            "write {call}.",
+            call=ctx.written("/forget"),
+        ),
+        private=True,
+    )
+
+
 @command("forget", quick=True, private=True)
 async def forget(
     ctx: Context,
@@ -136,4 +155,4 @@ async def forget(
 
 @hookimpl
 def register_skills() -> Sequence[Skill]:
-    return [Skill("settings", commands=(settings, forget))]
+    return [Skill("settings", commands=(settings, mydata, forget))]

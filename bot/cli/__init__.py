@@ -11,7 +11,7 @@ from backends.errors import BackendError
 from backends.gil import shorten_switch_interval
 from backends.pool.spec import SpecError
 from bot.adapters.protocol import AdapterError
-from bot.cli import backups, docs, logs, mcp, models, operator, running_bot, tools
+from bot.cli import backups, docs, logs, mcp, models, operator, records, running_bot, tools
 from bot.cli.console import write
 from bot.cli.run import run
 from bot.cli.setup import setup
@@ -35,6 +35,8 @@ app.command()(operator.doctor)
 app.command()(operator.manifest)
 app.command()(backups.backup)
 app.command()(backups.restore)
+app.command()(records.export)
+app.command("import")(records.import_)
 app.command("docs-tables", hidden=True)(operator.docs_tables)
 app.add_typer(models.commands, name="models")
 app.add_typer(docs.commands, name="docs")

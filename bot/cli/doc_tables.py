@@ -10,6 +10,8 @@ from typing import Final
 
 from bot.cli.api_reference import api_reference
 from bot.config import describe_keys
+from bot.portability.column_values import name_in_line
+from bot.portability.export import recorded_tables
 from bot.storage.personal_data import PERSONAL_DATA, Forgetting, PersonalData
 
 _REPEATED = re.compile(r"^(channels\.<name>\.|workspaces\.<name>\.commands\.)")
@@ -41,6 +43,18 @@ def personal_data_table() -> str:
     return "\n".join(lines)
 
 
+def records_table() -> str:
+    """What each line of a file of JSON lines holds."""
+    lines = ["| kind | its values | part | not in it |", "|---|---|---|---|"]
+    for _, record in recorded_tables():
+        names = ", ".join(f"`{name_in_line(name)}`" for name in record.columns.split())
+        if record.kind == "quoted":
+            names += ", `messages`"
+        missing = f"{', '.join(record.left_out.split())}: {record.why}" if record.why else ""
+        lines.append(f"| `{record.kind}` | {names} | {record.part or ''} | {missing} |")
+    return "\n".join(lines)
+
+
 def _when_old(data: PersonalData) -> str:
     if data.keep_at_most is not None:
         return (
@@ -57,6 +71,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "configuration": configuration_table,
     "api": api_reference,
     "personal_data": personal_data_table,
+    "records": records_table,
 }
 """What is generated, by the name in the marker before it."""
 
@@ -70,7 +85,7 @@ def insert_tables(page: str) -> str:
 
 def find_stale_pages(docs: Path) -> list[Path]:
     """Find pages whose tables differ from the code."""
-    pages = sorted(docs.glob("*.md"))
+    pages = sorted(docs.rglob("*.md"))
     return [p for p in pages if insert_tables(text := p.read_text(encoding="utf-8")) != text]
 
 

@@ -22,7 +22,7 @@ from bot.models.protocol import Models
 from bot.prompting.context_window import Fitter
 from bot.schedules.service import Schedules
 from bot.skills.tool import AgentTool
-from bot.types import ConversationKey, Scope
+from bot.types import ConversationKey, File, Scope
 from bot.values import (
     AccessToken,
     Change,
@@ -290,6 +290,15 @@ class Logins(Protocol):
         ...
 
 
+class OwnData(Protocol):
+    """What is kept of a person, for themselves. People are given by `Author.key`."""
+
+    async def file(self, person: str) -> File:
+        """Return everything as one file. Raises `Busy` where they got it a short while ago, and
+        `Refused` where it is too large to be sent."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Searching:
     """How a model helps with a search; each step costs a call of the model.
@@ -331,6 +340,7 @@ class Services:
     tokens: Tokens | None = None
     logins: Logins | None = None
     forget: Callable[[str], Awaitable[int]] | None = None
+    own_data: OwnData | None = None
     fitter: Fitter = field(default_factory=Fitter)
     searching: Searching = Searching()
     max_attachment_bytes: int = 20 * 1024 * 1024

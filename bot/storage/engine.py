@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, ForeignKey, MetaData, create_eng
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from bot.errors import StorageError
 
@@ -102,6 +102,23 @@ def read_engine(path: Path) -> AsyncEngine:
         for pragma in ("busy_timeout = 5000", "query_only = ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+
+    return engine
+
+
+def snapshot_engine(path: Path) -> Engine:
+    """An engine for one thread, that reads and cannot write: each connection sees the file as it
+    was when it began, whatever is written meanwhile."""
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(uri, uri=True, isolation_level=None),
+        poolclass=NullPool,
+    )
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
 
     return engine
 

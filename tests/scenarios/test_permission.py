@@ -109,7 +109,8 @@ class TestListed:
             assert await core.complete("help", "about", "") == sorted(
                 [
                     *("help", "stop", "agent", "tools", "approvals", "remember", "memory"),
-                    *("rap", "model", "docs", "settings", "forget", "allow", "connect"),
+                    *("rap", "model", "docs", "settings", "mydata", "forget", "allow"),
+                    "connect",
                     *("remind", "schedule", "timezone"),
                 ],
                 key=_as_declared(core),

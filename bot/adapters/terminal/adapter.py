@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -22,6 +23,7 @@ from rich.text import Text
 
 from bot.adapters.protocol import Core
 from bot.adapters.terminal.lines import read_lines
+from bot.adapters.terminal.saved_files import FOLDER_NAME, save_file
 from bot.adapters.terminal.screen import Screen
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink, choices
 from bot.commands.checks import Asker
@@ -83,6 +85,7 @@ class TerminalAdapter:
         self._author = Author("terminal", self.user, _find_user_name(), locale=_find_language())
         self._last: ReplySink | None = None
         self._screen: Screen | None = None
+        self._save = partial(save_file, self.history_file.parent / FOLDER_NAME)
 
     @property
     def interactive(self) -> bool:
@@ -116,8 +119,8 @@ class TerminalAdapter:
         if audience is not None and audience.key != self._author.key:
             raise Refused("Nobody else reads this terminal.")
         if self._screen is not None:
-            return ScreenSink(self._screen, late=True)
-        return PlainSink(self.stdout, self.stderr, late=True)
+            return ScreenSink(self._screen, late=True, save=self._save)
+        return PlainSink(self.stdout, self.stderr, late=True, save=self._save)
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """The person at the terminal, who is in each of its conversations; None for another."""
@@ -158,7 +161,9 @@ class TerminalAdapter:
                 if isinstance(event, str):
                     console.print(event, style="yellow")
                     continue
-                await self._handle_event(core, event, ScreenSink(console), stoppable=True)
+                await self._handle_event(
+                    core, event, ScreenSink(console, save=self._save), stoppable=True
+                )
 
     async def _answer_lines(self, core: Core) -> None:
         assert self.stdin is not None
@@ -189,7 +194,7 @@ class TerminalAdapter:
             self.stdout.write(f"{event}\n\n")
             self.status = 1
             return True
-        sink = PlainSink(self.stdout, self.stderr)
+        sink = PlainSink(self.stdout, self.stderr, save=self._save)
         await self._handle_event(core, event, sink)
         if sink.broken is None:
             return True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -15,9 +16,12 @@ from bot.adapters.terminal.screen import markdown
 from bot.control_characters import strip_controls
 from bot.replies.fences import Fence
 from bot.replies.wording import notice_text, shown_status, source_line
-from bot.types import Limits, Notice, View
+from bot.types import File, Limits, Notice, View
 
 _MAX_MESSAGE_CHARS = 1_000_000_000
+
+SaveFile = Callable[[File], str]
+"""Saves a file of an answer; returns a sentence that says where, or why it could not be."""
 
 
 class ReplySink:
@@ -29,10 +33,11 @@ class ReplySink:
 
     limits = Limits(max_chars=_MAX_MESSAGE_CHARS, edit_interval_s=0.05)
 
-    def __init__(self, *, late: bool = False) -> None:
+    def __init__(self, *, late: bool = False, save: SaveFile | None = None) -> None:
         self.view: View | None = None
         self.finished = asyncio.Event()
         self._late = late
+        self._save = save
 
     async def start(self, view: View) -> None:
         await self.update(view)
@@ -43,10 +48,18 @@ class ReplySink:
 
     async def finish(self, view: View) -> None:
         try:
+            view = await self._with_saved_files(view)
             self.close(view)
         finally:
             self.view = view
             self.finished.set()
+
+    async def _with_saved_files(self, view: View) -> View:
+        """The view with a line for each of its files that says where it lies."""
+        if self._save is None or not view.files:
+            return view
+        lines = [Notice(await asyncio.to_thread(self._save, file)) for file in view.files]
+        return replace(view, notices=(*lines, *view.notices))
 
     def show(self, view: View) -> None:
         """Draw the view as it stands."""
@@ -63,8 +76,10 @@ class PlainSink(ReplySink):
     `broken` is the error after which `out` takes no more text, else None.
     """
 
-    def __init__(self, out: TextIO, err: TextIO, *, late: bool = False) -> None:
-        super().__init__(late=late)
+    def __init__(
+        self, out: TextIO, err: TextIO, *, late: bool = False, save: SaveFile | None = None
+    ) -> None:
+        super().__init__(late=late, save=save)
         self._out = out
         self._err = err
         self._written = 0
@@ -106,8 +121,10 @@ class PlainSink(ReplySink):
 class ScreenSink(ReplySink):
     """Streams rendered Markdown: finished blocks stay, the block being written is redrawn."""
 
-    def __init__(self, console: Console, *, late: bool = False) -> None:
-        super().__init__(late=late)
+    def __init__(
+        self, console: Console, *, late: bool = False, save: SaveFile | None = None
+    ) -> None:
+        super().__init__(late=late, save=save)
         self._console = console
         self._live = Live(console=console, transient=True, refresh_per_second=15)
         self._printed = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from bot.knowledge.loading.markup.markdown import read_markdown
@@ -40,10 +40,7 @@ def encode_blocks(blocks: Iterable[Block]) -> bytes:
 def decode_blocks(data: bytes | bytearray) -> tuple[Block, ...]:
     """Returns the blocks of `encode_blocks`. Raises `ValueError` for anything else."""
     lines = data.decode("utf-8", "surrogatepass").split("\n")
-    try:
-        return tuple(_read(json.loads(line)) for line in lines if line)
-    except (TypeError, KeyError, IndexError, RecursionError) as error:
-        raise ValueError("not the blocks of a document") from error
+    return read_blocks(json.loads(line) for line in lines if line)
 
 
 def pack_blocks(blocks: Iterable[Block]) -> bytes:
@@ -58,6 +55,24 @@ def unpack_blocks(packed: bytes | None) -> tuple[Block, ...]:
     if packed.startswith(_PACKED):
         return decode_blocks(zlib.decompress(packed[len(_PACKED) :]))
     return read_markdown(zlib.decompress(packed).decode())
+
+
+def packed_lines(packed: bytes | None) -> Iterator[str]:
+    """Returns stored blocks as `encode_blocks` writes them, one JSON array after the other."""
+    packed = packed or b""
+    if packed.startswith(_PACKED):
+        lines = zlib.decompress(packed[len(_PACKED) :])
+    else:
+        lines = encode_blocks(unpack_blocks(packed))
+    return (line for line in lines.decode("utf-8", "surrogatepass").split("\n") if line)
+
+
+def read_blocks(lines: Iterable[Any]) -> tuple[Block, ...]:
+    """Returns the blocks of the values that such JSON arrays have. Raises `ValueError`."""
+    try:
+        return tuple(map(_read, lines))
+    except (TypeError, KeyError, IndexError, RecursionError) as error:
+        raise ValueError("not the blocks of a document") from error
 
 
 def encode_left_out(left_out: Iterable[LeftOut], recognized: Sequence[RecognizedPage] = ()) -> str:

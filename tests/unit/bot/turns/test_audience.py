@@ -291,6 +291,7 @@ PRIVATE: dict[str, bool | dict[str, bool]] = {
     "help": True,
     "memory": True,
     "model": {"list": True, "info": True, "use": True},
+    "mydata": True,
     "pause": True,
     "rap": False,
     "remember": True,

@@ -1,0 +1,139 @@
+"""What is exported: everything of a person and nothing of others; and all of it, to be taken in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.errors import StorageError
+from bot.history.sql_store import SqlHistoryStore
+from bot.portability.export import export, recorded_tables
+from bot.portability.insertion import Imported, import_file
+from bot.storage.database import Database
+from tests.fakes.kept import ADA, CHANNEL, EVE, OF_ADA, SECRETS, keep_something
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    database = await Database.open(tmp_path / "here.db")
+    await database.write(keep_something)
+    await database.close()
+    return tmp_path / "here.db"
+
+
+async def written(path: Path, **options: Any) -> str:
+    pieces: list[str] = []
+    await asyncio.to_thread(export, path, pieces.append, **options)
+    return "".join(pieces)
+
+
+async def taken_in(folder: Path, text: str, name: str = "there") -> Imported:
+    file = folder / f"{name}.jsonl"
+    await asyncio.to_thread(file.write_text, text, "utf-8")
+    database = await Database.open(folder / f"{name}.db")
+    try:
+        return await import_file(database, file, {"default"})
+    finally:
+        await database.close()
+
+
+def lines(text: str, kind: str) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in text.splitlines()]
+    return [line for line in found if line["kind"] == kind]
+
+
+async def test_a_person_gets_every_kind_and_not_a_word_of_others(path: Path) -> None:
+    text = await written(path, person=EVE)
+    kinds = {json.loads(line)["kind"] for line in text.splitlines()}
+    assert kinds == {"parlance", "end", *(record.kind for _, record in recorded_tables())}
+    for word in (*SECRETS, *OF_ADA, ADA, "both in short", "Everybody documents"):
+        assert word not in text, word
+    said = ("Eve asks 1 ✓", "Eve is told 1", "Eve said before", "file of discord:1", "Eve in short")
+    for word in (*said, "Eve remembers", "Eve shares", "Eve documents", "Eve is told 2"):
+        assert word in text, word
+    (quoted, _) = sorted(lines(text, "quoted"), key=lambda line: str(line["turn"]))
+    assert quoted == {"kind": "quoted", "turn": "q-Ada-1", "messages": ["Eve said before"]}
+    assert lines(text, "waiting")[0]["turn"] == "a-Eve-2"
+    assert {call["state"] for call in lines(text, "call")} == {"done", "waiting"}
+
+
+async def test_what_was_exported_is_the_same_after_it_was_taken_in(
+    path: Path, tmp_path: Path
+) -> None:
+    text = await written(path)
+    for word in SECRETS:
+        assert word not in text
+    done = await taken_in(tmp_path, text)
+    assert done.left_out.total() == 0
+    assert done.added["turn"] == 6
+    assert done.unread == {f"@{EVE}", f"@{ADA}", "default"}
+    assert await written(tmp_path / "there.db") == text
+    again = await taken_in(tmp_path, text)
+    assert again.added.total() == 0
+    assert again.present == done.added
+    assert await written(tmp_path / "there.db") == text
+    for name in ("here", "there"):
+        database = await Database.open(tmp_path / f"{name}.db")
+        history = SqlHistoryStore(database)
+        recent = [turn.text for turn in await history.recent(CHANNEL)]
+        assert recent[:2] == ["Eve asks 1 ✓", "Eve is told 1"]
+        material = await history.material("q-Ada-1")
+        assert material is not None
+        assert material.people == {EVE, ADA}
+        await history.forget(person=EVE)  # whose messages are quoted is known there, too
+        left = await history.material("q-Ada-1")
+        assert left is not None
+        assert left.people == {ADA}
+        await database.close()
+
+
+async def test_a_person_is_taken_in_by_themselves(path: Path, tmp_path: Path) -> None:
+    text = await written(path, person=EVE)
+    done = await taken_in(tmp_path, text)
+    theirs = await written(tmp_path / "there.db")
+    assert done.added["turn"] == 3  # the answer that waits is left where it waits
+    assert [line["name"] for line in lines(theirs, "choice")] == ["persona"]
+    assert [line["text"] for line in lines(theirs, "memory")] == ["Eve remembers"]
+    assert [line["base"] for line in lines(theirs, "document")] == [f"@{EVE}"]
+    assert (await taken_in(tmp_path, text)).added.total() == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "kinds"),
+    [
+        ("conversations", {"turn", "material", "feedback", "call"}),
+        ("settings", {"choice", "memory", "job"}),
+        ("documents", {"source", "document", "version"}),
+    ],
+)
+async def test_parts_are_exported_by_themselves(
+    path: Path, tmp_path: Path, part: Any, kinds: set[str]
+) -> None:
+    text = await written(path, parts=[part])
+    assert {json.loads(line)["kind"] for line in text.splitlines()} == {"parlance", "end", *kinds}
+    assert (await taken_in(tmp_path, text)).left_out.total() == 0
+    assert await written(tmp_path / "there.db", parts=[part]) == text
+
+
+async def test_what_is_here_stays_as_it_is(path: Path, tmp_path: Path) -> None:
+    text = await written(path)
+    await taken_in(tmp_path, text)
+    changed = text.replace("Eve asks 1 ✓", "Eve never asked").replace("Eve remembers", "Eve knows")
+    done = await taken_in(tmp_path, changed)
+    assert done.added == {"memory": 1}
+    there = await written(tmp_path / "there.db")
+    assert "Eve never asked" not in there
+    own = [line for line in lines(there, "memory") if line["person"] == EVE and not line["place"]]
+    assert {line["text"]: line["number"] for line in own} == {"Eve remembers": 1, "Eve knows": 2}
+
+
+async def test_a_database_that_is_not_there_or_of_another_version_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="nothing to export"):
+        await written(tmp_path / "none.db")
+    await asyncio.to_thread((tmp_path / "bad.db").write_text, "no database")
+    with pytest.raises(StorageError, match="cannot be read"):
+        await written(tmp_path / "bad.db")
