@@ -12,9 +12,10 @@ DEV := $(VENV)/.dev-installed
 PIP := $(PY) -m pip --disable-pip-version-check install -qq --no-input
 UV := $(PY) -m uv --system-certs
 LOCKS ?= requirements
+SCHEMA := $(VENV)/bin/check-jsonschema -q --builtin-schema
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run ocr test lint types fmt bench docs picture schema soak test-peers test-conformance lock llama wheel clean
+.PHONY: help run ocr test lint types fmt bench docs picture schema soak test-peers test-conformance lock llama wheel release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,11 +30,13 @@ test: export PYTHONDONTWRITEBYTECODE = # else every process compiles what no oth
 test: $(DEV) ## the whole test suite, the real default models included
 	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(DEV) ## ruff, the import contracts, and patterns that backtrack
+lint: $(DEV) ## ruff, the import contracts, patterns that backtrack, issue forms
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(PY) -m tests.hostile.lint
+	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 
 types: $(DEV) ## mypy, strict
 	$(PY) -m mypy
@@ -107,6 +110,9 @@ lock: $(DEV) ## resolve the dependencies again into hashed lock files
 
 wheel: $(RUN) ## write a wheel of Parlance into dist/
 	$(PY) -m hatchling build -t wheel
+
+release: $(RUN) ## VERSION=x.y.z: changelog, version, commit, tag, wheel and source archive (DRY=1 shows it)
+	@$(PY) .ci/release.py "$(VERSION)" $(if $(DRY),--dry) $(if $(TESTED),--tested)
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
