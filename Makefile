@@ -30,11 +30,13 @@ test: export PYTHONDONTWRITEBYTECODE = # else every process compiles what no oth
 test: $(DEV) ## the whole test suite, the real default models included
 	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(DEV) ## ruff, the import contracts, patterns that backtrack, issue forms
+lint: $(DEV) ## ruff, the import contracts, patterns that backtrack, container and issue files
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(PY) -m tests.hostile.lint
+	$(VENV)/bin/hadolint Dockerfile
+	$(SCHEMA) vendor.compose-spec compose.yaml
 	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 
