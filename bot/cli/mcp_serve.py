@@ -14,9 +14,9 @@ from typing import Any, TextIO
 from bot.adapters.terminal.adapter import TerminalAdapter
 from bot.adapters.terminal.lines import read_lines
 from bot.app import App, background, open_app
+from bot.cli.bot_process import stop_on_signals
 from bot.cli.console import errors
 from bot.cli.loop import run_async
-from bot.cli.run import stop_on_signals
 from bot.config import TerminalSettings
 from bot.installation import Installation
 from bot.observability.logs import configure

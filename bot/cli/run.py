@@ -1,53 +1,18 @@
-"""The command `parlance run`: fetches missing models, then serves until it is stopped."""
+"""The command `parlance run`."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import importlib
 import os
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
-import structlog
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn
 
-from backends.errors import BackendError
-from bot.adapters.protocol import Adapter
-from bot.adapters.terminal.screen import make_progress
-from bot.app import App, background, open_app
-from bot.cli.console import errors, redact
+from bot.cli.bot_process import serve
+from bot.cli.console import errors
 from bot.cli.demo import LINES, Demo, introduction, open_demo
-from bot.cli.loop import run_async
-from bot.cli.models import fetch_all
 from bot.cli.options import ConfigPath, read_installation
-from bot.installation import Installation, ModelFile
-from bot.knowledge.loading.scans.package import is_installed, missing_package
-from bot.observability.log_file import LogFile
-from bot.observability.logs import configure
-from bot.platforms import CreatedAdapters, create_adapters
-from bot.ports import open_ports
-from bot.web.late_fetch import CLIENT_MODULE
-
-log = structlog.get_logger(__name__)
-
-_WARM_UP_STOP_S = 2.0
-_LATE_MODULES = ("rich.markdown", "jsonschema", CLIENT_MODULE)
-"""Imported behind the first prompt instead of before it: the first question may need them. The
-lines of a pipe are there already, and wait for what they need alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guide:
-    """What is done around serving: before the platforms connect, and beside them."""
-
-    prepare: Callable[[App], Awaitable[None]]
-    accompany: Callable[[App, Sequence[Adapter]], Coroutine[Any, Any, None]]
+from bot.installation import Installation
 
 
 def run(
@@ -79,139 +44,3 @@ def _is_first_start(here: Installation) -> bool:
     at_keyboard = sys.stdin.isatty() and sys.stdout.isatty()
     named = "PARLANCE_CONFIG" in os.environ
     return at_keyboard and not named and not here.config.database.exists()
-
-
-def serve(
-    here: Installation,
-    conversation: str | None = None,
-    *,
-    examples: Sequence[str] = (),
-    guide: Guide | None = None,
-) -> int:
-    """Serve until it is stopped; returns the exit status. `examples` are what is answered where
-    there is nothing to read, in place of the usual lines."""
-    logging = here.config.logging
-    created = create_adapters(here, conversation=conversation)
-    shown = logging.level
-    if guide is not None:
-        shown = "error"  # the guide has the screen
-    elif created.alone and logging.level == "info":
-        shown = "warning"  # the chat has the screen
-    kept = None
-    if logging.keep_mb:
-        kept = LogFile(here.config.data_dir / "log", logging.keep_mb * 1_000_000)
-    configure(logging, here.secrets.known(), file=kept, shown=shown)
-    adapters = created.require()
-    if examples:
-        from bot.adapters.terminal.adapter import TerminalAdapter
-
-        for adapter in adapters:
-            if isinstance(adapter, TerminalAdapter):
-                adapter.examples = examples
-    for problem in (*here.plugins.problems, *created.problems):
-        errors.print(redact(f"Left out: {problem}"), style="yellow")
-        if problem.error is not None:
-            log.warning("plugin.load_failed", plugin=problem.plugin, exc_info=problem.error)
-    if here.config.knowledge.ocr.enabled and not is_installed():
-        errors.print(f"Scans are not read: {missing_package()}.", style="yellow", soft_wrap=True)
-    fetch_missing(here)
-    try:
-        return run_async(_serve(here, created, kept, guide))
-    finally:
-        if kept is not None:
-            kept.close()
-
-
-def fetch_missing(here: Installation) -> None:
-    """Fetch the models that are missing. A failure is only a warning if the model is not needed at
-    start; else raises `BackendError`."""
-    if missing := here.find_missing_files():
-        errors.print("Fetching the models; this happens once.")
-        _fetch(here, missing)
-
-
-def _fetch(here: Installation, missing: list[ModelFile]) -> None:
-    vital = {here.config.default_model, here.config.embedder}
-    for file in missing:
-        try:
-            fetch_all(here.store, [file])
-        except BackendError as error:
-            if file.model in vital:
-                raise
-            errors.print(redact(f"Model {file.model}: {error}"), style="yellow")
-
-
-async def _serve(
-    here: Installation, created: CreatedAdapters, kept: LogFile | None, guide: Guide | None
-) -> int:
-    serving, service = created.adapters, not created.alone
-    interactive = any(getattr(adapter, "interactive", False) for adapter in serving)
-    stopped, stop = stop_on_signals(interactive)
-    try:
-        async with (
-            open_app(here) as app,
-            open_ports(app, serving, partial(stop, int(signal.SIGTERM))),
-        ):
-            if kept is not None:
-                kept.open()  # the data folder is this process's now
-            await (guide.prepare(app) if guide is not None else _ingest_once(app))
-            late = _LATE_MODULES if service or interactive else ()
-            warming = asyncio.create_task(_warm_up(app, late), name="warm up")
-            # What is loaded by then stays. Looking through it takes the collector 150 ms, in which
-            # everybody would wait.
-            warming.add_done_callback(lambda _: gc.freeze())
-            beside = asyncio.sleep(0) if guide is None else guide.accompany(app, serving)
-            try:
-                if service and guide is None:
-                    names = " and ".join(adapter.name for adapter in serving)
-                    errors.print(f"Parlance serves {names}. Ctrl-C ends it.")
-                # A chat that crashes ends; nobody reads what a pipe would be answered again.
-                async with background(beside, "guide"):
-                    await app.serve(serving, restart=service)
-            finally:
-                warming.cancel()
-                await asyncio.wait([warming], timeout=_WARM_UP_STOP_S)
-    except asyncio.CancelledError:
-        if not stopped:
-            raise
-    if stopped:
-        # A service that is told to end has done its work; a pipe that is may not be answered yet.
-        return 0 if service and stopped[0] == signal.SIGTERM else 128 + stopped[0]
-    return max(getattr(adapter, "status", 0) for adapter in serving)
-
-
-async def _warm_up(app: App, modules: Sequence[str]) -> None:
-    for name in modules:
-        await asyncio.to_thread(importlib.import_module, name)
-    await app.warm_up()
-
-
-def stop_on_signals(interactive: bool) -> tuple[list[int], Callable[[int], None]]:
-    """Cancel the current task at the first signal; returns the signals that came, and what does the
-    same as a signal.
-
-    At a terminal Ctrl-C belongs to the chat: it stops an answer, or clears the line.
-    """
-    loop = asyncio.get_running_loop()
-    serving = asyncio.current_task()
-    assert serving is not None
-    came: list[int] = []
-
-    def stop(number: int) -> None:
-        if not came:
-            serving.cancel()
-        came.append(number)
-
-    for name in (signal.SIGTERM, signal.SIGHUP) if interactive else (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop, int(name))
-    return came, stop
-
-
-async def _ingest_once(app: App) -> None:
-    """At the first start, read in the folders of `knowledge.sync`, with a progress bar."""
-    if not app.installation.config.knowledge.sync or await app.knowledge.list():
-        return
-    with make_progress(errors, BarColumn(), MofNCompleteColumn()) as bar:
-        task = bar.add_task("Reading the documents", total=None)
-        async for event in app.sync_documents():
-            bar.update(task, completed=event.done, total=event.total)

@@ -12,10 +12,10 @@ import typer
 from backends.errors import BackendError
 from bot.adapters.protocol import AdapterError
 from bot.catalogue.sentence import join_sentences, say
+from bot.cli.bot_process import Guide, fetch_missing, serve
 from bot.cli.console import console
 from bot.cli.loop import run_async, run_with_app
 from bot.cli.options import ConfigPath, read_installation
-from bot.cli.run import Guide, fetch_missing, serve
 from bot.cli.running_bot import ask_async
 from bot.cli.setup_dialogue import Dialogue, Interrupted
 from bot.cli.setup_guide import QUESTION, Guidance, find_admin_beside

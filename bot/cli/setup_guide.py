@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import structlog
 
 from bot.adapters.protocol import Adapter
+from bot.adapters.supervisor import describe_platform
 from bot.app import App
 from bot.catalogue.sentence import say
 from bot.cli.ingestion_view import show_ingestion
@@ -24,7 +25,6 @@ from bot.installation import Installation
 from bot.settings.admin_word import LIFETIME_S
 from bot.setup.settings_file import add_admin
 from bot.setup.state import look
-from bot.status import describe_platform
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class Guidance:
             name = NAMES.get(adapter.name, adapter.name)
 
             def state(adapter: Adapter = adapter) -> tuple[str, str] | None:
-                now = describe_platform(app, adapter)
+                now = describe_platform(adapter, app.platforms)
                 ended = now["state"] in {"connected", "failed", "ended"}
                 return (now["state"], now["detail"]) if ended else None
 
