@@ -16,7 +16,7 @@ import pypdfium2
 
 from bench.documents import row
 from bench.rows import Row
-from bot.knowledge.loading.pdf.document import PDF
+from bot.knowledge.loading.registry import PDF
 
 PAGES = 600
 _SECTIONS_A_PAGE = 1.02

@@ -11,15 +11,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 class Section(BaseModel):
     """A mapping in config.yaml: unknown keys are refused, and nothing changes after loading.
 
-    The string under a field is its description in `docs/configuration.md`. Input values are kept
-    out of error texts, since one of them may be a secret in the wrong place.
+    The string under a field is its description in `docs/configuration.md`, looked for where that is
+    written: Pydantic would read the sources at each start. Input values are kept out of error
+    texts, since one of them may be a secret in the wrong place.
     """
 
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
         validate_default=True,
-        use_attribute_docstrings=True,
         hide_input_in_errors=True,
     )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,15 +39,29 @@ def describe_keys(
 
 
 def _rows(model: type[Section], prefix: str) -> Iterator[Row]:
+    meanings = _meanings(model)
     for name, field in model.model_fields.items():
         path, inner = prefix + name, _model_in(field.annotation)
         if inner is not None and typing.get_origin(field.annotation) is None:
             yield from _rows(inner, path + ".")
             continue
-        yield Row(path, _type(field.annotation), _default(field), field.description or "")
+        yield Row(path, _type(field.annotation), _default(field), meanings.get(name, ""))
         if inner is not None:
             mark = ".<name>." if typing.get_origin(field.annotation) is dict else "[]."
             yield from _rows(inner, path + mark)
+
+
+def _meanings(model: type[Section]) -> Mapping[str, str]:
+    """The string under each field, in the sources of the model and of those that it inherits."""
+    found: dict[str, str] = {}
+    for owner in reversed(model.__mro__[: model.__mro__.index(Section)]):
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+        assert isinstance(body, ast.ClassDef)
+        for line, below in pairwise(body.body):
+            match line, below:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                    found[name] = inspect.cleandoc(text)
+    return found
 
 
 def _model_in(hint: Any) -> type[Section] | None:

@@ -73,11 +73,11 @@ Index("ix_turns_answers", turns.c.answers)
 Index("ix_turns_event", turns.c.event_id, turns.c.platform)
 Index("ix_turns_author", turns.c.author)
 Index("ix_turns_at", turns.c.at)
+# For PostgreSQL the migrations say which rows; here it would be imported for it at each start.
 Index(
     "ix_turns_running",
     turns.c.status,
     sqlite_where=turns.c.status == "running",
-    postgresql_where=turns.c.status == "running",
 )
 
 processed_events = Table(
@@ -118,7 +118,6 @@ Index(
     replies.c.platform,
     replies.c.at,
     sqlite_where=replies.c.finished.is_(False),
-    postgresql_where=replies.c.finished.is_(False),
 )
 
 feedback = Table(
@@ -185,7 +184,6 @@ Index(
     "ix_tool_calls_open",
     tool_calls.c.state,
     sqlite_where=_OPEN_CALLS,
-    postgresql_where=_OPEN_CALLS,
 )
 
 daily_use = Table(

@@ -31,7 +31,6 @@ sa.Index(
     "ix_jobs_next_at",
     jobs.c.next_at,
     sqlite_where=jobs.c.next_at.is_not(None),
-    postgresql_where=jobs.c.next_at.is_not(None),
 )
 
 occurrences = sa.Table(
@@ -52,5 +51,4 @@ sa.Index(
     "ix_occurrences_open",
     occurrences.c.try_at,
     sqlite_where=occurrences.c.ended_at.is_(None),
-    postgresql_where=occurrences.c.ended_at.is_(None),
 )

@@ -19,6 +19,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+HTML = frozenset({"text/html", "application/xhtml+xml"})
+_HTML_START = re.compile(r"\s*(<!doctype html|<html[\s>]|<head[\s>]|<body[\s>])", re.IGNORECASE)
 _LATIN_LABELS = {"iso-8859-1", "latin-1", "latin1", "ascii", "us-ascii"}
 """Browsers read these labels as windows-1252, and pages rely on it."""
 _WIDER_CHARSETS = {
@@ -93,6 +95,13 @@ class Inflater:
             piece = self._zlib.decompress(data, _STEP_BYTES)
         self._first = False
         return piece, self._zlib.unconsumed_tail
+
+
+def is_html(data: bytes, content_type: str) -> bool:
+    """Whether to read this as a web page: by its type, or by its first tag."""
+    return content_type in HTML or bool(
+        _HTML_START.match(data[:1024].decode("latin-1").lstrip("ï»¿"))
+    )
 
 
 def is_binary(data: bytes) -> bool:

@@ -12,12 +12,11 @@ from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Block, first_heading, list_left_out, to_markdown
-from bot.web.decoding import decode, is_binary
+from bot.web.decoding import decode, is_binary, is_html
 from bot.web.html_blocks import blocks_of_tree
 from bot.web.html_tree import parse
 from bot.web.page_content import find_content
 
-_MARKUP = re.compile(r"\s*(<!doctype html|<html[\s>]|<head[\s>]|<body[\s>])", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^<>]*+>", re.IGNORECASE)
 _TITLE_ENDS = re.compile(r"</title>", re.IGNORECASE)
 _HEADING = re.compile(r"^#{1,6}\s++(.*[^\s#])", re.MULTILINE)
@@ -25,13 +24,6 @@ _PASSWORD = re.compile(r"""<input[^>]{0,300}type\s*=\s*["']?password""", re.IGNO
 _SITE = re.compile(r"\s+[-|–—·•:»]{1,2}\s")
 _SHORT_PAGE_CHARACTERS = 400
 """Less text than this, in characters, is a short page; with a password field it is a login."""
-
-HTML = frozenset({"text/html", "application/xhtml+xml"})
-
-
-def is_html(data: bytes, content_type: str) -> bool:
-    """Whether to read this as a web page: by its type, or by its first tag."""
-    return content_type in HTML or bool(_MARKUP.match(data[:1024].decode("latin-1").lstrip("ï»¿")))
 
 
 def extract(data: bytes, name: str, content_type: str = "", charset: str | None = None) -> Loaded:

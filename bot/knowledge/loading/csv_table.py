@@ -12,7 +12,7 @@ from itertools import islice
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.table_text import rows_to_blocks
-from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, TooLong
 from bot.web.decoding import decode, is_binary
 
 _MAX_ROWS = 200_000
@@ -26,7 +26,7 @@ _DECLARED_DELIMITER = re.compile(r'"?sep=([^\r\n"])"?[ \t]*+(?:\r\n?|\n|\Z)', re
 _SAMPLED_ROWS = 50
 
 
-def _load_csv(data: bytes, name: str) -> Loaded:
+def load_csv(data: bytes, name: str) -> Loaded:
     if is_binary(data):
         raise Refused(
             say("{name} is not text, so there is nothing to read in it.", name=name[:100])
@@ -109,11 +109,3 @@ def _tell_columns_apart(rows: Iterator[list[str]]) -> Iterator[list[str]]:
 
 def _has_digit_first(cell: str) -> bool:
     return cell[:1].isdigit()
-
-
-CSV = Loader(
-    "csv",
-    frozenset({".csv", ".tsv"}),
-    _load_csv,
-    frozenset({"text/csv", "text/tab-separated-values"}),
-)

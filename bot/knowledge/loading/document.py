@@ -9,13 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
-from bot.knowledge.loading import registry as shipped
-from bot.knowledge.loading.markup.markdown import read_markdown
-from bot.knowledge.loading.text import CODE, TEXT, load_text
+from bot.knowledge.loading.registry import CODE, PAGE, TEXT, find_loader
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
 from bot.skills.document_tree import Block, Heading, Table, first_heading
-from bot.web.decoding import is_utf8
-from bot.web.extract import is_html
+from bot.web.decoding import is_html, is_utf8
 
 _INVISIBLE_CHARACTERS = re.compile("[\xad\u2060\ufeff]|(?<=[!-~])\u200b(?=[!-~])")
 """Soft hyphens and zero-width characters, which a search would take for spaces."""
@@ -83,7 +80,7 @@ def load_document(
         raise Refused(say("{title} is empty.", title=raw.title))
     try:
         loaded = _run_loader(raw, _find_loader(raw, loaders))
-        blocks = loaded.blocks or read_markdown(loaded.text)
+        blocks = loaded.blocks or _read_markdown(loaded.text)
     except TooLong:
         raise TooLong(raw.title) from None
     except RecursionError:
@@ -98,6 +95,12 @@ def load_document(
     if not characters:
         raise Refused(say("{title} has no readable text.", title=raw.title))
     return replace(loaded, text="", title=title, blocks=blocks)
+
+
+def _read_markdown(text: str) -> tuple[Block, ...]:
+    from bot.knowledge.loading.markup.markdown import read_markdown  # as late as loaders
+
+    return read_markdown(text)
 
 
 def find_title(title: str, blocks: Sequence[Block]) -> str:
@@ -150,13 +153,13 @@ def _find_loader(raw: RawDocument, loaders: Sequence[Loader]) -> Loader | None:
     """Returns the loader of a document; None for HTML under another content type."""
     if raw.content_type not in _UNKNOWN_CONTENT_TYPES and is_html(raw.data, raw.content_type):
         return None
-    return shipped.find_loader(loaders, raw.name, raw.content_type)
+    return find_loader(loaders, raw.name, raw.content_type)
 
 
 def _run_loader(raw: RawDocument, loader: Loader | None) -> Loaded:
     """Runs the loader; text that came with a charset is decoded with that charset."""
     by_type = raw.content_type.startswith("text/") or raw.charset
-    if loader is not None and not (by_type and loader in (TEXT, shipped.PAGE)):
+    if loader is not None and not (by_type and loader in (TEXT, PAGE)):
         return loader.load(raw.data, raw.name)
     if loader is None and not _is_textual(raw.content_type):
         raise Refused(
@@ -166,6 +169,8 @@ def _run_loader(raw: RawDocument, loader: Loader | None) -> Loaded:
                 content_type=raw.content_type[:60],
             )
         )
+    from bot.knowledge.loading.text import load_text  # as late as other loaders
+
     return load_text(raw.data, raw.name, raw.content_type, raw.charset, called=raw.title)
 
 

@@ -23,7 +23,7 @@ from email.parser import BytesParser
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
-from bot.skills.document_loader import Loaded, Loader
+from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Block, Heading, Paragraph, list_left_out
 from bot.web.decoding import decode
 from bot.web.html_blocks import blocks_of_html
@@ -40,7 +40,7 @@ _DAMAGE = (*_LETTERS_LOST, InvalidBase64CharactersDefect)
 _ENCRYPTED_TYPES = frozenset({"multipart/encrypted", "application/pkcs7-mime"})
 
 
-def _load_mail(data: bytes, name: str) -> Loaded:
+def load_mail(data: bytes, name: str) -> Loaded:
     message = BytesParser().parsebytes(data.lstrip(b"\xef\xbb\xbf\r\n"))
     if not any(message.get(header) for header in ("From", "Subject", "Date", "Message-ID")):
         raise Refused(say("{name} is damaged or no e-mail, and cannot be read.", name=name[:100]))
@@ -186,7 +186,7 @@ def _decoded(raw: str) -> str:
     return " ".join(text.split())
 
 
-def _refuse_outlook(data: bytes, name: str) -> Loaded:
+def refuse_outlook(data: bytes, name: str) -> Loaded:
     raise Refused(
         say(
             "{name} is in Outlook's own format, which is not read; save the "
@@ -194,9 +194,3 @@ def _refuse_outlook(data: bytes, name: str) -> Loaded:
             name=name[:100],
         )
     )
-
-
-MAIL = Loader("mail", frozenset({".eml"}), _load_mail, frozenset({"message/rfc822"}))
-OUTLOOK = Loader(
-    "outlook", frozenset({".msg"}), _refuse_outlook, frozenset({"application/vnd.ms-outlook"})
-)

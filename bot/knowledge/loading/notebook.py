@@ -9,12 +9,12 @@ from typing import Any
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.markup.markdown import read_markdown
-from bot.skills.document_loader import Loaded, Loader
+from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Block, Code, Heading
 from bot.web.decoding import decode
 
 
-def _load_notebook(data: bytes, name: str) -> Loaded:
+def load_notebook(data: bytes, name: str) -> Loaded:
     """Text cells as Markdown, code cells as listings in the notebook's language."""
     try:
         notebook = json.loads(decode(data).lstrip("\ufeff"))
@@ -50,8 +50,3 @@ def _cells(notebook: Mapping[str, Any]) -> Iterator[Block]:
 def _mapping(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     inner = found.get(name)
     return inner if isinstance(inner, Mapping) else {}
-
-
-NOTEBOOK = Loader(
-    "notebook", frozenset({".ipynb"}), _load_notebook, frozenset({"application/x-ipynb+json"})
-)

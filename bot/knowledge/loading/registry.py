@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-from bot.knowledge.loading.csv_table import CSV
-from bot.knowledge.loading.mail import MAIL, OUTLOOK
-from bot.knowledge.loading.notebook import NOTEBOOK
-from bot.knowledge.loading.office.docx import DOCX
-from bot.knowledge.loading.office.epub import EPUB
+from bot.knowledge.loading.late_load import late_load
 from bot.knowledge.loading.office.old_formats import OLD_FORMATS
-from bot.knowledge.loading.office.pptx import PPTX
-from bot.knowledge.loading.office.xlsx import XLSX
-from bot.knowledge.loading.pdf.document import PDF
-from bot.knowledge.loading.text import CODE, TEXT
+from bot.knowledge.loading.text_formats import (
+    LANGUAGES_BY_NAME,
+    LANGUAGES_BY_SUFFIX,
+    MARKDOWN_SUFFIXES,
+    MARKDOWN_TYPES,
+    MARKUP_SUFFIXES,
+    TEXT_FILE_NAMES,
+)
 from bot.skills.document_loader import Loaded, Loader
-from bot.web.extract import extract
 
 LOADERS_VERSION = 4
 """The version of the loaders' output. Raise it whenever the blocks of any format change: the
@@ -31,14 +30,81 @@ _NAMES_WITH_VARIANTS = frozenset({"dockerfile", "containerfile", "makefile", "je
 
 
 def _load_page(data: bytes, name: str) -> Loaded:
+    from bot.web.extract import extract
+
     return extract(data, name, "text/html")
 
 
+TEXT = Loader(
+    "text",
+    frozenset({*MARKDOWN_SUFFIXES, *MARKUP_SUFFIXES, ".txt", ".text", ".log", ""}),
+    late_load("text", "load_text"),
+    frozenset({"text/plain", *MARKDOWN_TYPES}),
+    names=TEXT_FILE_NAMES,
+)
 PAGE = Loader(
     "page",
     frozenset({".html", ".htm", ".xhtml"}),
     _load_page,
     frozenset({"text/html", "application/xhtml+xml"}),
+)
+PDF = Loader(
+    "pdf",
+    frozenset({".pdf"}),
+    late_load("pdf.document", "load_pdf"),
+    frozenset({"application/pdf"}),
+)
+DOCX = Loader(
+    "docx",
+    frozenset({".docx", ".docm", ".dotx"}),
+    late_load("office.docx", "load_docx"),
+    frozenset({"application/vnd.openxmlformats-officedocument.wordprocessingml.document"}),
+)
+PPTX = Loader(
+    "pptx",
+    frozenset({".pptx", ".pptm", ".ppsx"}),
+    late_load("office.pptx", "load_pptx"),
+    frozenset({"application/vnd.openxmlformats-officedocument.presentationml.presentation"}),
+)
+EPUB = Loader(
+    "epub",
+    frozenset({".epub"}),
+    late_load("office.epub", "load_epub"),
+    frozenset({"application/epub+zip"}),
+)
+XLSX = Loader(
+    "xlsx",
+    frozenset({".xlsx", ".xlsm", ".xltx"}),
+    late_load("office.xlsx", "load_xlsx"),
+    frozenset({"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}),
+)
+CSV = Loader(
+    "csv",
+    frozenset({".csv", ".tsv"}),
+    late_load("csv_table", "load_csv"),
+    frozenset({"text/csv", "text/tab-separated-values"}),
+)
+MAIL = Loader(
+    "mail", frozenset({".eml"}), late_load("mail", "load_mail"), frozenset({"message/rfc822"})
+)
+OUTLOOK = Loader(
+    "outlook",
+    frozenset({".msg"}),
+    late_load("mail", "refuse_outlook"),
+    frozenset({"application/vnd.ms-outlook"}),
+)
+NOTEBOOK = Loader(
+    "notebook",
+    frozenset({".ipynb"}),
+    late_load("notebook", "load_notebook"),
+    frozenset({"application/x-ipynb+json"}),
+)
+CODE = Loader(
+    "code",
+    frozenset(LANGUAGES_BY_SUFFIX),
+    late_load("text", "load_code"),
+    frozenset({"application/json", "application/x-yaml", "application/xml", "text/css"}),
+    names=frozenset(LANGUAGES_BY_NAME),
 )
 LOADERS: tuple[Loader, ...] = (
     TEXT,

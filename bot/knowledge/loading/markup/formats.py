@@ -12,16 +12,12 @@ from collections.abc import Callable
 from bot.knowledge.loading.markup.asciidoc import read_asciidoc
 from bot.knowledge.loading.markup.org import read_org
 from bot.knowledge.loading.markup.rst import read_rst
+from bot.knowledge.loading.text_formats import MARKUP_SUFFIXES
 from bot.skills.document_tree import Block
 
 ReadMarkup = Callable[[str], tuple[tuple[Block, ...], int, str]]
 """Parses a text; returns its blocks, the number of its pictures, and the title that it names."""
 
-MARKUPS: dict[str, ReadMarkup] = {
-    ".adoc": read_asciidoc,
-    ".asciidoc": read_asciidoc,
-    ".asc": read_asciidoc,
-    ".org": read_org,
-    ".rst": read_rst,
-}
+_PARSERS: dict[str, ReadMarkup] = {"asciidoc": read_asciidoc, "org": read_org, "rst": read_rst}
+MARKUPS = {suffix: _PARSERS[markup] for suffix, markup in MARKUP_SUFFIXES.items()}
 """The markups by the suffix of a file."""

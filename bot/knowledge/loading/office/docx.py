@@ -14,7 +14,7 @@ from bot.knowledge.loading.office.docx_tables import read_table
 from bot.knowledge.loading.office.docx_text import PAGE_MARK, Inline
 from bot.knowledge.loading.office.graphics import MC
 from bot.knowledge.loading.office.package import Damaged, Package, without_text
-from bot.skills.document_loader import Loaded, Loader
+from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import (
     Block,
     Code,
@@ -222,7 +222,7 @@ def _frames(parts: Parts, document: Element, kind: str) -> Iterator[Block]:
             yield block
 
 
-def _load_docx(data: bytes, name: str) -> Loaded:
+def load_docx(data: bytes, name: str) -> Loaded:
     with Package(data, name, DOCX_KIND) as package:
         parts = Parts(package, _read_story)
         document = package.xml(parts.main)
@@ -253,10 +253,3 @@ _HANDLERS: dict[str, Callable[[_Body, Element], None]] = {
     f"{MC}AlternateContent": _Body._alternative,
     **dict.fromkeys((f"{W}{name}" for name in ("customXml", "ins", "moveTo")), _Body._walk),
 }
-
-DOCX = Loader(
-    "docx",
-    frozenset({".docx", ".docm", ".dotx"}),
-    _load_docx,
-    frozenset({"application/vnd.openxmlformats-officedocument.wordprocessingml.document"}),
-)

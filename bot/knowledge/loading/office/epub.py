@@ -14,7 +14,7 @@ from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.block_text import block_length
 from bot.knowledge.loading.office.package import Damaged, Package, without_text
-from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, TooLong
 from bot.skills.document_tree import Block, list_left_out
 from bot.web.decoding import decode
 from bot.web.html_blocks import blocks_of_html
@@ -36,7 +36,7 @@ class _Item:
     is_picture: bool
 
 
-def _load_epub(data: bytes, name: str) -> Loaded:
+def load_epub(data: bytes, name: str) -> Loaded:
     left_out: Counter[str] = Counter()
     with Package(data, name, say("an EPUB")) as book:
         path = _package_path(book)
@@ -143,6 +143,3 @@ def _read_chapters(
                 raise TooLong
             blocks.append(block)
     return blocks
-
-
-EPUB = Loader("epub", frozenset({".epub"}), _load_epub, frozenset({"application/epub+zip"}))

@@ -10,17 +10,19 @@ from pathlib import PurePosixPath
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
-from bot.knowledge.loading.office.docx import DOCX
-from bot.knowledge.loading.office.pptx import PPTX
-from bot.knowledge.loading.office.xlsx import XLSX
+from bot.knowledge.loading.late_load import late_load
 from bot.skills.document_loader import Loaded, Loader
 
-_TEXTS, _SHEETS, _SLIDES = (DOCX, "DOCX"), (XLSX, "XLSX"), (PPTX, "PPTX")
+_LOADS = {
+    "DOCX": late_load("office.docx", "load_docx"),
+    "XLSX": late_load("office.xlsx", "load_xlsx"),
+    "PPTX": late_load("office.pptx", "load_pptx"),
+}
 _NEW_FORMATS = {
-    ".doc": _TEXTS, ".odt": _TEXTS, ".ott": _TEXTS, ".fodt": _TEXTS,
-    ".rtf": _TEXTS,
-    ".xls": _SHEETS, ".xlt": _SHEETS, ".xlsb": _SHEETS, ".ods": _SHEETS, ".fods": _SHEETS,
-    ".ppt": _SLIDES, ".pps": _SLIDES, ".odp": _SLIDES, ".fodp": _SLIDES,
+    ".doc": "DOCX", ".odt": "DOCX", ".ott": "DOCX", ".fodt": "DOCX",
+    ".rtf": "DOCX",
+    ".xls": "XLSX", ".xlt": "XLSX", ".xlsb": "XLSX", ".ods": "XLSX", ".fods": "XLSX",
+    ".ppt": "PPTX", ".pps": "PPTX", ".odp": "PPTX", ".fodp": "PPTX",
 }  # fmt: skip
 _OLD_NAMES = frozenset({".doc", ".xls", ".ppt", ".pps", ".xlt"})
 _TYPES = frozenset({"application/rtf", "text/rtf", "application/vnd.oasis.opendocument.text"})
@@ -29,9 +31,9 @@ _TYPES = frozenset({"application/rtf", "text/rtf", "application/vnd.oasis.opendo
 
 def _refuse(data: bytes, name: str) -> Loaded:
     suffix = PurePosixPath(name).suffix.lower()
-    loader, kind = _NEW_FORMATS.get(suffix, _TEXTS)
+    kind = _NEW_FORMATS.get(suffix, "DOCX")
     if suffix in _OLD_NAMES and data.startswith(b"PK\x03\x04"):
-        return loader.load(data, name)
+        return _LOADS[kind](data, name)
     raise Refused(
         say(
             "{name} is in a format that is not read; save it as {kind} and add it again.",

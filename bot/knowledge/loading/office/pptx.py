@@ -26,7 +26,7 @@ from bot.knowledge.loading.office.package import (
 )
 from bot.knowledge.loading.office.pptx_text import read_text
 from bot.knowledge.loading.table_text import make_table
-from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, TooLong
 from bot.skills.document_tree import Block, Heading, Paragraph, Place, list_left_out
 
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
@@ -155,7 +155,7 @@ class _Slide:
                             yield Paragraph(said, "comment", self._place)
 
 
-def _load_pptx(data: bytes, name: str) -> Loaded:
+def load_pptx(data: bytes, name: str) -> Loaded:
     left_out: Counter[str] = Counter()
     with Package(data, name, say("a PPTX")) as package:
         main = package.main
@@ -193,11 +193,3 @@ def _load_pptx(data: bytes, name: str) -> Loaded:
     if not blocks:
         raise without_text(name)
     return Loaded(title=title[:200], blocks=tuple(blocks), left_out=list_left_out(left_out))
-
-
-PPTX = Loader(
-    "pptx",
-    frozenset({".pptx", ".pptm", ".ppsx"}),
-    _load_pptx,
-    frozenset({"application/vnd.openxmlformats-officedocument.presentationml.presentation"}),
-)

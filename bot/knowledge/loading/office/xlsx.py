@@ -26,7 +26,7 @@ from bot.knowledge.loading.office.xlsx_book import (
     unescape,
 )
 from bot.knowledge.loading.table_text import rows_to_blocks
-from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, TooLong
 from bot.skills.document_tree import Block, Heading, Paragraph, Place, list_left_out
 
 _MAX_ROWS = 200_000
@@ -239,7 +239,7 @@ def _is_hidden(element: Element, size: str) -> bool:
     return element.get("hidden", "0") in _ON or element.get(size) == "0"
 
 
-def _load_xlsx(data: bytes, name: str) -> Loaded:
+def load_xlsx(data: bytes, name: str) -> Loaded:
     with Package(data, name, say("an XLSX")) as package:
         book = open_workbook(package)
         reader = _Reader(book, name)
@@ -255,11 +255,3 @@ def _load_xlsx(data: bytes, name: str) -> Loaded:
     if not blocks:
         raise without_text(name)
     return Loaded(title=title, blocks=tuple(blocks), left_out=list_left_out(reader.left_out))
-
-
-XLSX = Loader(
-    "xlsx",
-    frozenset({".xlsx", ".xlsm", ".xltx"}),
-    _load_xlsx,
-    frozenset({"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}),
-)

@@ -21,7 +21,7 @@ from bot.knowledge.loading.pdf.lines import Line, build_lines, join_labels
 from bot.knowledge.loading.pdf.running import mark_margins
 from bot.knowledge.loading.pdf.words import PageWords, WordReader, turn
 from bot.knowledge.loading.pdf.xfa import read_form
-from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, NoText, TooLong
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, NoText, TooLong
 from bot.skills.document_tree import Block, Paragraph, Place, first_heading, list_left_out
 
 _MAX_PAGES = 3_000
@@ -38,7 +38,7 @@ _PLACEHOLDER_TITLE = re.compile(
 """Titles that programs write when nobody gave one."""
 
 
-def _load_pdf(data: bytes, name: str) -> Loaded:
+def load_pdf(data: bytes, name: str) -> Loaded:
     import pypdfium2
     import pypdfium2.raw as pdfium
 
@@ -245,6 +245,3 @@ def _insert_comments(blocks: list[Block], comments: list[Paragraph]) -> list[Blo
             made.append(comments.pop(0))
         made.append(block)
     return made + comments
-
-
-PDF = Loader("pdf", frozenset({".pdf"}), _load_pdf, frozenset({"application/pdf"}))

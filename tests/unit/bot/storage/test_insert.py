@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.dialects import registry
 
 import bot
-from bot.storage.insert import INSERT_BY_DIALECT, InsertStatement
+from bot.storage.insert import DIALECTS, InsertStatement
 
 
 def statements() -> Iterator[tuple[str, InsertStatement]]:
@@ -28,7 +28,7 @@ def test_there_are_some() -> None:
     assert len(dict(statements())) >= 5
 
 
-@pytest.mark.parametrize("dialect", INSERT_BY_DIALECT)
+@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize(("name", "statement"), [*statements()])
 def test_each_is_compiled_by_its_dialect(
     name: str, statement: InsertStatement, dialect: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.office.docx import DOCX
+from bot.knowledge.loading.registry import DOCX
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Block, Code, Heading, LeftOut, ListItem, Paragraph, Table
 from tests.fakes.office_files import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.office.epub import EPUB
+from bot.knowledge.loading.registry import EPUB
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Heading, LeftOut, ListItem, Paragraph, Table
 from tests.fakes.office_files import epub

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.pdf.document import PDF
 from bot.knowledge.loading.pdf.text import write_words
 from bot.knowledge.loading.pdf.words import Word
+from bot.knowledge.loading.registry import PDF
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import (
     Block,

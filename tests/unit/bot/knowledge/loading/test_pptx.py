@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.office.pptx import PPTX
+from bot.knowledge.loading.registry import PPTX
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Block, Heading, LeftOut, ListItem, Paragraph, Place, Table
 from tests.fakes.office_files import pptx, shape, tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.office.xlsx import XLSX
+from bot.knowledge.loading.registry import XLSX
 from bot.skills.document_loader import Loaded, TooLong
 from bot.skills.document_tree import Block, Heading, LeftOut, Paragraph, Place, Table
 from tests.fakes.office_files import RELATIONS, relations, rows, xlsx
