@@ -22,14 +22,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from bot.installation import SHIPPED_PLUGINS
+
 _PRELOADED = (
     "aiohttp",
     "aiosqlite",
     "backends.llama_cpp.engine",
-    "backends.scripted",
+    "backends.scripted.backend",
     "bot.app",
+    "bot.control.client",
+    "bot.doctor",
     "bot.knowledge.index.chroma",
     "bot.knowledge.service",
+    "bot.platforms",
+    "bot.ports",
     "bot.storage.creation",
     "chromadb",
     "discord",
@@ -42,14 +48,15 @@ _PRELOADED = (
     "tokenizers",
     "typer",
 )
-"""Not `bot.cli`, which looks at its environment and its standard streams while it is imported."""
+"""And the plugins that ship. Not `bot.cli`, which looks at its environment and its standard streams
+while it is imported."""
 
 LONGEST_ORDER_BYTES = 200_000
 
 
 def main(orders: socket.socket) -> None:
     """Make processes until the other end closes; returns only in a process that was made."""
-    for name in _PRELOADED:
+    for name in (*_PRELOADED, *SHIPPED_PLUGINS):
         importlib.import_module(name)
     assert "bot.cli" not in sys.modules
     gc.collect()
