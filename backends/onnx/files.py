@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from backends.errors import ModelNotFound
 from backends.machine import usable_cores
@@ -70,13 +70,20 @@ def read_tokenizer(path: Path, what: str = "embedder") -> Tokenizer:
     return tokenizer
 
 
+MAX_PADDING_TOKENS: Final = 64
+"""More padding than this takes longer than one more step of the engine does."""
+
+
 def plan_batches(encoded: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
     """Group texts of similar length, to save padding; return the indices of each batch."""
     batch: list[int] = []
+    tokens = 0
     for at in sorted(range(len(encoded)), key=lambda at: len(encoded[at])):
-        if batch and len(encoded[at]) * (len(batch) + 1) > most:
+        size = len(encoded[at]) * (len(batch) + 1)
+        if batch and (size > most or size - tokens - len(encoded[at]) > MAX_PADDING_TOKENS):
             yield batch
-            batch = []
+            batch, tokens = [], 0
         batch.append(at)
+        tokens += len(encoded[at])
     if batch:
         yield batch

@@ -232,3 +232,9 @@ def test_batches_hold_every_text_once_and_stay_small(most: int) -> None:
     for batch in made:
         longest = max(len(encoded[at]) for at in batch)
         assert len(batch) == 1 or longest * len(batch) <= most
+
+
+def test_a_short_text_is_not_padded_to_the_length_of_a_long_one() -> None:
+    """A question was, beside the passages that it is compared with: a fifth of what that took."""
+    question, passages = [0] * 15, [[0] * length for length in (180, 250, 250)]
+    assert list(plan_batches([question, *passages], 512)) == [[0], [1], [2, 3]]
