@@ -1,8 +1,9 @@
 """Tools for models whose template has none: one JSON object that holds an answer or a call.
 
 The model is told of the tools in the system message, and its answer is held to the object by the
-engine, so that to call nothing is one of two branches. The answer's text is passed on while it is
-written.
+engine. It begins with the name of a tool, or says that it is none: a small model chooses among
+names that it has just read more readily than between two forms. The answer's text is passed on
+while it is written.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk, Tool, ToolCall
 from backends.loose_schema import loosen_schema
 from backends.notations.values import read_json
 
 _INSTRUCTION = (
-    'Answer with one JSON object. Either {"answer": "what you say to the person"}, or, if a tool '
-    'is needed first, {"tool": "its name", "arguments": {…}}. These are the tools:'
+    'Answer with one JSON object. If a tool is needed: {"tool": "its name", "arguments": {…}}. '
+    'If not: {"tool": "none", "answer": "what you say to the person"}. These are the tools:'
 )
-_ANSWER_BEGINS = re.compile(r'\s*+\{\s*+"answer"\s*+:\s*+"')
+_NONE: Final = "none"
+_ANSWER_BEGINS = re.compile(r'\s*+\{\s*+(?:"tool"\s*+:\s*+"none"\s*+,\s*+)?"answer"\s*+:\s*+"')
 _WHOLE_TEXT = re.compile(
     r'(?:[^"\\]++'
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[0-9a-fA-F]{4}|(?=[^\\]|\\[^u]))"
@@ -73,7 +75,7 @@ def put_in_envelope(request: ChatRequest) -> ChatRequest:
 
 def envelope_schema(tools: Sequence[Tool]) -> dict[str, Any]:
     """Return the JSON schema of an answer, or of a call of one of the tools."""
-    answer = _object({"answer": {"type": "string"}})
+    answer = _object({"tool": {"const": _NONE}, "answer": {"type": "string"}})
     calls = (
         _object({"tool": {"const": tool.name}, "arguments": loosen_schema(tool.parameters)})
         for tool in tools

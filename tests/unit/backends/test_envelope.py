@@ -49,13 +49,14 @@ def read(written: str, step: int, finish: bool = True) -> tuple[list[str], list[
 def test_an_answer_comes_out_as_it_was_meant_torn_anywhere(
     said: str, step: int, ascii_only: bool
 ) -> None:
-    texts, calls, finish = read(json.dumps({"answer": said}, ensure_ascii=ascii_only), step)
+    envelope = json.dumps({"tool": "none", "answer": said}, ensure_ascii=ascii_only)
+    texts, calls, finish = read(envelope, step)
     assert "".join(texts) == said
     assert (calls, finish) == ([], "stop")
 
 
 def test_an_answer_streams_while_it_is_written() -> None:
-    texts, _, _ = read('{"answer": "One two three fo', 4, finish=False)
+    texts, _, _ = read('{"tool": "none", "answer": "One two three fo', 4, finish=False)
     assert "".join(texts) == "One two three fo"
     assert len(texts) > 3
 
@@ -92,7 +93,7 @@ def test_the_model_is_told_of_the_tools_and_sees_calls_and_results_as_text() -> 
     assert made.messages[3].content == "Result of roll_dice:\n4"
     schema = envelope_schema((DICE,))
     assert made.sampling.json_schema == schema
-    jsonschema.validate({"answer": "yes"}, schema)
+    jsonschema.validate({"tool": "none", "answer": "yes"}, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"tool": "roll_dice", "arguments": {"sides": "six"}}, schema)
 
@@ -156,7 +157,8 @@ async def test_a_server_is_asked_for_the_envelope_where_its_model_takes_no_tools
 
 
 @pytest.mark.parametrize(
-    "said", ['{"tool": "roll_dice", "arguments": {"sides": 6}}', '{"answer": "Hello."}']
+    "said",
+    ['{"tool": "roll_dice", "arguments": {"sides": 6}}', '{"tool": "none", "answer": "Hello."}'],
 )
 async def test_a_scripted_model_without_tools_calls_or_answers(said: str) -> None:
     chunks = await _asked({"backend": "scripted", "tools": False, "replies": [said]})
