@@ -110,6 +110,7 @@ from bot.replies.protocol import Replies, Reply, Sink
 from bot.replies.reply_options import ReplyTiming
 from bot.replies.wording import as_code, notice_text, place_words, source_line, status_text
 from bot.schedules.job import Job
+from bot.schedules.recurrence_words import recurrence_words
 from bot.schedules.service import NewJob, Schedules
 from bot.schedules.wording import time_words
 from bot.skills.attached_files import AttachedFiles, read_attached
@@ -129,7 +130,7 @@ from bot.skills.hookspecs import hookimpl
 from bot.skills.left_out import LeftOut
 from bot.skills.services import Logins, Services
 from bot.skills.skill import Skill, model_names
-from bot.skills.tool import AgentTool, Effect, Origin, ToolResult, tool
+from bot.skills.tool import AgentTool, Effect, Origin, OutcomeUnknown, ToolResult, tool
 from bot.types import (
     SCOPES,
     Action,
@@ -260,6 +261,7 @@ __all__ = [
     "Opening",
     "Option",
     "Origin",
+    "OutcomeUnknown",
     "Owner",
     "Page",
     "Paragraph",
@@ -360,6 +362,7 @@ __all__ = [
     "read_attached",
     "read_passages",
     "read_provenance",
+    "recurrence_words",
     "require_budget",
     "say",
     "say_number",

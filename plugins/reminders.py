@@ -24,6 +24,7 @@ from bot.api import (
     hookimpl,
     join_sentences,
     lay_out,
+    recurrence_words,
     say,
     time_words,
     tool,
@@ -179,7 +180,8 @@ def _made_words(ctx: Context, made: NewJob) -> Sentence:
     if not job.cron:
         at = say("On {at}.", at=times[0])
     else:
-        at = say("The next times: {times}, and so on.", times=join_sentences(times, "; "))
+        next_times = say("The next times: {times}, and so on.", times=join_sentences(times, "; "))
+        at = join_sentences([recurrence_words(job.cron), next_times], " ")
     end = say("To cancel it: {call}.", call=ctx.written(f"/schedule cancel {job.id}"))
     return join_sentences([said, at, end], "\n")
 
@@ -192,9 +194,9 @@ def _list_words(ctx: Context, jobs: Sequence[Job]) -> Sentence | str:
 
 def _row(ctx: Context, job: Job) -> Sentence:
     assert job.next_at is not None
-    again = say("again and again") if job.cron else say("once")
+    again = recurrence_words(job.cron) if job.cron else say("Once.")
     return lay_out(
-        "- `{id}` {at}, {again}: {text}",
+        "- `{id}` {at}: {text} ({again})",
         id=job.id,
         at=time_words(job.next_at, job.zone),
         again=again,

@@ -13,18 +13,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from bot.schedules.recurrence import CRON_FIELDS, upcoming
+from bot.schedules.repetition import DEFAULT_HOUR, repetition
 from bot.schedules.time_phrase import NoTime, Phrase, read_phrase
 from bot.schedules.zones import zone_named
 
 LANGUAGES: Final = ("en", "de", "fr", "es")
-DEFAULT_HOUR: Final = 9
-"""When something is due of which only the day is said."""
 _MAX_YEARS: Final = 5
 _LONGEST: Final = timedelta(days=366 * _MAX_YEARS)
 _MAX_DATE_WORDS: Final = 4
 _TIME_FIELD = re.compile(r"[\d*][\d*/,-]*")
 _DAY_FIELD = re.compile(r"[\dA-Za-z*][\dA-Za-z*/,#-]*")
-_WORKDAYS: Final = "1-5"
 
 
 class PastTime(ValueError):
@@ -52,7 +50,8 @@ def read_time(text: str, now: datetime, zone: str) -> When:
     if phrase.every:
         if phrase.rest:
             raise NoTime
-        return _recurring(_cron(phrase, now.astimezone(zone_named(zone))), now, zone)
+        here = now.astimezone(zone_named(zone))
+        return _recurring(str(repetition(phrase, here)), now, zone)
     at = _moment(phrase, now, zone)
     minute = now.replace(second=0, microsecond=0)
     if at <= minute or (at <= now) or at - now > _LONGEST:
@@ -102,7 +101,7 @@ def _says_day(phrase: Phrase) -> bool:
 
 def _wall_time(phrase: Phrase, local: datetime) -> datetime:
     """The time on the wall, without a zone."""
-    clock = _clock(phrase)
+    clock = phrase.time_of_day()
     today = local.date()
     at = time(*(clock or (DEFAULT_HOUR, 0)))
     if phrase.nth is not None or sum(_days_said(phrase)) > 1:
@@ -144,18 +143,6 @@ def _days_said(phrase: Phrase) -> list[bool]:
         bool(phrase.weekdays) and phrase.date is None,
         phrase.day is not None,
     ]
-
-
-def _clock(phrase: Phrase) -> tuple[int, int] | None:
-    """The time of day: 8 in the evening is 20:00."""
-    if phrase.clock is None:
-        return None if phrase.part is None else (phrase.part, 0)
-    hour, minute = phrase.clock
-    if phrase.part is not None and phrase.part >= 12 and 0 < hour < 12:
-        hour += 12
-    if phrase.part == 9 and hour >= 13:
-        raise NoTime
-    return hour, minute
 
 
 def _after_span(today: date, number: float, unit: str) -> date:
@@ -245,61 +232,3 @@ def _named_date(words: list[str], local: datetime) -> tuple[int | None, int, int
             year = found.year if str(found.year) in text else None
             return year, found.month, found.day
     raise NoTime
-
-
-# --- again and again ------------------------------------------------------------------------------
-
-
-def _cron(phrase: Phrase, local: datetime) -> str:
-    """The cron line of an "every …". Raises `NoTime` for what no line can say."""
-    if phrase.day is not None or phrase.date is not None or phrase.following:
-        raise NoTime
-    clock = _clock(phrase)
-    number, unit = phrase.span or (1, "")
-    if unit in {"minutes", "hours"}:
-        if clock is not None or phrase.weekdays or phrase.of_month is not None:
-            raise NoTime
-        return _interval(number, unit)
-    if number != 1:
-        raise NoTime
-    hour, minute = clock or (DEFAULT_HOUR, 0)
-    return f"{minute} {hour} {_cron_days(phrase, unit, local)}"
-
-
-def _cron_days(phrase: Phrase, unit: str, local: datetime) -> str:
-    """The last three fields: the days of the month, the months, the days of the week."""
-    weekdays = [str((day + 1) % 7) for day in sorted(set(phrase.weekdays))]
-    if phrase.of_month is not None:
-        if weekdays or unit not in {"", "months"} or not 1 <= phrase.of_month <= 31:
-            raise NoTime
-        return f"{phrase.of_month} * *"
-    if phrase.nth is not None:
-        if len(weekdays) != 1 or unit not in {"", "months"}:
-            raise NoTime
-        return f"* * {weekdays[0]}" + ("L" if phrase.nth < 0 else f"#{phrase.nth}")
-    if weekdays:
-        if unit not in {"", "weeks"}:
-            raise NoTime
-        return f"* * {','.join(weekdays)}"
-    by_unit = {
-        "days": "* * *",
-        "workdays": f"* * {_WORKDAYS}",
-        "weeks": f"* * {(local.weekday() + 1) % 7}",
-        "months": f"{min(local.day, 28)} * *",
-    }
-    if not unit and phrase.part is not None:
-        unit = "days"
-    if unit not in by_unit:
-        raise NoTime
-    return by_unit[unit]
-
-
-def _interval(number: float, unit: str) -> str:
-    if unit == "hours" and number == 0.5:
-        number, unit = 30, "minutes"
-    whole, most = int(number), 60 if unit == "minutes" else 24
-    if number != whole or whole < 1 or most % whole:
-        raise NoTime
-    if unit == "minutes":
-        return "0 * * * *" if whole == 60 else f"*/{whole} * * * *"
-    return "0 0 * * *" if whole == 24 else "0 * * * *" if whole == 1 else f"0 */{whole} * * *"

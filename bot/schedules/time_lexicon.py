@@ -82,7 +82,8 @@ UNIT_WORDS: Final[Mapping[str, str]] = {
         "minutes": "minute minutes min mins minuten minuto minutos",
         "hours": "hour hours h hr hrs stunde stunden heure heures hora horas",
         "days": "day days d tag tage tagen jour jours día dia días dias",
-        "weeks": "week weeks wk wks woche wochen semaine semaines semana semanas",
+        "weeks": "week weeks wk wks woche wochen semaine semaines semana semanas fortnight"
+        " fortnightly",
         "months": "month months monat monate monaten mois mes meses",
         "workdays": "weekday weekdays workday workdays werktag werktage werktagen werktags"
         " wochentag wochentags laborable laborables",
@@ -151,6 +152,14 @@ EVERY_WORDS: Final = frozenset(
     {"every", "each", "jeden", "jede", "jeder", "jedes", "jedem", "alle", "chaque"}
     | {"tous", "toutes", "todos", "todas", "cada"}
 )
+OTHER_WORDS: Final = frozenset({"other", "alternate", "otro", "otra"})
+EVERY_OTHER: Final = (
+    r"\b(?:un|une|le|la) (\w+) sur deux\b",
+    r"\b(?:un|una) (\w+) s[ií] y (?:otro|otra) no\b",
+    r"\bevery (fortnight)\b",
+    r"\b(fortnightly)\b",
+)
+"""What means "every other …", with the unit in it; a fortnight is two weeks."""
 ADVERBS: Final[Mapping[str, str]] = {
     "daily": "days",
     "täglich": "days",

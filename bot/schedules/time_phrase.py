@@ -16,12 +16,14 @@ from bot.schedules.time_lexicon import (
     AND_WORDS,
     DAY_PARTS,
     DAY_WORDS,
+    EVERY_OTHER,
     EVERY_WORDS,
     FILLERS,
     IN_WORDS,
     NEXT_WORDS,
     NUMBER_WORDS,
     ORDINAL_WORDS,
+    OTHER_WORDS,
     THIS_WORDS,
     UNIT_WORDS,
     WEEKDAY_ADVERBS,
@@ -31,6 +33,8 @@ from bot.schedules.time_lexicon import (
 
 _BEFORE_DAY_OF_MONTH = frozenset({"el", "le", "den", "día", "tag", "day"})
 MAX_PHRASE_CHARACTERS: Final = 120
+_MOST_IN_MONTH: Final = 5
+"""How often a day of the week can come in a month."""
 _MARKS = re.compile(r"[,;()–—]")
 _CLOCK = re.compile(r"\d{2}:\d{2}")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -56,6 +60,8 @@ class Phrase:
     span: tuple[float, str] | None = None
     """In how many of which unit; if `every`, how many lie between."""
     every: bool = False
+    skip: int | None = None
+    """Every so many of them: 2 for every other."""
     following: bool = False
     """The next one, not one that could be today."""
     next_unit: str = ""
@@ -67,6 +73,17 @@ class Phrase:
     rest: list[str] = field(default_factory=list)
     """Words that are none of these: perhaps a date with the name of its month."""
 
+    def time_of_day(self) -> tuple[int, int] | None:
+        """The hour and minute: 8 in the evening is 20:00. Raises `NoTime`."""
+        if self.clock is None:
+            return None if self.part is None else (self.part, 0)
+        hour, minute = self.clock
+        if self.part is not None and self.part >= 12 and 0 < hour < 12:
+            hour += 12
+        if self.part == 9 and hour >= 13:
+            raise NoTime
+        return hour, minute
+
 
 def read_phrase(text: str) -> Phrase:
     """Read the words of a time. Raises `NoTime`."""
@@ -76,6 +93,8 @@ def read_phrase(text: str) -> Phrase:
     words = _MARKS.sub(" ", words).rstrip(": ")
     for phrase in WORKDAY_PHRASES:
         words = words.replace(phrase, "workdays")
+    for pattern in EVERY_OTHER:
+        words = re.sub(pattern, r"every other \1", words)
     clock = rewrite_clock(words)
     if clock is None:
         raise NoTime
@@ -136,17 +155,21 @@ class _Reader:
         before = self.tokens[self.at - 2] if self.at > 1 else ""
         if phrase.rest or self._is_before_month():
             return False  # a date with the name of its month
-        if (found := _ORDINAL.fullmatch(word)) is not None:
-            return self._set("of_month", int(found[1]))
-        if word in ORDINAL_WORDS:
-            named = self.at < len(self.tokens) and self.tokens[self.at] in WEEKDAY_WORDS
-            if named:
-                return self._set("nth", ORDINAL_WORDS[word])
-            if ORDINAL_WORDS[word] > 0:
-                return self._set("of_month", ORDINAL_WORDS[word])
+        found = _ORDINAL.fullmatch(word)
+        if found is not None or word in ORDINAL_WORDS:
+            return self._take_ordinal(int(found[1]) if found else ORDINAL_WORDS[word])
         if word.isdecimal() and before in _BEFORE_DAY_OF_MONTH and 1 <= int(word) <= 31:
             return self._set("of_month", int(word))
         return False
+
+    def _take_ordinal(self, number: int) -> bool:
+        """The second Tuesday, every second week, or the second of the month."""
+        following = self.tokens[self.at] if self.at < len(self.tokens) else ""
+        if following in WEEKDAY_WORDS and number <= _MOST_IN_MONTH:
+            return self._set("nth", number)
+        if self.phrase.every and following in UNIT_WORDS and number > 1:
+            return self._set("skip", number)
+        return number > 0 and self._set("of_month", number)
 
     def _span(self, word: str) -> tuple[float, str] | None:
         """A number with its unit, such as "20 minutes", "half an hour", "einer halben Stunde"."""
@@ -187,6 +210,8 @@ class _Reader:
         phrase = self.phrase
         if word in EVERY_WORDS:
             return self._set("every", True) if not phrase.every else word in {"les", "los"}
+        if word in OTHER_WORDS and phrase.every:
+            return self._set("skip", 2)
         if word in ADVERBS:
             phrase.every = True
             return self._set("span", (1, ADVERBS[word]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +12,8 @@ import pytest
 import yaml
 
 from bot.schedules.moments import PastTime, read_time
-from bot.schedules.recurrence import shortest_gap, upcoming
+from bot.schedules.recurrence import latest, shortest_gap, upcoming
+from bot.schedules.recurrence_words import recurrence_words
 from bot.schedules.request import NothingToSay, split_request
 from bot.schedules.time_phrase import NoTime
 from bot.schedules.wording import time_words
@@ -57,7 +59,6 @@ def test_what_is_over_is_refused(text: str) -> None:
         "3/4",
         "in 100000 days",
         "every 7 minutes",
-        "every 2 days",
         "tomorrow morning at 20:00",
         "1 2 3 4 99",
         "9" * 200,
@@ -94,6 +95,61 @@ def test_a_cron_line_holds_where_the_clocks_change() -> None:
     autumn = datetime(2026, 10, 24, 12, tzinfo=UTC)
     fold = upcoming("30 2 * * *", "Europe/Berlin", autumn, 2)
     assert local(fold) == ["25.10. 02:30", "26.10. 02:30"]
+
+
+@pytest.mark.parametrize(
+    ("said", "number", "last"),
+    [
+        ("every other day at 2:30", 110, "+2 days"),
+        ("every other Sunday at 2:30", 30, "+14 days"),
+        ("every other month on the 29th at 2:30", 12, "+2 months"),
+    ],
+)
+def test_a_pause_holds_where_the_clocks_change_and_over_the_years(
+    said: str, number: int, last: str
+) -> None:
+    """By the clock of the place, whatever an hour or a day of it lasts; also read backwards."""
+    cron = read_time(said, FRIDAY, "Europe/Berlin").cron
+    times = upcoming(cron, "Europe/Berlin", FRIDAY, number)
+    days = [at.astimezone(BERLIN).date() for at in times]
+    steps = {(later - earlier).days for earlier, later in pairwise(days)}
+    months = {(b.year - a.year) * 12 + b.month - a.month for a, b in pairwise(days)}
+    if last == "+2 months":
+        assert months == {2}
+        assert {day.day for day in days} == {29}
+    else:
+        assert steps == {int(last.split()[0])}
+    clocks = {f"{at.astimezone(BERLIN):%H:%M}" for at in times}
+    assert clocks <= {"02:30", "03:00"}, "a time that is not there comes at the next that is"
+    assert times == [latest(cron, "Europe/Berlin", at) for at in times]
+    shifted = [latest(cron, "Europe/Berlin", at + timedelta(hours=30)) for at in times]
+    assert shifted == times, "what was missed while down is the time before"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("every other Tuesday at 9", "Every second week on Tuesday at 09:00."),
+        ("every second Tuesday", "Every second week on Tuesday at 09:00."),
+        ("every second Tuesday of the month", "Each month on the second Tuesday at 09:00."),
+        ("the last Friday of every month", "Each month on the last Friday at 09:00."),
+        ("every other day at 8:05", "Every second day at 08:05."),
+        ("every 3 weeks on Monday and Sunday", "Every 3 weeks on Monday and Sunday at 09:00."),
+        ("every other month on the 3rd", "Every second month on day 3 at 09:00."),
+        ("every Monday, Wednesday and Friday", "Every Monday, Wednesday and Friday at 09:00."),
+        ("every day at 7", "Every day at 07:00."),
+        ("every weekday at 7", "Every workday at 07:00."),
+        ("every month on the 31st", "Each month on day 31 at 09:00."),
+        ("every 30 minutes", "Every 30 minutes."),
+        ("every hour", "Every hour."),
+        ("every 6 hours", "Every 6 hours."),
+        ("0 9 1 1 *", "By the line `0 9 1 1 *`."),
+        ("0 9,17 * * *", "By the line `0 9,17 * * *`."),
+        ("5 */7 * * *", "By the line `5 */7 * * *`."),
+    ],
+)
+def test_a_recurrence_is_said_in_words(said: str, words: str) -> None:
+    assert recurrence_words(read_time(said, FRIDAY, "Europe/Berlin").cron) == words
 
 
 def test_the_shortest_gap_of_a_line() -> None:
