@@ -124,6 +124,7 @@ class App:
             background(self.notices.run(self.core.announce, self.notices_every_s), "notices"),
             background(self.core.run_jobs(), "reminders and schedules"),
             background(self.core.tell_untold_calls(), "calls that may have been done"),
+            background(self.core.show_waiting_cards(), "cards that were not shown"),
             background(expiring, "history: removing what is too old"),
             asyncio.TaskGroup() as group,
         ):

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, literal, select
+from sqlalchemy import Connection, Row, bindparam, literal, select, update
 
 from bot.history.protocol import StoredMessage
 from bot.history.tables import replies, suspended, turns
+from bot.replies.left_messages import ABOVE
 from bot.replies.protocol import Reply
 from bot.storage.database import Database
 from bot.storage.insert import Insert, InsertInto, InsertStatement
@@ -114,6 +115,16 @@ class SqlReplies:
         values = {"conversation": str(conversation)}
         async with self._database.read() as connection:
             return (await connection.execute(_known, values)).first() is not None
+
+
+def note_above(connection: Connection, turn: str) -> None:
+    """Note that all messages of an answer stay as they are, since it goes on below them."""
+    where = replies.c.turn == turn
+    stored = connection.execute(select(replies.c.address).where(where)).scalar()
+    address = json.loads(stored) if stored else {}
+    if messages := address.get("messages"):
+        address[ABOVE] = messages
+        connection.execute(update(replies).where(where).values(address=json.dumps(address)))
 
 
 def _reply(row: Row[Any]) -> Reply:

@@ -28,6 +28,7 @@ from bot.history.tables import (
     quoted,
     summaries,
     summarised,
+    suspended,
     turns,
 )
 from bot.storage.database import Database
@@ -67,6 +68,11 @@ _get = select(turns).where(turns.c.id == bindparam("turn"))
 _place = select(turns.c.seq).where(turns.c.id == bindparam("turn"))
 _NO_END = 2**62
 _running = select(turns).where(_is_running).order_by(turns.c.seq)
+_wait = (
+    update(turns)
+    .where(_is_running, turns.c.id.in_(select(suspended.c.turn)))
+    .values(status="waiting")
+)
 _interrupt = update(turns).where(_is_running).values(status="interrupted")
 _by_event = (
     select(turns)
@@ -242,6 +248,7 @@ class SqlHistoryStore:
 
     async def interrupt_running(self) -> Sequence[StoredMessage]:
         def job(connection: Connection) -> list[StoredMessage]:
+            connection.execute(_wait)  # it ended just after a turn was suspended
             found = [to_message(row._mapping) for row in connection.execute(_running)]
             connection.execute(_interrupt)
             return [replace(turn, status="interrupted") for turn in found]

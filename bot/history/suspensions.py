@@ -12,11 +12,16 @@ from typing import Any, Final, Literal, cast
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from bot.history.protocol import HistoryStore, StoredMessage
+from bot.history.reply_addresses import note_above
 from bot.history.tables import suspended, turns
 from bot.storage.database import Database
 
 CARD: Final = "card"
 """Key of a suspension's state under which stands what was shown to the person who is asked."""
+_SHOWN: Final = "shown"
+"""Key of the stored state under which stands what the reply showed."""
+_OCCASION: Final = "occasion"
+"""Key of the stored state under which stands why it was asked; see `CommandCall.occasion`."""
 _WAITING = select(turns.c.id).where(turns.c.status == "waiting")
 
 
@@ -27,6 +32,8 @@ class Suspension:
     `turn` is the id of its answer, `person` the `Author.key` of who asked, `direct` whether in a
     direct message. `state` is the skill's own, `who` says who may press a button. It is resumed at
     `resume_at` with `choice`, which `by` made: the value of a button, or empty if nobody chose.
+    `shown` is what its reply shows meanwhile, as `bot.turns.waiting_cards` writes it. `occasion`
+    is that of its event.
     """
 
     turn: str
@@ -38,6 +45,8 @@ class Suspension:
     who: Literal["asker", "admins"] = "asker"
     choice: str = ""
     by: str = ""
+    shown: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    occasion: str = ""
 
     @property
     def card(self) -> str:
@@ -65,7 +74,7 @@ class Suspensions:
             "person": suspension.person,
             "conversation": suspension.conversation,
             "direct": suspension.direct,
-            "state": json.dumps(dict(suspension.state), ensure_ascii=False),
+            "state": json.dumps(_stored_state(suspension), ensure_ascii=False),
             "resume_at": suspension.resume_at,
             "who": suspension.who,
             "choice": suspension.choice,
@@ -85,6 +94,12 @@ class Suspensions:
     async def of_person(self, person: str) -> Sequence[Suspension]:
         """Return the turns of a person (`Author.key`) that wait."""
         return await self._waiting(suspended.c.person == person)
+
+    async def begun_before(self, moment: datetime) -> Sequence[Suspension]:
+        """Return the turns that wait and can still be answered, whose answers began before."""
+        earlier = select(turns.c.id).where(turns.c.at < moment)
+        found = await self._waiting(suspended.c.turn.in_(earlier))
+        return [one for one in found if one.open]
 
     async def due(self, now: datetime) -> Sequence[Suspension]:
         """Return the turns whose time has come, the oldest first."""
@@ -133,6 +148,7 @@ class Suspensions:
             waits = (turns.c.id == turn, turns.c.status == "waiting")
             if connection.execute(update(turns).where(*waits).values(status="running")).rowcount:
                 connection.execute(delete(suspended).where(suspended.c.turn == turn))
+                note_above(connection, turn)
                 return True
             return False
 
@@ -150,7 +166,13 @@ class Suspensions:
 
 def _suspension(row: Row[Any]) -> Suspension:
     values = dict(row._mapping)
-    return Suspension(**{**values, "state": json.loads(values["state"])})
+    state = json.loads(values.pop("state"))
+    shown, occasion = state.pop(_SHOWN, {}), state.pop(_OCCASION, "")
+    return Suspension(**values, state=state, shown=shown, occasion=occasion)
+
+
+def _stored_state(one: Suspension) -> Mapping[str, Any]:
+    return {**one.state, _SHOWN: dict(one.shown), _OCCASION: one.occasion}
 
 
 def history_until(history: HistoryStore, turn: str) -> HistoryStore:

@@ -73,6 +73,11 @@ class MessagePort(Protocol[P]):
         at that time at the earliest. Returns whether `post` finds out if it did."""
         return False
 
+    def adopt(self, message_ids: Sequence[str]) -> None:
+        """Called for messages of the reply that an earlier process posted, before they are
+        edited."""
+        return
+
     async def edit(self, message_id: str, message: P) -> None:
         """Replace what a message shows (`limits.edits`). Raises `MessageClosed`."""
         raise PortRefused("no edits")

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic
 
 import structlog
@@ -15,6 +15,7 @@ from bot.catalogue.languages import translate
 from bot.catalogue.sentence import say
 from bot.replies.choice import ChoiceInMessage, PressedMessage
 from bot.replies.edit_budget import EditBudget
+from bot.replies.left_messages import LeftMessages
 from bot.replies.message_port import (
     PORT_FAILURES,
     Mark,
@@ -78,7 +79,8 @@ class MessageSink(Generic[P]):
         self._options: ReplyOptions = options or DefaultReplyOptions()
         if self._options.only_when_done:
             port.limits = replace(port.limits, streams=False)
-        self._posted = PostedMessages(port, placeholder, background)
+        standing = [placeholder] if placeholder is not None else []
+        self._posted = PostedMessages(port, standing, background)
         self._mark: Mark | None = None
         self._paused = False
         self._failures = 0
@@ -86,6 +88,8 @@ class MessageSink(Generic[P]):
         self._text_shown = False
         self._typed = time.monotonic()
         self._saved: Reply | None = None
+        self._last_since: datetime | None = None
+        """When the last view of a turn that waits may have been posted first."""
         self._request: asyncio.Future[None] | None = None
         self.turn = ""
 
@@ -168,6 +172,22 @@ class MessageSink(Generic[P]):
         finally:
             await self._port.close()
 
+    async def restore(self, view: View) -> bool:
+        """Show the last view in place of what an earlier process left; see `RestoringSink`."""
+        self.turn = view.turn
+        left = LeftMessages.read(await self._replies.get(view.turn))
+        self._earlier, self._last_since = left.above, left.since
+        self._port.adopt(left.own)
+        self._posted = PostedMessages(self._port, left.own, None, left.key, left.sent)
+        try:
+            await self._port.prepare(view)
+            if left.since is not None:
+                for number in range(len(self._port.render(view))):
+                    self._port.expect(self._posted.key_of(left.sent + number), left.since)
+            return await self._finish(view)
+        finally:
+            await self._port.close()
+
     # --- while the answer is written ------------------------------------------------------------
 
     async def _show(self, view: View) -> None:
@@ -213,9 +233,12 @@ class MessageSink(Generic[P]):
             self._posted.log_failure("update", exc)
 
     async def _save(self, *, finished: bool) -> None:
-        if not finished and not self._port.address(self.messages):
+        if not finished and not (self._port.address(self.messages) or self._last_since):
             return
         address = dict(self._port.address((*self._earlier, *self.messages)))
+        if not finished:  # what another process needs to show the rest
+            own, key, sent = self.messages, self._posted.key, self._posted.sent
+            address |= LeftMessages(self._earlier, own, key, sent, self._last_since).address()
         place = self._conversation
         reply = Reply(self.turn, place.platform, str(place), address, finished)
         if reply != self._saved:
@@ -224,13 +247,17 @@ class MessageSink(Generic[P]):
 
     # --- the end --------------------------------------------------------------------------------
 
-    async def _finish(self, view: View) -> None:
+    async def _finish(self, view: View) -> bool:
+        """Show the last view. Returns whether it arrived."""
         messages = [] if self._is_for_asker_alone(view) else list(self._port.render(view))
+        if view.state == "waiting" and messages:
+            self._last_since = self._last_since or datetime.now(UTC)
+            await self._save(finished=False)
         if not await self._complete(messages):
             # Not noted as finished: after the next start the message says what became of it.
             _log.error("reply.lost", turn=self.turn, conversation=str(self._conversation))
             await self._posted.mark_cut_off(messages)
-            return
+            return False
         # A placeholder is gone before: an ephemeral reply to a deferral would take its place.
         for message in self._ephemeral_messages(view):
             await self._posted.try_request(self._port.ephemeral(message))
@@ -244,6 +271,7 @@ class MessageSink(Generic[P]):
         if view.state != "waiting":
             await self._react("done" if view.state == "complete" else "failed")
         self._posted.forget_content()
+        return True
 
     async def _complete(self, messages: Sequence[P]) -> bool:
         """Show the final messages, in several tries. Returns whether they arrived."""

@@ -47,26 +47,25 @@ class _Posted(Generic[P]):
 class PostedMessages(Generic[P]):
     """Keeps messages in step with what a reply shows, as far as the port's budgets allow.
 
-    `placeholder` is the id of a message that stands there already. `background` takes removals that
-    have to wait; without it they are awaited. `key` stands for the messages in every process; by
-    default no others have it.
+    `standing` are the ids of messages that stand there already. `background` takes removals that
+    have to wait; without it they are awaited. `key` stands for the messages in every process, of
+    which `sent` were posted before; by default no others have it.
     """
 
     def __init__(
         self,
         port: MessagePort[P],
-        placeholder: str | None = None,
+        standing: Sequence[str] = (),
         background: Background | None = None,
         key: str = "",
+        sent: int = 0,
     ) -> None:
         self._port = port
         self._background = background
-        self._posted: list[_Posted[P]] = []
-        if placeholder is not None:
-            self._posted.append(_Posted(placeholder, None))
+        self._posted: list[_Posted[P]] = [_Posted(one, None) for one in standing]
         self._stale: list[str] = []
-        self._key = key or secrets.token_hex(8)
-        self._sent = 0
+        self.key = key or secrets.token_hex(8)
+        self.sent = sent
         self._permit: tuple[EditBudget, asyncio.Future[None]] | None = None
         self.refused = False
         """Whether the last message was refused, and would be again."""
@@ -113,14 +112,14 @@ class PostedMessages(Generic[P]):
     async def post(self, message: P) -> None:
         """Post one more message. Raises one of `PORT_FAILURES`."""
         # Two tries of the same message have the same key, so that it cannot appear twice.
-        key = self.key_of(self._sent)
+        key = self.key_of(self.sent)
         id_ = await self._call("post", "", lambda: self._port.post(message, key))
-        self._sent += 1
+        self.sent += 1
         self._posted.append(_Posted(id_, message))
 
     def key_of(self, number: int) -> str:
         """The key of the message that is posted after so many others."""
-        return f"{self._key}.{number}"
+        return f"{self.key}.{number}"
 
     async def _edit(self, index: int, message: P) -> bool:
         """Bring a posted message up to date. Returns False where there is none that can be."""
@@ -180,7 +179,7 @@ class PostedMessages(Generic[P]):
                 await self.post(message)
             except Unconfirmed as exc:
                 self.log_failure("unconfirmed post", exc)
-                self._sent += 1
+                self.sent += 1
                 self._posted.append(_Posted("", message))
             except PORT_FAILURES as exc:
                 self.log_failure("post", exc)

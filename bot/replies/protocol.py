@@ -71,6 +71,17 @@ class AnnouncingSink(Sink, Protocol):
         ...
 
 
+@runtime_checkable
+class RestoringSink(Sink, Protocol):
+    """A sink that can show the last view of a reply whose process has ended."""
+
+    async def restore(self, view: View) -> bool:
+        """Show a whole reply in place of what that process left of it, instead of `start` and
+        `finish`. Where the platform can tell that it stands there already, it is not shown twice.
+        Returns whether it arrived."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The platform's messages that make up the answer of one turn, kept across restarts.

@@ -118,6 +118,7 @@ def suspend_turn(
         state=state,
         resume_at=latest if until is None else min(until, latest),
         who=who,
+        occasion=turn.event.occasion,
     )
     actions = tuple(Action("resume", label, value) for value, label in buttons)
     return TurnSuspended(suspension, actions)

@@ -48,6 +48,7 @@ from bot.turns.router import Router
 from bot.turns.runner import TurnDependencies, TurnLimits
 from bot.turns.turn import unless_cancelled
 from bot.turns.untold_calls import tell_untold_calls
+from bot.turns.waiting_cards import WaitingCards
 from bot.types import Author, ConversationKey, Scope, Text
 
 log = structlog.get_logger(__name__)
@@ -218,6 +219,14 @@ class Core:
         """Resume suspended turns as their time comes, until cancelled."""
         await self.intake.resumer.watch()
 
+    async def show_waiting_cards(self) -> None:
+        """Show the cards again that a dead process stored and may not have shown; ends when all
+        stand there."""
+        dependencies = self.intake.dependencies
+        if (waiting := dependencies.suspensions) is not None:
+            cards = WaitingCards(waiting, self.replies, self.platforms, dependencies.redact)
+            await cards.show_again()
+
     async def run_jobs(self) -> None:
         """Run reminders and schedules as they become due, until cancelled."""
         if self.services.schedules is None:
@@ -358,6 +367,7 @@ def assemble(
         handler=wrap(router.run, [*layers, *middleware]),
         authorize=services.authorize,
         suspensions=suspensions,
+        calls=services.calls,
         summary_text=summary_text,
         channel_settings=policy.channel_settings,
         limits=limits,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -89,23 +90,32 @@ class Resumer:
         """Resume turns as their time comes, until cancelled."""
         if self._suspensions is None:
             return
+        self._platforms.watch(self._suspensions.changed.set)
         while True:
             self._suspensions.changed.clear()
             pause: float | None = _POLL_INTERVAL_S
             try:
-                for suspension in await self._suspensions.due(datetime.now(UTC)):
-                    await self._resume_due(suspension)
+                due = await self._suspensions.due(datetime.now(UTC))
+                away = [one for one in due if not self._is_connected(one)]
+                for suspension in due:
+                    if suspension not in away:
+                        await self._resume_due(suspension)
                 following = await self._suspensions.next_time()
                 if following is None:
                     pause = None  # nobody else can suspend a turn
                 else:
                     left = (following - datetime.now(UTC)).total_seconds()
-                    pause = min(max(left, _SHORTEST_PAUSE_S), _POLL_INTERVAL_S)
+                    shortest = _POLL_INTERVAL_S if away else _SHORTEST_PAUSE_S
+                    pause = min(max(left, shortest), _POLL_INTERVAL_S)
             except Exception:  # the next one may succeed
                 log.exception("turn.resumption_failed")
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._suspensions.changed.wait()
+
+    def _is_connected(self, suspension: Suspension) -> bool:
+        place = ConversationKey.parse(suspension.conversation)
+        return place.platform in self._platforms.connected
 
     async def _resume_due(self, suspension: Suspension) -> None:
         assert self._suspensions is not None
@@ -149,6 +159,7 @@ class Resumer:
             id=question.event_id,
             direct=suspension.direct,
         )
+        event = replace(event, occasion=suspension.occasion)
         turn = Turn(suspension.turn, event, asker, resumed=resumption)
         return self._resume(turn, sink, question=question, answer=answer, refused=refused)
 

@@ -19,6 +19,7 @@ from bot.catalogue.sentence import say
 from bot.commands.authorization import Authorize
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.suspensions import Suspensions
+from bot.history.tool_calls import ToolCalls
 from bot.observability.redaction import Redactor
 from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.draft import AFTER_ANSWER, FEEDBACK, Draft
@@ -34,6 +35,7 @@ from bot.turns.open_turns import OpenTurns
 from bot.turns.outcome import CONTINUE, Outcome, cut_answer, empty_answer, outcome_of
 from bot.turns.recorder import TurnRecorder
 from bot.turns.turn import WITHDRAWN, Turn, unless_cancelled
+from bot.turns.waiting_cards import shown_by
 from bot.types import Action, Actions, ConversationKey, Notice, Status
 
 log = structlog.get_logger(__name__)
@@ -67,6 +69,7 @@ class TurnDependencies:
     handler: Handler
     channel_settings: Callable[[ConversationKey, str | None], Awaitable[ChannelSettings]]
     suspensions: Suspensions | None = None
+    calls: ToolCalls | None = None
     summary_text: SummaryText = no_summary
     limits: TurnLimits = TurnLimits()
     timeouts: DeliveryTimeouts = field(default_factory=DeliveryTimeouts)
@@ -133,6 +136,7 @@ class TurnRunner:
             dependencies.store, dependencies.limits.save_every_s, question, replaces, continues
         )
         route = turn.route
+        self._asked = asked_heading(turn, question) if continues is None else ""
         self._draft = Draft(
             turn.id,
             sink.limits,
@@ -140,7 +144,7 @@ class TurnRunner:
             redact=dependencies.redact,
             private=route is not None and route.private,
             direct=turn.asker.direct,
-            heading=asked_heading(turn, question) if continues is None else "",
+            heading=self._asked,
             opening=_opening(continues),
             locale=turn.event.author.locale,
         )
@@ -270,7 +274,9 @@ class TurnRunner:
             except TurnSuspended as suspended:
                 if turn.route.quick or self._dependencies.suspensions is None:
                     raise RuntimeError("a quick command cannot be suspended") from None
-                await self._dependencies.suspensions.save(suspended.suspension)
+                shown = await shown_by(self._draft, suspended.actions, self._asked)
+                waiting = replace(suspended.suspension, shown=shown)
+                await self._dependencies.suspensions.save(waiting)
                 self._suspended = True
                 self._delivery.add(Actions(suspended.actions))
             except TimeoutError as error:

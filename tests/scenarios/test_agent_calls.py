@@ -126,7 +126,10 @@ class AgentHouse(House):
         await driver.fake.deliver("interactive", {
             "type": "block_actions", "team": {"id": "T1"}, "api_app_id": "A1",
             "user": {"id": PEOPLE[by], "username": by}, "channel": {"id": driver.channel},
-            "message": {"ts": message.ts, "thread_ts": message.thread_ts, "user": "UBOT"},
+            "message": {
+                "ts": message.ts, "thread_ts": message.thread_ts, "user": "UBOT",
+                "text": message.text, "blocks": message.blocks,
+            },
             "trigger_id": driver._ts(), "response_url": driver.fake.response_url(),
             "actions": [{**button, "block_id": "b", "action_ts": driver._ts()}],
         })  # fmt: skip

@@ -74,6 +74,7 @@ class FakeDiscord:
         self.delay_s = 0.0
         self._faults: list[Fault] = []
         self._holds: dict[str, bool] = {}
+        self._held_texts: dict[str, bool] = {}
         self._released = asyncio.Event()
         self.held = asyncio.Event()
         self._changed = asyncio.Event()
@@ -134,6 +135,8 @@ class FakeDiscord:
             self.timeline.add("refused", "parlance", "", "", f"{call.method} {call.path}")
             return self._json(call, 429, verdict.body, verdict.headers)
         held = self._holds.pop(call.path, None) if call.method == "POST" else None
+        if held is None and self._held_texts:
+            held = self._take_held_text(str(call.body))
         if held is False:
             await self._hold()
             return self._json(call, 503, {})
@@ -210,6 +213,7 @@ class FakeDiscord:
         """Forget the faults that are still to come."""
         self._faults.clear()
         self._holds.clear()
+        self._held_texts.clear()
         self._released.set()
 
     def hold_next(self, path: str, *, done: bool) -> None:
@@ -218,6 +222,16 @@ class FakeDiscord:
         self.held.clear()
         self._released.clear()
         self._holds[path] = done
+
+    def hold_text(self, text: str, *, done: bool) -> None:
+        """Answer the next call that shows a text when `heal` is called, as `hold_next` does."""
+        self.held.clear()
+        self._released.clear()
+        self._held_texts[text] = done
+
+    def _take_held_text(self, shown: str) -> bool | None:
+        found = next((text for text in self._held_texts if text in shown), None)
+        return None if found is None else self._held_texts.pop(found)
 
     def fail_next(
         self,

@@ -49,6 +49,7 @@ class FakeSlack:
         self.connections = 0
         self._faults: list[Fault] = []
         self._holds: dict[str, bool] = {}
+        self._held_texts: dict[str, bool] = {}
         self._released = asyncio.Event()
         self.held = asyncio.Event()
         self._sockets: list[web.WebSocketResponse] = []
@@ -96,7 +97,18 @@ class FakeSlack:
         """Forget the faults that are still to come."""
         self._faults.clear()
         self._holds.clear()
+        self._held_texts.clear()
         self._released.set()
+
+    def hold_text(self, text: str, *, done: bool) -> None:
+        """Answer the next call that shows a text when `heal` is called, as `hold_next` does."""
+        self.held.clear()
+        self._released.clear()
+        self._held_texts[text] = done
+
+    def _take_held_text(self, shown: str) -> bool | None:
+        found = next((text for text in self._held_texts if text in shown), None)
+        return None if found is None else self._held_texts.pop(found)
 
     def fail_next(
         self,
@@ -219,6 +231,8 @@ class FakeSlack:
         except Wrong as exc:
             self.wrong.append(str(exc))
         done = self._holds.pop(method, None)
+        if done is None and self._held_texts:
+            done = self._take_held_text(str(arguments))
         if done is False:
             await self._hold()
             raise web.HTTPServiceUnavailable

@@ -10,6 +10,7 @@ import discord
 
 from bot.adapters.discord.outbound.port import make_sink
 from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
+from bot.adapters.discord.outbound.pressed_message import DiscordLastMessage
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
@@ -49,8 +50,10 @@ async def open_reply(
     earlier: Sequence[str] = ()
     if stored is not None and stored.address.get("channel") == str(channel):
         earlier = [n for n in stored.address.get("messages", "").split(",") if n]
-    poster = ChannelPoster(client_holder, channel, int(earlier[-1]) if earlier else None)
-    return make_sink([poster], replies, conversation, timing, earlier=earlier)
+    last = int(earlier[-1]) if earlier else None
+    poster = ChannelPoster(client_holder, channel, last)
+    pressed = DiscordLastMessage(client_holder, channel, last, turn) if last else None
+    return make_sink([poster], replies, conversation, timing, earlier=earlier, pressed=pressed)
 
 
 async def _find_direct(client_holder: ClientHolder, person: Author) -> int:

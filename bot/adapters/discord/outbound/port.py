@@ -96,8 +96,7 @@ class DiscordPort(MessagePort[Payload]):
         self._asked_in = asked_in
         self._poster_of: dict[str, Poster] = {}
         self._tried: dict[str, Payload] = {}
-        if placeholder is not None:
-            self._poster_of[placeholder] = self._posters[0]
+        self.adopt([placeholder] if placeholder is not None else [])
         self.direct = direct
 
     def render(self, view: View) -> Sequence[Payload]:
@@ -128,6 +127,9 @@ class DiscordPort(MessagePort[Payload]):
 
     def expect(self, key: str, since: datetime) -> bool:
         return datetime.now(UTC) - since < _NONCE_LIFE
+
+    def adopt(self, message_ids: Sequence[str]) -> None:
+        self._poster_of |= dict.fromkeys(message_ids, self._posters[0])
 
     async def edit(self, message_id: str, message: Payload) -> None:
         poster = self._poster_of[message_id]

@@ -8,6 +8,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack.outbound.port import ReplySink, make_sink
+from bot.adapters.slack.outbound.pressed_message import SlackLastMessage
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.catalogue.sentence import say
@@ -56,9 +57,11 @@ async def open_reply(
     earlier: list[str] = []
     if stored is not None and stored.address.get("channel") == place.channel:
         earlier = [ts for ts in stored.address.get("messages", "").split(",") if ts]
+    last = earlier[-1] if earlier else ""
+    pressed = SlackLastMessage(client, place.channel, last, place.thread or last) if last else None
     return make_sink(
         client, replies, place, timing,
-        user=audience.id if audience is not None else "", earlier=earlier,
+        user=audience.id if audience is not None else "", earlier=earlier, pressed=pressed,
     )  # fmt: skip
 
 

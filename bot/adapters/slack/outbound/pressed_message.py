@@ -44,3 +44,38 @@ class SlackPressedMessage:
             _log.info("slack.choice_not_shown", error=error_of(exc))
             return False
         return True
+
+
+class SlackLastMessage:
+    """The last message of a reply that goes on though nobody pressed a button in it: it settles as
+    a pressed one does, if it has buttons. Implements `bot.replies.choice.PressedMessage`."""
+
+    def __init__(self, client: AsyncWebClient, channel: str, ts: str, root: str) -> None:
+        self._client = client
+        self._place = channel, ts, root
+        self._found: SlackPressedMessage | None = None
+
+    async def settle(self, choice: Notice | None) -> bool:
+        if self._found is None:
+            try:
+                message = await fetch_message(self._client, *self._place)
+            except FAILURES as exc:
+                _log.info("slack.choice_not_shown", error=error_of(exc))
+                return False
+            blocks = message.get("blocks") or () if message is not None else ()
+            if message is None or not any(one["type"] == "actions" for one in blocks):
+                return False
+            self._found = SlackPressedMessage(self._client, self._place[0], message)
+        return await self._found.settle(choice)
+
+
+async def fetch_message(
+    client: AsyncWebClient, channel: str, ts: str, root: str
+) -> Mapping[str, Any] | None:
+    """A message of the thread that begins with `root`; None if it is gone. Raises what the Web API
+    raises."""
+    answer = await client.conversations_replies(
+        channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=2
+    )
+    found: list[Mapping[str, Any]] = answer["messages"]
+    return next((one for one in found if one["ts"] == ts), None)

@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.protocol import Core
 from bot.adapters.slack.outbound.escaping import escape
+from bot.adapters.slack.outbound.pressed_message import fetch_message
 from bot.adapters.slack.outbound.render import INTERRUPTED, MAX_PAGE_CHARS, button_block
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
@@ -113,11 +114,7 @@ async def _fetch_blocks(
     client: AsyncWebClient, channel: str, ts: str, root: str
 ) -> list[Block] | None:
     """A message's blocks without small print and buttons; None if it is gone."""
-    answer = await client.conversations_replies(
-        channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=2
-    )
-    found: list[dict[str, Any]] = answer["messages"]
-    message = next((m for m in found if m["ts"] == ts), None)
+    message = await fetch_message(client, channel, ts, root)
     if message is None:
         return None
     blocks = [b for b in message.get("blocks") or () if b["type"] not in _FOOTER_TYPES]
