@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+TOOLS = ROOT / "examples" / "parlance-parcels"
 EXAMPLE = ROOT / "examples" / "parlance-dice"
 
 
@@ -40,6 +41,15 @@ async def test_the_example_is_installed_found_and_passes_its_own_tests(tmp_path:
     )
     assert code == 0, said
     assert "3 passed" in said
+
+
+async def test_the_example_of_tools_passes_its_own_tests(tmp_path: Path) -> None:
+    path = os.pathsep.join([str(TOOLS), str(ROOT)])
+    code, said = await run(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=TOOLS, path=path
+    )
+    assert code == 0, said
+    assert "5 passed" in said
 
 
 def test_the_skill_in_the_documentation_is_the_example() -> None:
