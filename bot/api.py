@@ -90,7 +90,7 @@ from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.memory.memories import MAX_MEMORY_CHARACTERS, Memories, Memory, Owner, owner_of
 from bot.memory.past_turns import PastExchange
 from bot.memory.summaries import answer_origin
-from bot.models.protocol import catalog_tool_models
+from bot.models.protocol import PullStep, catalog_chat_models, catalog_tool_models
 from bot.prompting.context_window import Fitted
 from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import Trusted
@@ -277,6 +277,7 @@ __all__ = [
     "PortError",
     "PortRefused",
     "Provenance",
+    "PullStep",
     "Question",
     "Quote",
     "Rate",
@@ -326,6 +327,7 @@ __all__ = [
     "as_code",
     "as_points",
     "at_this_machine",
+    "catalog_chat_models",
     "catalog_tool_models",
     "changes_text",
     "command",

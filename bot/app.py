@@ -36,6 +36,7 @@ from bot.knowledge.service import KnowledgeService
 from bot.mcp.logins import Logins
 from bot.mcp.servers import ToolServers
 from bot.models.capabilities_store import SqlCapabilitiesStore
+from bot.models.fetched_models import FetchedModels
 from bot.models.selection import ModelService
 from bot.notices.assembly import create_notices
 from bot.notices.notices import ROUND_S, Notices
@@ -210,6 +211,9 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             max_bytes=config.limits.max_attachment_bytes,
         )
         models = ModelService(pool, preferences, config, SqlCapabilitiesStore(database))
+        pulls = FetchedModels(models, preferences, installation.store, installation.secrets.get)
+        stack.push_async_callback(pulls.aclose)
+        await pulls.load()
         logins = Logins(
             database,
             {name: one.url for name, one in config.mcp.servers.items() if one.login and one.url},
@@ -267,6 +271,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 metrics=metrics,
                 redact=Redactor(installation.secrets.known()),
                 likeness=Likeness(loaded_embedder(config, pool, embedders)),
+                pulls=pulls,
             )
         )
         yield App(

@@ -28,7 +28,7 @@ from bot.memory.compaction import Compaction
 from bot.memory.memories import Memories
 from bot.memory.past_turns import PastTurns
 from bot.memory.summaries import Summaries
-from bot.models.protocol import Models
+from bot.models.protocol import ModelPulls, Models
 from bot.observability.redaction import Redactor
 from bot.portability.personal_files import PersonalFiles
 from bot.prompting.context_window import Fitter
@@ -150,6 +150,7 @@ async def open_core(
     metrics: Metrics | None = None,
     redact: Redactor | None = None,
     likeness: LikenessOf | None = None,
+    pulls: ModelPulls | None = None,
 ) -> AsyncIterator[AssembledCore]:
     """Start the plugins and the core on these parts, which it does not own; end both afterwards."""
     async with AsyncExitStack() as stack:
@@ -178,6 +179,7 @@ async def open_core(
             memories=Memories(database, SqlPreferences(database)),
             past=PastTurns(database),
             likeness=likeness,
+            pulls=pulls,
             schedules=Schedules(
                 Jobs(database),
                 rules.platforms,

@@ -141,7 +141,7 @@ async def greet(ctx: Context) -> None:
 
 def _by_use(one: Command) -> bool:
     """Commands that a model answers come first."""
-    return one.quick
+    return bool(one.quick)
 
 
 def _is_empty(message: Message) -> bool:

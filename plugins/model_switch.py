@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from typing import Annotated, Literal
 
 from bot.api import (
+    Completion,
     Context,
     Example,
+    Failed,
+    NotFound,
     Notice,
     Option,
     Part,
+    PullStep,
     Scope,
     Skill,
+    Status,
     Text,
     UsageError,
+    catalog_chat_models,
     command,
     hookimpl,
     join_sentences,
@@ -40,23 +47,41 @@ ANSWERS: Mapping[Scope, str] = {
 }
 
 
+_SPARE_S = 15.0
+"""Time that is left of a turn's, in seconds, to say that a fetch goes on by itself."""
+_PATIENCE_S = 600.0
+
+
+async def model_references(asked: Completion) -> Sequence[str]:
+    """Completes what a model may be called: those that are here, and those of the catalogue for
+    whoever may fetch them."""
+    names = list(await model_names(asked))
+    if asked.services.pulls is not None and await asked.allowed("model.pull"):
+        further = [name for name in catalog_chat_models() if name.startswith(asked.prefix)]
+        names += [name for name in further if name not in names]
+    return names
+
+
 @command(
     "model",
-    quick=True,
+    quick=lambda given: given.get("action") != "pull",
+    reads_history="never",
     private=lambda given: given.get("action") != "use" or given.get("scope", "here") == "here",
     examples=[Example("/model list"), Example("/model use default here", says="default")],
 )
 async def model(
     ctx: Context,
     action: Annotated[
-        Literal["list", "use", "info"], Option("What to do: list, use or info")
+        Literal["list", "use", "info", "pull"], Option("What to do: list, use, info or pull")
     ] = "list",
-    name: Annotated[str, Option("The model's name", complete=model_names, max_length=100)] = "",
+    name: Annotated[
+        str, Option("The model's name", complete=model_references, max_length=300)
+    ] = "",
     scope: Annotated[
         Width, Option("For whom: here is you, or the thread; wider needs an admin")
     ] = "here",
 ) -> AsyncIterator[Part]:
-    """List the models, choose the one that answers, or look at one."""
+    """List the models, choose the one that answers, look at one, or fetch another."""
     match action:
         case "list":
             yield Text(await _list(ctx))
@@ -64,6 +89,10 @@ async def model(
             yield Notice(await _use(ctx, name, scope))
         case "info":
             yield Text(await _info(ctx, name))
+        case "pull":
+            async with aclosing(_pull(ctx, name)) as parts:
+                async for part in parts:
+                    yield part
 
 
 async def _list(ctx: Context) -> str:
@@ -90,7 +119,8 @@ async def _use(ctx: Context, name: str, width: Width) -> str:
         raise UsageError(say("Name a model: /model use {name}", name=ctx.models.names()[0]))
     scope: Scope = ctx.asker.here if width == "here" else width
     await ctx.authorize(f"model.use:{scope}")
-    await ctx.models.use(await ctx.model(name), scope, ctx.conversation, ctx.author.key)
+    name = await _served(ctx, name)
+    await ctx.models.use(name, scope, ctx.conversation, ctx.author.key)
     current, holds = await ctx.models.current(ctx.conversation, ctx.author.key)
     whom = say("you here") if ctx.asker.direct and scope == "channel" else ANSWERS[scope]
     if current != name:
@@ -102,6 +132,80 @@ async def _use(ctx: Context, name: str, width: Width) -> str:
             chosen=_chosen(ctx, holds),
         )
     return say("{name} now answers {whom}.", name=name, whom=whom)
+
+
+async def _served(ctx: Context, name: str) -> str:
+    """The name of the model that is meant. Raises `NotFound`, which says how it is fetched."""
+    pulls = ctx.services.pulls
+    if pulls is None or name in ctx.models.names():
+        return await ctx.model(name)
+    if not await ctx.allowed("model.pull"):
+        with suppress(NotFound, UsageError):
+            return await ctx.model(pulls.served(name) or name)
+        return await ctx.model(name)
+    if (served := pulls.served(name)) is None:
+        call = ctx.written(lay_out("/model pull {name}", name=name))
+        raise NotFound(say("{name} is not here yet; {call} fetches it.", name=name, call=call))
+    return await ctx.model(served)
+
+
+async def _pull(ctx: Context, name: str) -> AsyncGenerator[Part, None]:
+    await ctx.authorize("model.pull")
+    pulls = ctx.services.pulls
+    if pulls is None:
+        raise Failed(say("No further models can be fetched here."))
+    if not name:
+        raise UsageError(say("Name a model, as in /model pull qwen3-4b."))
+    patience_s = max(0.0, (ctx.deadline_s or _PATIENCE_S) - _SPARE_S)
+    async with aclosing(pulls.pull(name, ctx.author.key, patience_s)) as steps:
+        async for step in steps:
+            if step.state == "ready":
+                yield Notice(_ready(ctx, step))
+            elif step.state == "continues":
+                yield Notice(
+                    say(
+                        "{name} is still being fetched{share}, and that goes on by itself; "
+                        "{call} shows how far it is.",
+                        name=step.name,
+                        share=_share(step),
+                        call=ctx.written(lay_out("/model pull {name}", name=name)),
+                    )
+                )
+            else:
+                yield Status("working", _progress(step))
+
+
+def _progress(step: PullStep) -> str:
+    match step.state:
+        case "looking":
+            return say("Looking for {name}", name=step.name)
+        case "trying":
+            return say("{name} is here; trying it out", name=step.name)
+    if not step.total:
+        return say("Fetching {name}", name=step.name)
+    return say(
+        "Fetching {name}: {done:.1f} of {total:.1f} GB{share}",
+        name=step.name,
+        done=step.done / 1e9,
+        total=step.total / 1e9,
+        share=_share(step),
+    )
+
+
+def _share(step: PullStep) -> str:
+    return say(" ({share:.0%})", share=step.done / step.total) if step.total else ""
+
+
+def _ready(ctx: Context, step: PullStep) -> str:
+    call = ctx.written(lay_out("/model use {name}", name=step.name))
+    if not step.written_per_s:
+        return say("{name} is here; {call} chooses it.", name=step.name, call=call)
+    return say(
+        "{name} is here and writes about {number:.0f} tokens a second; {call} chooses it.",
+        name=step.name,
+        number=step.written_per_s,
+        call=call,
+    )
 
 
 def _chosen(ctx: Context, scope: Scope) -> str:

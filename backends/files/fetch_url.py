@@ -34,7 +34,9 @@ async def create_http_client(
 ) -> AsyncGenerator[httpx.AsyncClient, None]:
     """Return an HTTP client for downloads: long timeouts, and no compression."""
     own = {"Accept-Encoding": "identity", "User-Agent": "parlance"}
+    certificates = await asyncio.to_thread(httpx.create_ssl_context)  # reading them takes a while
     async with httpx.AsyncClient(
+        verify=certificates,
         headers={**own, **(headers or {})},
         follow_redirects=True,
         max_redirects=5,

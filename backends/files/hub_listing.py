@@ -67,13 +67,19 @@ async def _page(
         after = answer.url.join(following[1]) if following else None
         if after is not None and after.host != answer.url.host:
             after = None
+    files = await asyncio.to_thread(_read, bytes(body))
+    if files is None:
+        raise ModelFetchError(f"Hugging Face sent no list of the files of {repository}.")
+    return files, str(after or "")
+
+
+def _read(body: bytes) -> list[HubFile] | None:
+    """The files of a page; None if it is no list."""
     try:
         listed = json.loads(body)
     except (ValueError, RecursionError):
-        listed = None
-    if not isinstance(listed, list):
-        raise ModelFetchError(f"Hugging Face sent no list of the files of {repository}.")
-    return list(_files(listed)), str(after or "")
+        return None
+    return list(_files(listed)) if isinstance(listed, list) else None
 
 
 def _files(listed: Sequence[Any]) -> Iterator[HubFile]:

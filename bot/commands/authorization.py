@@ -9,6 +9,7 @@ An action is a name, with an argument after a colon where there are several of a
     button:NAME                   a button under an answer (`stop`, `regenerate`, `source` …)
     settings.change:SCOPE         changing a setting (`channel`, `workspace`, `default` …)
     model.use:SCOPE               choosing the model
+    model.pull                    fetching another model
     tool:NAME                     a tool that a model calls
     memory.channel                keeping facts for everybody in a channel
     polls.close                   whatever a plugin asks for; its own names have a dot
@@ -37,6 +38,7 @@ PHRASES: Final[Mapping[str, str]] = {
     "button": say("use this button"),
     "settings.change": say("change settings"),
     "model.use": say("choose the model"),
+    "model.pull": say("fetch models"),
     "tool": say("have this tool used"),
     "memory.channel": say("have me remember things for this channel"),
 }
@@ -53,7 +55,9 @@ _ACTION = re.compile(r"[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)?(?::[^\s:](?
 _MAX_ACTION_CHARACTERS = 200
 
 _OWN_SCOPES: frozenset[Scope] = frozenset({"conversation", "person"})
-_ADMINS_ALONE = frozenset({"docs.add", "docs.remove", "docs.feedback", "memory.channel"})
+_ADMINS_ALONE = frozenset(
+    {"docs.add", "docs.remove", "docs.feedback", "memory.channel", "model.pull"}
+)
 _BY_SCOPE = frozenset({"settings.change", "model.use"})
 
 UNKNOWN_ANSWER = say("This answer is no longer known here; please ask again.")

@@ -67,6 +67,8 @@ NeedsForm = Callable[[Mapping[str, Value]], bool]
 """Whether a call with the given options should open a form."""
 IsPrivate = Callable[[Mapping[str, Value]], bool]
 """Whether the answer to a call with the given options is for the asker alone."""
+IsQuick = Callable[[Mapping[str, Any]], bool]
+"""Whether a call with the given options is answered at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class Command:
     `remember`: later prompts of the conversation include the question and its answer.
     `menu`: label of the entry in a message's context menu (Discord) or shortcuts (Slack); the
     message becomes the call's `target`, and no option is required.
-    `quick`: it is answered without a model, and at once, even while an answer is running.
+    `quick`: it is answered without a model, and at once, even while an answer is running, and it
+    cannot be stopped; a function of the options where that depends on the call.
     `reads_history`: where it reads the earlier messages of the conversation, and so waits for the
     answers before it; calls that do not read them run side by side.
     `takes_file`: a file may come with the call, as an attachment of the event; on platforms where
@@ -98,7 +101,7 @@ class Command:
     check: Check | None = None
     remember: bool = False
     menu: str = ""
-    quick: bool = False
+    quick: bool | IsQuick = False
     takes_file: bool = False
     form: NeedsForm | None = field(default=None, repr=False)
     plugin: str = ""
@@ -110,6 +113,10 @@ class Command:
     def is_private(self, given: Mapping[str, Value]) -> bool:
         """Whether the answer to a call with these options, unchecked, is for the asker alone."""
         return self.private(given) if callable(self.private) else self.private
+
+    def is_quick(self, options: Mapping[str, Any]) -> bool:
+        """Whether a call with these options is answered at once."""
+        return self.quick(options) if callable(self.quick) else self.quick
 
     @property
     def usage(self) -> str:
@@ -190,7 +197,7 @@ def command(
     checks: Check | None = None,
     remember: bool = False,
     menu: str = "",
-    quick: bool = False,
+    quick: bool | IsQuick = False,
     takes_file: bool = False,
     form: NeedsForm | None = None,
     private: bool | IsPrivate = False,

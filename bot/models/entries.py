@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +16,6 @@ from backends.files.gguf_choice import (
     find_options,
     quantisation_of,
 )
-from backends.files.hub_listing import list_repository
 from backends.files.sources import HubSource, parse_source
 from backends.pool.spec import ModelSpec
 from bot.catalogue.sentence import say
@@ -182,8 +182,10 @@ def _of_source(reference: Reference, source: str) -> ModelEntry:
 
 
 async def _of_repository(reference: RepositoryReference, machine: LocalMachine) -> ModelEntry:
+    from backends.files.hub_listing import list_repository  # slow to import
+
     files = await list_repository(reference.repository, reference.revision)
-    options = find_options(files)
+    options = await asyncio.to_thread(find_options, files)
     if not options:
         raise Refused(
             say(

@@ -9,10 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import httpx
-
-from backends.bounded_http import create_http_client
-
 ServerKind = Literal["ollama", "openai_compatible"]
 
 OLLAMA_URL = "http://127.0.0.1:11434"
@@ -75,6 +71,10 @@ async def find_servers(
 
 
 async def _look(name: str, kind: ServerKind, url: str) -> LocalServer | None:
+    import httpx  # slow to import, and wanted only here
+
+    from backends.bounded_http import create_http_client
+
     path, key = ("/api/tags", "models") if kind == "ollama" else ("/models", "data")
     try:
         async with (

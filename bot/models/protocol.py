@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, ReaderCurve
 from backends.files.catalog import CATALOG
@@ -58,6 +59,47 @@ class Models(Protocol):
     def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises `BackendError`."""
         ...
+
+
+PullState = Literal["looking", "fetching", "trying", "continues", "ready"]
+
+
+@dataclass(frozen=True, slots=True)
+class PullStep:
+    """How far the fetch of a model is, in bytes; `total` is 0 where nobody says.
+
+    The last step is "ready", with the model's name and the tokens that it writes in a second (0 if
+    unknown), or "continues" where the patience ended first.
+    """
+
+    state: PullState
+    name: str
+    done: int = 0
+    total: int = 0
+    written_per_s: float = 0.0
+
+
+class ModelPulls(Protocol):
+    """Fetches further models while the bot runs."""
+
+    def served(self, text: str) -> str | None:
+        """Return the name of the model that a text such as `qwen3-4b` or `hf:owner/repo` means,
+        None if it has not been fetched. Raises `NotFound` and `UsageError` for other texts."""
+        ...
+
+    def pull(self, text: str, by: str, patience_s: float) -> AsyncGenerator[PullStep, None]:
+        """Fetch a model, try it out and serve it; `by` is the `Author.key` of whoever asks.
+
+        After `patience_s` seconds it goes on by itself; closed before, it is stopped. Raises
+        `Refused`, `Failed`, `NotFound` and `UsageError`.
+        """
+        ...
+
+
+def catalog_chat_models() -> Sequence[str]:
+    """Return the models of the catalogue that can answer, by name, the smallest first."""
+    able = sorted((one for one in CATALOG if one.purpose == "chat"), key=lambda one: one.memory_mb)
+    return [one.name for one in able]
 
 
 def catalog_tool_models(most: int = 3) -> Sequence[str]:

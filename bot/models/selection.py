@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, ReaderCurve
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, Engine, ReaderCurve
 from backends.errors import BackendError
 from backends.pool.pool import Pool
 from backends.pool.replica import ReplicaStatus
@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 MODEL_CHOICE: Final = "model"
 """The name under which a chosen model is stored."""
+
+EVERYWHERE: Final = ""
+"""The key of the scope `default`, as `ConversationKey.scope` gives it."""
 
 
 class CapabilitiesStore(Protocol):
@@ -53,6 +56,7 @@ class ModelService:
         self._preferences = preferences
         self._store = store
         self._keys = {name: _key(name, pool.spec(name)) for name in pool.names()}
+        self._default = config.default_model
         self._capabilities: dict[str, Capabilities] | None = None
         self._reported: set[tuple[str, str]] = set()
 
@@ -81,7 +85,22 @@ class ModelService:
             if place is not None and place.model is not None:
                 return place.model, width
         stored = await self._stored([default])
-        return stored or (self._config.default_model, "default")
+        return stored or (self._default, "default")
+
+    def specs(self) -> Mapping[str, ModelSpec]:
+        """What the configuration says of each model, also of those that were added."""
+        return {name: self._pool.spec(name) for name in self._pool.names()}
+
+    def add(self, name: str, spec: ModelSpec, engines: Mapping[str, Engine]) -> None:
+        """Serve one more model from now on. Raises `SpecError`."""
+        self._pool.add(name, spec, engines)
+        self._keys[name] = _key(name, spec)
+
+    async def set_default(self, name: str) -> None:
+        """Have a model answer where nothing else is chosen, whatever was chosen for that before."""
+        await self._preferences.clear(MODEL_CHOICE, EVERYWHERE)
+        self._default = name
+        log.info("model.default_set", model=name)
 
     async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
         if name not in self._pool.names():

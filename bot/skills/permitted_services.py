@@ -16,7 +16,7 @@ from bot.catalogue.sentence import say
 from bot.commands.authorization import Authorize, own_scopes
 from bot.commands.checks import Asker
 from bot.errors import Denied, NotFound
-from bot.models.protocol import Models
+from bot.models.protocol import ModelPulls, Models, PullStep
 from bot.models.selection import MODEL_CHOICE
 from bot.skills.services import Knowledge, Services, Settings
 from bot.types import ConversationKey, Scope
@@ -62,8 +62,26 @@ def permit(services: Services, asker: Asker) -> Services:
         services,
         knowledge=PermittedKnowledge(services.knowledge, permission),
         models=PermittedModels(services.models, permission),
+        pulls=None if services.pulls is None else PermittedPulls(services.pulls, permission),
         settings=None if settings is None else PermittedSettings(settings, permission),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PermittedPulls:
+    """Further models, which the person may perhaps fetch. Implements `ModelPulls`."""
+
+    pulls: ModelPulls
+    permission: Permission
+
+    def served(self, text: str) -> str | None:
+        return self.pulls.served(text)
+
+    async def pull(self, text: str, by: str, patience_s: float) -> AsyncGenerator[PullStep, None]:
+        await self.permission.require("model.pull")
+        async with aclosing(self.pulls.pull(text, by, patience_s)) as steps:
+            async for step in steps:
+                yield step
 
 
 def on_base(action: str, base: str | None) -> str:

@@ -18,7 +18,7 @@ from bot.history.tool_calls import ToolCalls
 from bot.memory.compaction import Compaction
 from bot.memory.memories import Memories
 from bot.memory.past_turns import PastTurns
-from bot.models.protocol import Models
+from bot.models.protocol import ModelPulls, Models
 from bot.prompting.context_window import Fitter
 from bot.schedules.service import Schedules
 from bot.skills.tool import AgentTool
@@ -339,6 +339,8 @@ class Services:
     admins: Admins | None = None
     tokens: Tokens | None = None
     logins: Logins | None = None
+    pulls: ModelPulls | None = None
+    """Fetches further models."""
     forget: Callable[[str], Awaitable[int]] | None = None
     own_data: OwnData | None = None
     fitter: Fitter = field(default_factory=Fitter)

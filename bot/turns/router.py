@@ -85,7 +85,7 @@ class Router:
         name, rest = split_command(text, self._owners)
         if not name:
             return not rest and not files
-        return all(command.quick for command in self.commands if command.name == name)
+        return all(bool(command.quick) for command in self.commands if command.name == name)
 
     def resolve(self, event: Message | CommandCall) -> Route:
         """Choose the skill for an event and check its input. Raises `UsageError` or `NotFound`."""

@@ -55,7 +55,7 @@ class Route:
     @property
     def quick(self) -> bool:
         """Whether it is answered without a model, and at once, even while an answer is running."""
-        return self.at_once if self.command is None else self.command.quick
+        return self.at_once if self.command is None else self.command.is_quick(self.options)
 
     @property
     def remember(self) -> bool:

@@ -68,6 +68,7 @@ NOT_CHAT = (
     "bot/doctor.py",
     "bot/http/",
     "bot/installation.py",
+    "bot/models/preparation.py",
     "bot/models/trial.py",
     "bot/knowledge/index/",
     "bot/knowledge/language/",

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,11 +8,12 @@ import pytest
 from backends.base import Capabilities
 from bot.commands.declaration import Completion
 from bot.errors import Denied, NotFound, UsageError
+from bot.models.protocol import PullStep
 from bot.skills.skill import model_names
 from bot.testing.models import ScriptedModels
 from bot.types import Author, ConversationKey
 from bot.values import ModelInfo
-from plugins.model_switch import model
+from plugins.model_switch import model, model_references
 from tests.unit.plugins.stage import ANN, HERE, Stage
 
 ELSEWHERE = ConversationKey("discord", "guild", "other")
@@ -143,3 +144,82 @@ async def test_mistakes_name_what_is_missing(on: Stage) -> None:
 
 async def test_names_are_completed(on: Stage) -> None:
     assert await model_names(Completion("sm", ANN, HERE, on.services)) == ["small"]
+
+
+class Pulls:
+    """Further models: what is in `steps` is told, one after another."""
+
+    def __init__(self, *steps: PullStep) -> None:
+        self.steps = steps
+        self.asked: list[tuple[str, str, float]] = []
+        self.here = {"hf:a/small": "small"}
+
+    def served(self, text: str) -> str | None:
+        if text == "smol":
+            raise NotFound("There is no model named 'smol'. Did you mean small?")
+        return self.here.get(text)
+
+    async def pull(self, text: str, by: str, patience_s: float) -> AsyncGenerator[PullStep, None]:
+        self.asked.append((text, by, patience_s))
+        for step in self.steps:
+            yield step
+
+
+class TestPull:
+    async def test_an_admin_sees_how_far_it_is_and_how_it_is_chosen(self, on: Stage) -> None:
+        pulls = Pulls(
+            PullStep("looking", "qwen3-4b"),
+            PullStep("fetching", "qwen3-4b", 500_000_000, 2_500_000_000),
+            PullStep("trying", "qwen3-4b"),
+            PullStep("ready", "qwen3-4b", written_per_s=9.4),
+        )
+        on.services = replace(on.services, pulls=pulls)
+        said = await on.call(model, options={"action": "pull", "name": "qwen3-4b"}, admin=True)
+        assert [status.text for status in said.statuses] == [
+            "Looking for qwen3-4b",
+            "Fetching qwen3-4b: 0.5 of 2.5 GB (20%)",
+            "qwen3-4b is here; trying it out",
+        ]
+        assert said.notices == [
+            "qwen3-4b is here and writes about 9 tokens a second; `/model use qwen3-4b` chooses it."
+        ]
+        assert [(name, by) for name, by, _ in pulls.asked] == [("qwen3-4b", ANN.key)]
+
+    async def test_one_that_takes_longer_than_a_turn_goes_on(self, on: Stage) -> None:
+        step = PullStep("continues", "big", 1_000_000_000, 4_000_000_000)
+        on.services = replace(on.services, pulls=Pulls(step))
+        said = await on.call(model, options={"action": "pull", "name": "big"}, admin=True)
+        assert said.notices == [
+            "big is still being fetched (25%), and that goes on by itself; "
+            "`/model pull big` shows how far it is."
+        ]
+
+    async def test_only_admins_may(self, on: Stage) -> None:
+        pulls = Pulls(PullStep("ready", "qwen3-4b"))
+        on.services = replace(on.services, pulls=pulls)
+        with pytest.raises(Denied, match="Only admins can do this"):
+            await on.call(model, options={"action": "pull", "name": "qwen3-4b"})
+        assert pulls.asked == []
+
+    async def test_a_reference_chooses_what_was_fetched(self, on: Stage) -> None:
+        on.services = replace(on.services, pulls=Pulls())
+        said = await on.call(model, options={"action": "use", "name": "hf:a/small"})
+        assert said.notices == ["small now answers you in this channel."]
+        options = {"action": "use", "name": "qwen3-4b"}
+        with pytest.raises(NotFound, match="not here yet; `/model pull qwen3-4b` fetches it"):
+            await on.call(model, options=options, admin=True)
+        with pytest.raises(NotFound, match=r"no model named 'qwen3-4b'.*See /model list"):
+            await on.call(model, options=options)
+        with pytest.raises(NotFound, match="Did you mean small"):
+            await on.call(model, options={"action": "use", "name": "smol"})
+
+    async def test_names_of_the_catalogue_are_offered_to_whoever_may_fetch(self, on: Stage) -> None:
+        services = replace(on.services, pulls=Pulls())
+        asked = Completion("qwen3-4", ANN, HERE, services)
+        assert await model_references(asked) == []
+        assert await model_references(replace(asked, admin=True)) == ["qwen3-4b"]
+
+    def test_only_a_fetch_takes_its_time_and_can_be_stopped(self) -> None:
+        assert model.is_quick({"action": "use"})
+        assert model.is_quick({})
+        assert not model.is_quick({"action": "pull"})

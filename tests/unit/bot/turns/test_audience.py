@@ -292,6 +292,7 @@ PRIVATE: dict[str, bool | dict[str, bool]] = {
     "memory": True,
     "model": {"list": True, "info": True, "use": True},
     "mydata": True,
+    "model": {"list": True, "info": True, "pull": True, "use": True},
     "pause": True,
     "rap": False,
     "remember": True,
