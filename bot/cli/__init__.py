@@ -11,7 +11,18 @@ from backends.errors import BackendError
 from backends.gil import shorten_switch_interval
 from backends.pool.spec import SpecError
 from bot.adapters.protocol import AdapterError
-from bot.cli import backups, docs, logs, mcp, models, operator, records, running_bot, tools
+from bot.cli import (
+    backups,
+    docs,
+    logs,
+    mcp,
+    models,
+    operator,
+    records,
+    running_bot,
+    service,
+    tools,
+)
 from bot.cli.console import write
 from bot.cli.run import run
 from bot.cli.setup import setup
@@ -43,6 +54,7 @@ app.add_typer(docs.commands, name="docs")
 app.add_typer(operator.plugins, name="plugins")
 app.add_typer(mcp.commands, name="mcp")
 app.add_typer(tools.commands, name="tools")
+app.add_typer(service.commands, name="service")
 
 
 def main() -> None:

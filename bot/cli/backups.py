@@ -20,15 +20,22 @@ def backup(
         typer.Argument(help="A file that is not there yet, or a folder (default: backup.folder)."),
     ] = None,
     config: ConfigPath = None,
+    every: Annotated[
+        str | None,
+        typer.Option(help="Have the running bot make one so often, such as 12h or 1d; or never."),
+    ] = None,
 ) -> None:
     """Copy conversations and documents to one file, also while the bot runs.
 
-    `backup.every` in config.yaml has the running bot do it by itself.
+    With --every nothing is copied now: it is written into config.yaml, and the bot does it.
     """
     from bot.private_files import make_folder
     from bot.storage.backups import back_up, remove_old
 
     here = read_installation(config)
+    if every is not None:
+        _set_schedule(here, None if every == "never" else every, to)
+        return
     if to is None:
         to = _folder(here)
         make_folder(to)
@@ -36,6 +43,20 @@ def backup(
     _say(f"Copied {here.config.database} to {copy} ({copy.stat().st_size / 1e6:,.1f} MB).")
     for folder in {_folder(here), here.config.data_dir / "backups"}:
         remove_old(here.config.database, here.config.backup.keep_days, folder)
+
+
+def _set_schedule(here: Installation, every: str | None, folder: Path | None) -> None:
+    """Write into config.yaml how often the bot makes a backup, and where to."""
+    from bot.config.yaml_document import YamlDocument
+
+    document = YamlDocument.read(here.path)
+    document.set("backup.every", every)
+    if folder is not None:
+        document.set("backup.folder", str(folder.absolute()))
+    copy = document.save({one.name: one.settings for one in here.plugins.platforms})
+    kept = f" The old file is kept as {copy}." if copy is not None else ""
+    what = f"every {every}" if every else "never"
+    _say(f"Backups are made {what} when the bot is started again.{kept}")
 
 
 def restore(

@@ -72,6 +72,10 @@ def serve(
         for adapter in adapters:
             if isinstance(adapter, TerminalAdapter):
                 adapter.examples = examples
+    for remark in here.config.remarks:
+        errors.print(redact(remark), style="yellow", soft_wrap=True)
+    if here.config.remarks:
+        errors.print("`parlance check --fix` brings config.yaml up to date.", soft_wrap=True)
     for problem in (*here.plugins.problems, *created.problems):
         errors.print(redact(f"Left out: {problem}"), style="yellow")
         if problem.error is not None:

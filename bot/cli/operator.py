@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.console import AsJson, console, show, write
+from bot.cli.console import AsJson, console, say, show, write
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.cli.running_bot import ask_running_bot, check_running_bot, describe_running_bot
@@ -16,11 +16,20 @@ from bot.installation import Installation
 plugins = typer.Typer(no_args_is_help=True, help="The plugins that were found.")
 
 
-def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
+def check(
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Write what has moved in its new place; a copy is kept."),
+    ] = False,
+) -> None:
     """Validate configuration, plugins, models and migrations; starts and loads nothing."""
     from bot.storage.migrations import pending
 
     here = read_installation(config)
+    if fix and _move_keys(here):
+        here = read_installation(config)
     rows: list[dict[str, object]] = [
         {"what": "configuration", "ok": True, "detail": str(here.path)}
     ]
@@ -42,6 +51,20 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
     rows.append({"what": "migrations", "ok": True, "detail": detail if exists else "new database"})
     rows += check_running_bot(here)
     _show_checks(rows, as_json=as_json)
+
+
+def _move_keys(here: Installation) -> bool:
+    """Bring config.yaml up to date; returns whether anything was written."""
+    from bot.config.upgrade import move_keys
+    from bot.config.yaml_document import YamlDocument
+
+    document = YamlDocument.read(here.path)
+    changed = move_keys(document)
+    if not changed:
+        return False
+    copy = document.save({one.name: one.settings for one in here.plugins.platforms})
+    say(f"Changed in {document.path}: {', '.join(changed)}. The old file is kept as {copy}.")
+    return True
 
 
 def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:

@@ -79,6 +79,11 @@ class YamlDocument:
             raise ConfigError(f"{path}: cannot be read just now; try again.") from None
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The sections and keys at the top of the file."""
+        return tuple(self._values)
+
+    @property
     def is_new(self) -> bool:
         """Whether there was no file yet, so that there is nothing to keep a copy of."""
         return self._original is None

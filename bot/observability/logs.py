@@ -166,7 +166,7 @@ def configure(
     def write(logger: WrappedLogger, name: str, event: EventDict) -> str:
         said = str(event["level"])
         if _number(said) >= kept_level:
-            keep(as_json(logger, name, event.copy()), said)
+            keep(as_json(logger, name, {**event}), said)
         if _number(said) < shown_level:
             raise structlog.DropEvent
         return render(logger, name, event)
@@ -211,7 +211,9 @@ def _summary(line: str) -> dict[str, Any]:
         return {"event": line[:_MAX_REASON_CHARACTERS]}
     trace = str(said.get("exception", "")).strip().rpartition("\n")[2]
     reason = str(said.get("reason") or said.get("error") or trace)
-    kept = {key: said[key] for key in ("timestamp", "event", "turn", "error_id") if key in said}
+    kept: dict[str, Any] = {
+        key: said[key] for key in ("timestamp", "event", "turn", "error_id") if key in said
+    }
     return {**kept, "reason": reason[:_MAX_REASON_CHARACTERS]}
 
 

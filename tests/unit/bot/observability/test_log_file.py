@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_errors_are_remembered_without_a_file_and_only_the_last(
     assert len(capsys.readouterr().err.splitlines()) == 61
 
 
-def lines(*values: dict[str, object]) -> list[str]:
+def lines(*values: Mapping[str, object]) -> list[str]:
     return [json.dumps(value) for value in values]
 
 

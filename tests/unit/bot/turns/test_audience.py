@@ -290,7 +290,6 @@ PRIVATE: dict[str, bool | dict[str, bool]] = {
     "forget": True,
     "help": True,
     "memory": True,
-    "model": {"list": True, "info": True, "use": True},
     "mydata": True,
     "model": {"list": True, "info": True, "pull": True, "use": True},
     "pause": True,
