@@ -28,6 +28,7 @@ _DATA_DIR_ENTRIES = (
     "chroma",
     "files",
     "log",
+    "version-check",
     "mcp",
 )
 """Names in a data directory. The contents of its folders are protected by the folders' mode."""

@@ -135,7 +135,7 @@ def _warn_of_variables(here: Installation) -> None:
     named = set(find_secret_variables(here.config.model_dump()))
     lost = [
         name
-        for name in sorted(os.environ.keys() - written.keys())
+        for name in sorted(os.environ.keys() - written.keys() - {"PARLANCE_CONFIG"})
         if name in named or name.startswith(ours)
     ]
     if lost:

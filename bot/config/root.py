@@ -108,6 +108,9 @@ class Config(Section):
     """The one HTTP port: Slack's HTTP mode, metrics, health."""
     notices: NoticeSettings = NoticeSettings()
     """What an operator is told of by itself."""
+    version_check: bool = False
+    """Ask the package index of your pip once a day whether there is a newer version, and say so in
+    a notice; nothing is fetched."""
     logging: LoggingSettings = LoggingSettings()
     """The log."""
     metrics: MetricsSettings = MetricsSettings()

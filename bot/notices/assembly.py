@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from backends.pool.replica import ReplicaStatus
 from bot.config import Config
 from bot.notices.notices import Notices
+from bot.notices.version_watch import installed_version, watch_version
 from bot.notices.watches import (
     Sources,
     watch_approvals,
@@ -41,4 +42,6 @@ def create_notices(
     )
     notices.watch("schedule", watch_schedules(database))
     notices.watch("backup", watch_backups(backups.failing))
+    if config.version_check:
+        notices.watch("version", watch_version(config.data_dir, installed_version(), clock))
     return notices

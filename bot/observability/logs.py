@@ -49,6 +49,7 @@ _NOISY_LOGGERS: Final = (
 
 MAX_RECENT_ERRORS: Final = 10
 _MAX_REASON_CHARACTERS: Final = 300
+_REMEMBERED_KEYS: Final = frozenset({"timestamp", "event", "turn", "error_id"})
 _LEVELS: Final = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
 _COLOUR: Final = re.compile(r"(\x1b\[[0-9;]*m)")

@@ -32,9 +32,6 @@ async def told_id(process: asyncio.subprocess.Process) -> str:
 async def test_an_error_is_found_by_the_id_that_a_person_was_told(tmp_path: Path) -> None:
     folder = Folder(tmp_path, {"TEAM_API_KEY": SECRET})
     folder.configure(models={"default": FAILING, "embedder": {"backend": "scripted"}})
-    nothing = (await folder.run("logs")).no_trace()
-    assert nothing.said == "There is no log: no bot has run here."
-
     async with folder.started("run") as process:
         assert process.stdin is not None
         process.stdin.write(b"please fail\n")
@@ -69,17 +66,7 @@ async def test_an_error_is_found_by_the_id_that_a_person_was_told(tmp_path: Path
     assert f"error_id={error_id}" in ended.out
     assert f"turn={error['turn']}" in ended.out
     assert ended.err == ""
-    as_json = await folder.run("logs", "--level", "error", "--json")
-    assert [json.loads(line)["event"] for line in as_json.out.splitlines()] == ["turn.failed"]
     log = (tmp_path / "data" / "log" / "parlance.log").read_text("utf-8")
     assert "please fail" not in log
     assert SECRET not in log
     assert (tmp_path / "data" / "log").stat().st_mode & 0o077 == 0
-
-
-async def test_no_log_is_kept_where_none_is_wanted(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
-    folder.configure(logging={"keep_mb": 0})
-    assert (await folder.run("run", stdin=b"hello\n")).status == 0
-    assert not (tmp_path / "data" / "log").exists()
-    assert (await folder.run("logs")).no_trace().said == "There is no log: logging.keep_mb is 0."

@@ -24,6 +24,7 @@ FOR_OPERATORS = (
     "bot/config/",
     "bot/control/",
     "bot/notices/",
+    "bot/service/",
     "bot/testing/",
     "bot/knowledge/retrieval/evaluation.py",
     "bot/knowledge/retrieval/golden.py",
