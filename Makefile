@@ -97,6 +97,7 @@ docs: $(DEV) ## write the generated tables of docs/ again
 picture: $(DEV) ## draw the README's pictures from what goes over the wire and what the terminal shows
 	$(PY) -m tests.scenarios.picture docs/images/exchange.svg
 	$(PY) -m tests.scenarios.agent_picture docs/images/agent.svg
+	$(PY) -m tests.scenarios.first_run_picture docs/images/first-run.svg
 
 COMPILE = $(operators_index) $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links

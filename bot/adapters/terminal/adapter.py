@@ -42,6 +42,12 @@ EXAMPLE_LINES = (
 )
 """The first lines of a newcomer, as in the README."""
 
+GREETING = (
+    "Parlance. Ask away; ",
+    ("/help", "bold"),
+    " lists the commands, Ctrl-D leaves.",
+)
+"""The first line of a chat."""
 _TERMINAL_COMMANDS = (
     "/again",
     "/continue",
@@ -147,12 +153,7 @@ class TerminalAdapter:
         prompt: Prompt = module.Prompt(
             core, self._author, key, self.history_file, self._own_commands
         )
-        greeting = (
-            "Parlance. Ask away; ",
-            ("/help", "bold"),
-            " lists the commands, Ctrl-D leaves.",
-        )
-        console.print(Text.assemble(*greeting))
+        console.print(Text.assemble(*GREETING))
         async with aclosing(prompt.lines()) as typed:
             async for text in typed:
                 event = self._parse_line(key, text)
