@@ -24,6 +24,7 @@ from bot.knowledge.index import full_text
 from bot.knowledge.index.rows import document_id
 from bot.knowledge.index.tables import bases, passages
 from bot.knowledge.index.tables import documents as documents_table
+from bot.memory.memories import MemoryOrigin
 from bot.portability.column_values import BadValue, name_in_line, read
 from bot.portability.export import recorded_tables
 from bot.portability.locations import check_location
@@ -175,6 +176,8 @@ class Insertion:
             raise LeftOut
         self._belongs(key, row["author"] if row["role"] == "user" else self._asker(row["answers"]))
         row["platform"] = platform_of(row["conversation"])
+        if self._person is not None:
+            row["remember"] = False  # what a file says was said is in nobody's prompt
 
     def _check_material(self, row: dict[str, Any]) -> None:
         try:
@@ -209,13 +212,15 @@ class Insertion:
         self._theirs(row["person"])
         if self._person is not None and row["place"]:
             raise LeftOut
-        if row["origin"] not in ("asker", "people"):
+        if row["origin"] not in get_args(MemoryOrigin):
             raise BadValue("nobody is the origin")
+        if self._person is not None:
+            row["origin"] = "people"
 
     def _check_job(self, row: dict[str, Any]) -> None:
         self._belongs(_conversation(row["place"]), row["person"])
-        if self._person is not None and not row["direct"]:
-            raise LeftOut
+        if self._person is not None:
+            raise LeftOut  # it would be done in their name, wherever the file says
 
     def _check_source(self, row: dict[str, Any]) -> None:
         self._check_base(row["base"])

@@ -136,7 +136,7 @@ LEFT_OUT: Final[Mapping[str, bytes]] = {
     "another's setting": file({**CHOICE, "scope": "discord:9:8:u=2"}, person=ANN),
     "another platform's setting": file({**CHOICE, "scope": "slack:9:8:u=1"}, person=ANN),
     "a memory of a channel": file({**MEMORY, "place": "discord:9:8"}, person=ANN),
-    "a reminder for a channel": file({**JOB, "direct": False}, person=ANN),
+    "a reminder": file(JOB, person=ANN),
     "a document for everybody": file({**DOCUMENT, "base": "default"}, person=ANN),
     "another's document": file({**DOCUMENT, "base": "@discord:2"}, person=ANN),
     "a call of nothing": file(_CALL, person=ANN),

@@ -21,7 +21,18 @@ from bot.portability.record_file import MAX_LINE_BYTES, RecordFile, open_records
 from bot.storage.database import Database
 from bot.storage.engine import Base, sync_engine
 from bot.storage.schema_version import migrate_if_needed
-from tests.hostile.records import BROKEN, CHOICE, DOCUMENT, LEFT_OUT, NOT_THEIRS, SOURCE, TURN, file
+from tests.hostile.records import (
+    ANN,
+    BROKEN,
+    CHOICE,
+    DOCUMENT,
+    LEFT_OUT,
+    MEMORY,
+    NOT_THEIRS,
+    SOURCE,
+    TURN,
+    file,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,6 +93,17 @@ async def test_of_a_file_that_is_bad_at_its_end_nothing_comes_in(tmp_path: Path)
             assert await connection.scalar(query) == 0
     finally:
         await database.close()
+
+
+def test_what_a_persons_file_says_was_said_is_in_no_prompt(engine: Engine, tmp_path: Path) -> None:
+    answer = {**TURN, "id": "a1", "role": "assistant", "author": "", "answers": "q1"}
+    path = tmp_path / "file.jsonl"
+    path.write_bytes(file(TURN, answer, MEMORY, person=ANN))
+    with engine.connect() as connection, closing(open_records(path)) as stream:
+        Insertion(connection, RecordFile(path, stream), ()).run()
+        for query in ("SELECT max(remember) FROM turns", "SELECT origin <> 'people' FROM memories"):
+            assert connection.scalar(sa.text(query)) == 0
+        connection.rollback()
 
 
 def test_the_name_of_an_upload_is_only_a_name(engine: Engine, tmp_path: Path) -> None:
