@@ -72,6 +72,17 @@ def serve(
         for adapter in adapters:
             if isinstance(adapter, TerminalAdapter):
                 adapter.examples = examples
+    _tell_what_is_amiss(here, created)
+    fetch_missing(here)
+    try:
+        return run_async(_serve(here, created, kept, guide))
+    finally:
+        if kept is not None:
+            kept.close()
+
+
+def _tell_what_is_amiss(here: Installation, created: CreatedAdapters) -> None:
+    """Say what is outdated, left out or missing, before the bot serves without it."""
     for remark in here.config.remarks:
         errors.print(redact(remark), style="yellow", soft_wrap=True)
     if here.config.remarks:
@@ -82,12 +93,6 @@ def serve(
             log.warning("plugin.load_failed", plugin=problem.plugin, exc_info=problem.error)
     if here.config.knowledge.ocr.enabled and not is_installed():
         errors.print(f"Scans are not read: {missing_package()}.", style="yellow", soft_wrap=True)
-    fetch_missing(here)
-    try:
-        return run_async(_serve(here, created, kept, guide))
-    finally:
-        if kept is not None:
-            kept.close()
 
 
 def fetch_missing(here: Installation) -> None:
