@@ -23,6 +23,7 @@ from contextlib import suppress
 from typing import Any
 
 from bot.installation import SHIPPED_PLUGINS
+from bot.knowledge.index.late_trace_exporter import late_trace_exporter
 
 _PRELOADED = (
     "aiohttp",
@@ -56,8 +57,9 @@ LONGEST_ORDER_BYTES = 200_000
 
 def main(orders: socket.socket) -> None:
     """Make processes until the other end closes; returns only in a process that was made."""
-    for name in (*_PRELOADED, *SHIPPED_PLUGINS):
-        importlib.import_module(name)
+    with late_trace_exporter():
+        for name in (*_PRELOADED, *SHIPPED_PLUGINS):
+            importlib.import_module(name)
     assert "bot.cli" not in sys.modules
     gc.collect()
     gc.freeze()  # else the first collection of every process copies all of it

@@ -72,6 +72,19 @@ head = dict(op="load", name="a.md", called="", content_type="", charset="", for_
 work(head, b"# The lamp")
 print("LOADED", *sys.modules)
 """
+_CHROMA = """
+import asyncio, pathlib, sys
+from bot.knowledge.index.chroma import ChromaIndex
+async def main():
+    index = ChromaIndex(pathlib.Path(sys.argv[1]))
+    await index.count("notes")
+    await index.aclose()
+asyncio.run(main())
+print("LOADED", *sys.modules)
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from chromadb.telemetry import opentelemetry as chroma
+assert type(chroma.OTLPSpanExporter(endpoint="http://127.0.0.1:1")) is OTLPSpanExporter
+"""
 _SOURCES = """
 import linecache, bot.config
 print("LOADED", *linecache.cache)
@@ -98,6 +111,12 @@ def test_the_start_imports_nothing_that_only_later_is_needed() -> None:
     modules = loaded(_START)
     assert "bot.app" in modules
     assert modules & LATE == set()
+
+
+def test_chroma_is_opened_without_what_would_send_its_traces(tmp_path: Path) -> None:
+    modules = loaded(_CHROMA, str(tmp_path / "chroma"))
+    assert "chromadb" in modules
+    assert modules & {"grpc", "google.protobuf"} == set()
 
 
 def test_the_settings_are_declared_without_reading_their_sources() -> None:

@@ -25,6 +25,7 @@ import numpy as np
 from backends.base import Embeddings
 from bot.errors import StorageError
 from bot.knowledge.index import chroma_files
+from bot.knowledge.index.late_trace_exporter import late_trace_exporter
 from bot.private_files import make_folder
 
 if TYPE_CHECKING:
@@ -196,7 +197,8 @@ class ChromaIndex:
     def _open(self) -> ClientAPI:
         if self._client is None:
             self._check_files()
-            import chromadb
+            with late_trace_exporter():
+                import chromadb
             from chromadb.api.shared_system_client import SharedSystemClient
             from chromadb.config import Settings
 
