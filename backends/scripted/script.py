@@ -173,12 +173,26 @@ def split_prompt(messages: Sequence[ChatMessage]) -> list[str]:
     ]
 
 
+_FUNCTION_WORD_WEIGHT = 0.2
+_FUNCTION_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a about again am an and any are at be been by can could did do does for from had has have "
+        "he her here his how i if in into is it its me my no not of on or our out she should so "
+        "some that the their them then there they this to up us was we were what when where which "
+        "who why will with would you your",
+    )
+)
+
+
 def hash_words(text: str, dimension: int) -> Embeddings:
-    """Return a unit vector, shape (dimension,), from the hashes of the words in `text`."""
+    """Return a unit vector, shape (dimension,), from the hashes of the words in `text`. As with a
+    model that understands them, words that say nothing by themselves hardly count."""
     row = np.zeros(dimension, dtype=np.float32)
     for word in re.findall(r"\w+", text.casefold()):
         digest = hashlib.blake2b(word.encode(), digest_size=8).digest()
-        row[int.from_bytes(digest[:7]) % dimension] += 1.0 if digest[7] & 1 else -1.0
+        weight = _FUNCTION_WORD_WEIGHT if word in _FUNCTION_WORDS else 1.0
+        row[int.from_bytes(digest[:7]) % dimension] += weight if digest[7] & 1 else -weight
     norm = np.linalg.norm(row)
     if norm == 0.0:  # no word at all, or words that cancel each other out
         row[0] = norm = np.float32(1.0)

@@ -92,6 +92,13 @@ def _question_terms(word: str, stop: frozenset[str]) -> list[str]:
     return [part for part in re.split(r"[.'’]", word) if part and part not in stop]
 
 
+def is_keywords(question: str, language: str = "") -> bool:
+    """Tells whether each word carries meaning, as in search terms: nobody talks like that."""
+    stop = find_stop_words(language or "en")
+    found = _TERM.findall(normalise(question).casefold())
+    return bool(found) and all(_question_terms(word, stop) for word in found)
+
+
 def match_expression(words: list[str], language: str = "") -> str:
     """Returns an FTS5 query for any of the words; each is quoted, so none is syntax.
 

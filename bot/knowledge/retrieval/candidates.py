@@ -23,8 +23,6 @@ from bot.values import Passage
 
 _EVIDENCE_PASSAGES = 3
 """The number of best passages that together may be evidence."""
-_MAX_SMALL_TALK_WORDS = 2
-"""The most searchable words that small talk has."""
 _RERANKED_SHARE = 0.7
 """Part of a reranked passage's score that the reranker has; the fused score has the rest."""
 
@@ -34,13 +32,14 @@ class Query:
     """One wording of a question, with its weight and what full text found for it.
 
     `found` has the full text score by passage number, `vectors` the wording's vector by embedder
-    id.
+    id, `nearest` is its cosine with the sentence that is nearest to it.
     """
 
     question: Question
     weight: float
     found: dict[int, float]
     vectors: Mapping[str, Embeddings] = field(default_factory=dict, repr=False)
+    nearest: float = 0.0
 
 
 @dataclass(slots=True)
@@ -82,6 +81,7 @@ def score_candidates(
     for at, (one, trusted) in enumerate(zip(queries, trust, strict=True)):
         cosines = _candidate_cosines(found, one, kept, embedder_of)
         sentence = np.array([near.max() for near in cosines])
+        one.nearest = float(sentence.max(initial=0.0))
         whole = np.array([near[0] for near in cosines])
         stemmed = np.array([one.found.get(c.row.number, 0.0) for c in found])
         question = one.question
@@ -136,7 +136,7 @@ def collect_signs(
 ) -> EvidenceSigns:
     """Collects what the evidence gate needs; several passages together may cover the question.
 
-    `talk` is how near the question comes to small talk.
+    `talk` is the sign of that name.
     """
     best = found[:_EVIDENCE_PASSAGES]
     words = [extract_stems(c.text, question.language) for c in best]
@@ -151,8 +151,7 @@ def collect_signs(
         late=max(late, default=None),
         margin=_margin(found),
         trust=trust,
-        lone=len(question.words) == 1,
-        talk=max(0.0, talk - similarity) if len(question.words) <= _MAX_SMALL_TALK_WORDS else 0.0,
+        talk=talk,
         unspaced=trust < 1.0 and question.unspaced,
     )
 

@@ -15,10 +15,9 @@ class EvidenceSigns:
     word that is rare in the documents weighs more. `similarity`: cosine of the question and the
     best sentence; `late`: mean cosine of the question's tokens with those of the passage (late
     interaction), None where it was not computed. `margin`: how far the best passage's score is
-    above the next one's. `lone`: whether it has a single word that could be looked up,
-    which is found somewhere by chance. `talk`: how much nearer a short one comes to small talk than
-    to the best sentence. `trust`: how well the embedder knows the language. `unspaced`: whether the
-    question is written without spaces between words.
+    above the next one's. `talk`: how much the nearest sentence lacks of being clearly nearer to
+    the message than small talk is. `trust`: how well the embedder knows the language. `unspaced`:
+    whether the question is written without spaces between words.
     """
 
     coverage: float
@@ -26,7 +25,6 @@ class EvidenceSigns:
     trust: float
     late: float | None = None
     margin: float = 0.0
-    lone: bool = False
     talk: float = 0.0
     unspaced: bool = False
 
@@ -46,7 +44,6 @@ class EvidenceCurve:
     similarity: float = 0.0
     late: float = 0.0
     margin: float = 0.0
-    lone: float = 0.0
     talk: float = 0.0
 
 
@@ -66,11 +63,11 @@ sign tells a near question from an answerable one there (AUC .5), so that only t
 mostly found are answered, and most of the others are shown as not sure."""
 
 
-RELATED_KNOWN = EvidenceCurve(bias=-2.7, coverage=1.0, similarity=7.2, lone=-1.0, talk=-2.1)
+RELATED_KNOWN = EvidenceCurve(bias=-2.7, coverage=1.0, similarity=7.2, talk=-4.0)
 RELATED_OTHER = EvidenceCurve(bias=-1.0, coverage=10.0)
 """Whether passages are about the subject of a question, in a language that the embedder knows, and
 in another. Fitted on the tuning halves of the same sets and of `tests/golden/blind.yaml`, with
-SQuAD 2's questions about other articles."""
+SQuAD 2's questions about other articles; `talk` weighs as much as loses no answerable question."""
 
 
 def relatedness(signs: EvidenceSigns) -> float:
@@ -94,7 +91,6 @@ def _apply_curve(calibration: EvidenceCurve, signs: EvidenceSigns) -> float:
         + calibration.similarity * signs.similarity
         + calibration.late * (_guess_late(signs) if signs.late is None else signs.late)
         + calibration.margin * signs.margin
-        + calibration.lone * signs.lone
         + calibration.talk * signs.talk
     )
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, value))))

@@ -29,7 +29,7 @@ from bot.knowledge.retrieval.evidence import confidence, rarity, relatedness
 from bot.knowledge.retrieval.late_interaction import compare_tokens
 from bot.knowledge.retrieval.query import Question, Wording
 from bot.knowledge.retrieval.reranking import Reranker
-from bot.knowledge.retrieval.smalltalk import SmallTalk
+from bot.knowledge.retrieval.smalltalk import SmallTalk, find_lead
 from bot.storage.database import Database
 from bot.values import Passage, SearchResult
 
@@ -153,14 +153,19 @@ class Retriever:
     async def _talk(
         self, wordings: Sequence[Wording], queries: Sequence[Query], embedders: Sequence[Embedder]
     ) -> float:
-        """Returns how similar the message itself, without earlier ones, is to small talk."""
+        """Returns how much the nearest sentence lacks of being clearly nearer than small talk is to
+        the message itself, without earlier ones."""
         said = wordings[0].text
-        alone = [one for one, put in zip(queries, wordings, strict=True) if put.searched == said]
+        own = [one for one, put in zip(queries, wordings, strict=True) if put.searched == said]
+        message = (own or queries)[0]
+        if not message.vectors:
+            return 0.0
         try:
-            return await self._smalltalk.nearness((alone or queries)[0].vectors, embedders)
+            near = await self._smalltalk.nearness(message.vectors, embedders)
         except BackendError as exc:
             log.warning("knowledge.embedder_failed", error=str(exc))
             return 0.0
+        return max(0.0, near + find_lead(wordings[0], message.question.language) - message.nearest)
 
     async def passage(self, ident: str) -> Passage | None:
         """Returns a passage of a live generation by its id, with its neighbours, or None."""

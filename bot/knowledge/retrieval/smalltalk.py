@@ -1,11 +1,22 @@
-"""Measures how similar a message is to small talk, which needs no documents."""
+"""Measures how similar a message is to small talk, which needs no documents.
+
+How near a message comes to the best sentence of the documents says little by itself: with every
+page there is one more sentence that comes near by chance. What people say without asking for
+anything is nearer to small talk all the same, so the two are held against each other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from backends.base import Embeddings
+from bot.knowledge.language.words import is_keywords
 from bot.knowledge.retrieval.embedder import Embedder
+from bot.knowledge.retrieval.query import Wording
+
+_LEAD: Final = 0.2
+"""A sentence that answers a message is nearer to it than small talk by this at least."""
 
 _EXAMPLES = (
     "Hello!",
@@ -34,9 +45,19 @@ _EXAMPLES = (
     "What's the weather like?",
     "Explain that again, please",
     "Go on, continue",
+    "Say it in fewer words",
+    "I do not understand",
+    "That is not right",
+    "Is anybody there?",
     "Let's talk about something else",
     "Just a test message",
 )
+
+
+def find_lead(said: Wording, language: str) -> float:
+    """By how much a sentence must be nearer to a message than small talk. Search terms are no talk,
+    and a follow-up says little by itself."""
+    return 0.0 if said.before or is_keywords(said.text, language) else _LEAD
 
 
 class SmallTalk:

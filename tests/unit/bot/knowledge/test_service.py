@@ -39,6 +39,20 @@ async def test_what_is_not_in_the_documents_is_no_evidence(
     assert found.nearest == ("Baking",)
 
 
+async def test_a_question_is_answered_by_its_words_while_the_embedder_fails(
+    room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    """Small talk, which its vector is held against, has no say then."""
+    sentence = "The logs of the harbour office are rotated every night by the warden."
+    await drain(service.add(str(room.file("logs.md", f"# Logs\n\n{sentence}\n"))))
+    question = "are the logs of the harbour office rotated every night by the warden?"
+    sure = (await service.search(question)).confidence
+    room.backend.available = False
+    found = await service.search(question)
+    assert [one.text for one in found.passages] == [sentence]
+    assert 0.2 < found.confidence < sure
+
+
 async def test_passages_that_are_not_shown_follow_in_rank_for_a_model_that_reads(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:

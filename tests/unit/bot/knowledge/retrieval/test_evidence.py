@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +15,8 @@ from bot.knowledge.retrieval.evidence import (
     confidence,
     relatedness,
 )
-from bot.knowledge.retrieval.query import Question
+from bot.knowledge.retrieval.query import Question, Wording
+from bot.knowledge.retrieval.smalltalk import find_lead
 
 QUESTION = Question("how warm", ["warm", "fridge"], {"warm": 1.0, "fridge": 3.0}, 1.0, "en")
 
@@ -48,9 +50,20 @@ def test_a_question_that_shares_no_word_is_answered_by_its_meaning_alone() -> No
 
 
 def test_small_talk_is_no_evidence_where_its_words_are_found() -> None:
-    talk = EvidenceSigns(1.0, 0.4, 1.0, late=0.45, lone=True, talk=0.4)
+    talk = EvidenceSigns(1.0, 0.4, 1.0, late=0.45, talk=0.4)
     assert confidence(talk) < 0.2
     assert relatedness(talk) < 0.5
+
+
+def test_a_sentence_must_be_clearly_nearer_than_small_talk_but_to_search_terms() -> None:
+    """Of two words at most a message was held against small talk: "what's 15 times 12?" has three
+    that are looked up, and a page of short sentences had them."""
+    talk = find_lead(Wording("what's 15 times 12?"), "en")
+    assert talk == find_lead(Wording("How do I rotate the logs of the server?"), "en") > 0.1
+    assert find_lead(Wording("evidence gate"), "en") == find_lead(Wording("gguf"), "") == 0.0
+    assert find_lead(Wording("and on Windows?", before="How do I rotate the logs?"), "en") == 0.0
+    clear = EvidenceSigns(0.9, 0.45, 1.0, late=0.5, margin=0.1)
+    assert confidence(clear) > 0.5 > 0.2 > confidence(replace(clear, talk=talk))
 
 
 @pytest.mark.parametrize("unspaced", [True, False])

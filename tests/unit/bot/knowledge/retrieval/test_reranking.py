@@ -28,7 +28,7 @@ from tests.unit.bot.knowledge.conftest import Drain, Room
 
 # The second document has more of the question's rare words, and the first has others of them more
 # often, which is what the cross-encoder here counts.
-CHATTER = "# Chatter\n\nHow does one and how does another, and does it ever get how it does.\n"
+CHATTER = "# Chatter\n\nHow does one rotate a thing, and does it ever get how it does.\n"
 LOGS = "# Notes\n\nThe basement server rotates its logs; nobody has ever asked for it.\n"
 QUESTION = "how does the server rotate its logs and how does it do it"
 
