@@ -245,5 +245,5 @@ class ScheduleSettings(Section):
     """How many reminders and schedules one person may have."""
     per_place: Positive = 100
     """Reminders and schedules that may be meant for one channel or thread."""
-    shortest_minutes: Positive = 10
+    shortest_minutes: Positive = 15
     """How many minutes lie between two occurrences of one, at least."""

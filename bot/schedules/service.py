@@ -46,7 +46,7 @@ class ScheduleLimits:
     time_zone: str = ""
     per_person: int = 50
     per_place: int = 100
-    shortest_minutes: int = 10
+    shortest_minutes: int = 15
 
 
 class Directory(Protocol):

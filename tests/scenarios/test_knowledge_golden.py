@@ -30,6 +30,7 @@ from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
 from bot.values import SearchResult
 from bot.web.fetch import Fetcher
+from tests.fakes.reference_pages import reference_page
 
 pytestmark = pytest.mark.timeout(600)  # the pages are embedded once, in a minute of two free cores
 
@@ -198,7 +199,29 @@ async def test_small_talk_is_not_answered_from_the_documents(service: KnowledgeS
             golden.question for one in (found, after) if one.evidence != bool(golden.documents)
         ]
     assert len(SAID) >= 60
-    assert len(wrong) <= 2 * len(SAID) / 10, wrong  # one in ten: the pages grow with every change
+    assert len(wrong) <= 2 * len(SAID) / 12, wrong
+
+
+async def test_generated_references_beside_the_pages_make_no_small_talk_look_answered(
+    service: KnowledgeService, tmp_path: Path
+) -> None:
+    """With each page of short sentences there was one more that came near to something by chance:
+    a setting had to be lowered and docstrings to be reworded for "what's 15 times 12?"."""
+    answerable = [golden for golden in QUESTIONS if golden.documents][::3]
+    answered = [one for one in answerable if (await service.search(one.question)).evidence]
+    assert len(answered) > 0.8 * len(answerable)
+    for name in ("calendar", "locale", "random"):
+        page = tmp_path / f"{name}.md"
+        page.write_text(reference_page(name), encoding="utf-8")
+        async for _ in service.add(str(page)):
+            pass
+    talk = [golden for golden in SAID if not golden.documents]
+    found = {one.question: await service.search(one.question) for one in talk}
+    wrong = [question for question, result in found.items() if result.evidence]
+    assert len(wrong) <= len(talk) / 20, wrong
+    assert not found["what's 15 times 12?"].evidence
+    still = [one for one in answered if (await service.search(one.question)).evidence]
+    assert len(still) > 0.9 * len(answered)
 
 
 def apart(found: Sequence[SearchResult], plain: Sequence[SearchResult]) -> tuple[int, int]:
