@@ -20,6 +20,7 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspensions
 from bot.history.tool_calls import ToolCalls
 from bot.knowledge.access import DocumentAccess
+from bot.knowledge.relevance import relevances
 from bot.mcp.logins import Logins
 from bot.mcp.servers import ToolServers
 from bot.mcp.tokens import PersonalTokens
@@ -177,7 +178,7 @@ async def open_core(
             calls=ToolCalls(database),
             trusted=config.agent.trusted,
             memories=Memories(database, SqlPreferences(database)),
-            past=PastTurns(database),
+            past=PastTurns(database, partial(relevances, likeness=likeness)),
             likeness=likeness,
             pulls=pulls,
             schedules=Schedules(

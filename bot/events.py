@@ -84,7 +84,7 @@ class Message:
     earlier: Reader | None = field(default=None, compare=False, repr=False)
     occasion: str = ""
     """Why it is asked although nobody has written it just now, as stands above the answer: on a
-    schedule. Then nothing is done for it but to look. Empty for what a person wrote."""
+    schedule. Then a person has to approve all that is done for it. Empty for what they wrote."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", repair_surrogates(self.text))
@@ -114,7 +114,10 @@ class CommandCall:
     earlier: Reader | None = field(default=None, compare=False, repr=False)
     occasion: str = ""
     """Why it is asked although nobody has written it just now, as stands above the answer: on a
-    schedule. Then nothing is done for it but to look. Empty for what a person wrote."""
+    schedule. Then a person has to approve all that is done for it. Empty for what they wrote."""
+    accepts: tuple[str, int, int] | None = None
+    """The call of a tool, by its turn, step and number, that the person was offered and accepts by
+    this; None for every other."""
 
     def __post_init__(self) -> None:
         options = {

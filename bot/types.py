@@ -218,6 +218,7 @@ ActionName = Literal[
     "wrong",
     "outdated",
     "share",
+    "accept",
 ]
 
 

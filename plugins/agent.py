@@ -69,7 +69,7 @@ async def agent(
         await require_budget(ctx)
     tools = (await usable_tools(ctx)).tools
     history = await ctx.history.recent(str(ctx.conversation))
-    opening = await open_prompt(ctx, name, history)
+    opening = await open_prompt(ctx, name, history, task)
     system = opening.system
     if tools:
         system = join_sentences((system, ctx.prompts.render("agent", capabilities)), "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -34,6 +35,7 @@ _MAX_CHANGES: Final = 30
 _PART_CHARACTERS: Final = 20_000
 _USUAL_MESSAGES: Final = 30
 _MAX_MESSAGES: Final = 200
+_ADDRESS = re.compile(r"https?://[^\s\\]+", re.IGNORECASE)
 _ADDED: Final = ("added", "changed", "unchanged")
 _MAX_POWER: Final = 1_000
 _MAX_EXPRESSION_CHARACTERS: Final = 300
@@ -134,10 +136,12 @@ async def read_conversation(
     timeout_s=300,
 )
 async def add_document(
-    ctx: Context, location: Annotated[str, Option("The address of a page or file")]
+    ctx: Context, location: Annotated[str, Option("The address of a page: https://…")]
 ) -> str:
     """Add a page to the team's documents, so that it can be searched."""
-    steps = [step async for step in ctx.knowledge.add(location, by=ctx.author.key)]
+    if _ADDRESS.fullmatch(location.strip()) is None:  # a path would be one of the server's disk
+        raise UsageError("location must be the whole address of a web page, and no path")
+    steps = [step async for step in ctx.knowledge.add(location.strip(), by=ctx.author.key)]
     ended = [step for step in steps if step.state in _ADDED]
     if not ended:
         said = next((step.detail for step in reversed(steps) if step.detail), "")

@@ -31,13 +31,19 @@ _MAX_FOUND = 6
 _MAX_SHOWN_CHARACTERS = 400
 
 
-@tool("remember", effect="write", matters=("text",), status=say("Keeping something"))
+@tool(
+    "remember",
+    effect="write",
+    matters=("text",),
+    status=say("Keeping something"),
+    offer=say("Keep this"),
+)
 async def remember(
     ctx: Context,
     text: Annotated[str, Option("One short fact", max_length=MAX_MEMORY_CHARACTERS)],
     here: Annotated[bool, Option("For everybody in this channel, not for the asker alone")] = False,
 ) -> str:
-    """Keep a fact for later conversations, if the person asks for it."""
+    """Keep a fact about the person for later conversations; they are asked before."""
     said = ctx.event.text or ""
     origin: Literal["asker", "people"] = "asker" if stands_in(text, said) else "people"
     one = await keep(ctx, text, shared=here, origin=origin)

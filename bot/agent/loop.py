@@ -7,7 +7,6 @@ for an approval goes on, also in another process, without asking the model or a 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -18,16 +17,14 @@ from typing import Any, Final
 from backends.base import ChatMessage, Sampling, ToolCall, UnreadCall
 from bot.agent.approval import digest_of
 from bot.agent.budget import StepMeter
-from bot.agent.call_result import sources_of, step_line, words_of
+from bot.agent.call_result import CallResult, sources_of, step_line, stored_call, words_of
 from bot.agent.kept_results import READ_MORE, KeptResults, LongResult
 from bot.agent.limits import AgentLimits
 from bot.agent.model_words import (
     NO_MORE_CALLS,
     argument_problem,
     called_before,
-    length_problem,
     unknown_tool,
-    unreadable,
 )
 from bot.agent.provenance import Provenance, Writer
 from bot.agent.task_context import add_descriptions
@@ -42,14 +39,12 @@ from bot.skills.context import Context
 from bot.skills.current_turn import TurnSuspended
 from bot.skills.model_call import shown_in
 from bot.skills.tool import DEFAULT_RESULT_CHARACTERS, AgentTool
-from bot.surrogates import repair_surrogates
-from bot.types import Explanation, Notice, Source, Sources, Text
+from bot.types import Action, Actions, Explanation, Notice, Source, Sources, Text
 
 _CHARACTERS_PER_TOKEN: Final = 3
 _LEAST_RESULT_CHARACTERS: Final = 200
 _LEFT_SHARE: Final = 0.4
 """Part of what is left of the window that one result may fill, so that several have room."""
-_MAX_NAME_CHARACTERS: Final = 100
 _DEFAULT_LIMITS: Final = AgentLimits()
 
 
@@ -115,6 +110,8 @@ class _Run:
         self._addresses: ShownAddresses | None = None
         self._shown_results: list[tuple[str, str]] = []
         """Results whose addresses are not among these yet, each with what the call said."""
+        self._offers: list[tuple[str, Action]] = []
+        """What is shown below the answer of each call that was offered, and its button."""
         self._kept = KeptResults()
         self._window = DEFAULT_CONTEXT_TOKENS
         self._meter = StepMeter(ctx)
@@ -151,6 +148,9 @@ class _Run:
             await self._ctx.say(Sources(read))
         if self._over:
             await self._ctx.say(Notice(self._over, "footer") if answered else Text(self._over))
+        for shown, button in self._offers:
+            await self._ctx.say(Notice(shown))
+            await self._ctx.say(Actions((button,)))
         return bool(self._steps)
 
     async def close(self, *, suspended: bool) -> None:
@@ -187,7 +187,7 @@ class _Run:
         kept = [] if self._over else calls
         return {
             "text": "".join(written),
-            "calls": [_stored(call, f"{step}.{n}") for n, call in enumerate(kept)],
+            "calls": [stored_call(call, f"{step}.{n}") for n, call in enumerate(kept)],
         }
 
     async def _address_filter(self) -> AddressFilter | None:
@@ -229,25 +229,34 @@ class _Run:
             else await argument_problem(tool, call.arguments)
         )
         if tool is None or problem:
-            return self._repair(problem)
+            return self._wrong(tool, problem)
         requested = RequestedCall(
             self._ctx, call_id, tool, call.arguments, self._result_characters, self._kept.room
         )
         with self._meter.running():
             done = await requested.run(self._provenance)
         self._steps.append(step_line(call, done["state"]))
+        text = self._results[digest] = self._take_in(call, requested, done)
+        return text
+
+    def _take_in(self, call: ToolCall, requested: RequestedCall, done: CallResult) -> str:
+        """What the model reads of a call that has ended; notes what is to be known of it later."""
+        tool, writer = requested.tool, Writer(done["origin"], done["name"])
         for source in sources_of(done):
             self._sources.setdefault((source.location, source.heading), source)
-        writer = Writer(done["origin"], done["name"])
         self._provenance.add(done["text"], writer)
         said = None if tool.results == "model" else words_of(call.arguments)
         if said is not None:
             self._shown_results.append((done["text"], said))
+        if shown := done.get("card"):
+            button = Action("accept", tool.offer, requested.result_id)
+            self._offers.append((shown, button))
         if kept := done.get("kept"):
             self._kept.keep(requested.result_id, LongResult(kept, writer, said))
             self._view.add(READ_MORE)
         text = self._shown(done["text"], writer)
-        self._results[digest] = text
+        if note := done.get("note"):
+            return f"{note} {text}" if writer.origin == "model" else f"{note}\n{text}"
         return text
 
     def _read_more(self, call: ToolCall) -> str:
@@ -259,6 +268,15 @@ class _Run:
         if found.said is not None:
             self._shown_results.append((found.text, found.said))
         return self._shown(found.text, found.writer)
+
+    def _wrong(self, tool: AgentTool | None, problem: str) -> str:
+        """What the model reads of arguments that do not fit; a server's schema is quoted in it."""
+        problem = self._repair(problem)
+        if tool is None or tool.options:
+            return problem
+        writer = Writer(tool.results, tool.name)
+        self._provenance.add(problem, writer)
+        return self._shown(problem, writer)
 
     def _repair(self, problem: str) -> str:
         """What the model reads of a call that it has to write again."""
@@ -280,15 +298,3 @@ class _Run:
         if writer.origin == "model":
             return text
         return self._ctx.prompts.render("tool_result", text=text, name=writer.name)
-
-
-def _stored(call: ToolCall | UnreadCall, number: str) -> list[Any]:
-    """A call as it is stored: its id, its name, its arguments, and why it has to be written again;
-    what is too long is not kept."""
-    name = repair_surrogates(call.name[:_MAX_NAME_CHARACTERS])
-    if isinstance(call, UnreadCall):
-        return [number, name, {}, unreadable(name)]
-    if problem := length_problem(name, call.arguments):
-        return [call.id or number, name, {}, problem]
-    plain = json.dumps(dict(call.arguments), ensure_ascii=False, default=str)
-    return [call.id or number, name, json.loads(repair_surrogates(plain)), ""]

@@ -22,9 +22,12 @@ ABOUT_FROM: Final = "The number of the character to begin with"
 NOTHING_MORE: Final = "The result has nothing more."
 NO_MORE_CALLS: Final = "Not done: no more tools may be called in this turn."
 REFUSED: Final = "The person refused this. Do not try it again."
+OFFERED: Final = "The person can do this with a button below your answer; go on without it."
 STOPPED: Final = "It was stopped."
 BROKEN: Final = "It failed: something went wrong in this tool."
 EMPTY: Final = "(nothing)"
+FAILED: Final = "It failed:"
+MAY_BE_DONE: Final = "It may have been done; do not call it again."
 
 
 def called_before(result: str) -> str:
@@ -37,19 +40,10 @@ def not_done(reason: str) -> str:
     return f"Not done: {reason}"
 
 
-def failed(reason: str) -> str:
-    """A call failed, and the tool says why."""
-    return f"It failed: {reason}"
-
-
 def too_late(seconds: float | None) -> str:
     """A call took too long; None where the tool says so of something that it asked."""
-    return failed("it took too long." if seconds is None else f"it took longer than {seconds:g} s.")
-
-
-def may_be_done(reason: str) -> str:
-    """A call that did not end, and may have been carried out all the same."""
-    return f"{reason} It may have been done; do not call it again."
+    how = "it took too long" if seconds is None else f"it took longer than {seconds:g} s"
+    return f"It failed: {how}."
 
 
 def head_and_tail(text: str, limit: int, id_: str = "") -> str:

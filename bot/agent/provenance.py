@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bot.agent.listed_rows import row_of
 from bot.agent.trusted_values import TrustedValues
 from bot.agent.value_search import (
     SearchedText,
@@ -54,13 +55,14 @@ _MODEL: Final = Writer("model")
 class Argument:
     """One value of a call. `path` is its name, with dots within objects and lists. `matters`: a
     person must approve it unless its writer is trusted. `within`: it is an address or a long number
-    in the text before it."""
+    in the text before it. `row` is what it stands for where it is an id that a listing has."""
 
     path: str
     value: str
     writer: Writer
     matters: bool
     within: bool = False
+    row: str = ""
 
     @property
     def trusted(self) -> bool:
@@ -78,11 +80,14 @@ class Provenance:
     _added: list[tuple[Writer, str, str | None]] = field(default_factory=list)
     _texts: list[tuple[Writer, SearchedText]] = field(default_factory=list)
     _described: list[tuple[str, SearchedText]] = field(default_factory=list)
+    _listed: list[str] = field(default_factory=list)
 
     def add(self, text: str, writer: Writer, *, describes: str | None = None) -> None:
         """Add a text that the model reads; `describes` is the plugin or server of whose tools it is
         a description."""
         self._added.append((writer, text, describes))
+        if not writer.trusted:
+            self._listed.append(text)
 
     @property
     def has_others(self) -> bool:
@@ -120,6 +125,14 @@ class Provenance:
             found.append(_ASKER if trusted else least_trusted(writers) or _MODEL)
         return least_trusted(found) or _MODEL
 
+    def row_of(self, id_: str) -> str:
+        """Return what an id stands for in the latest text that lists it, unless the asker wrote
+        that; empty where none does."""
+        for text in reversed(self._listed):
+            if row := row_of(id_, text):
+                return row
+        return ""
+
     def asked_for(self, tool: AgentTool) -> Writer | None:
         """Return the least trusted writer but the asker of a text that names what a tool does, if
         any: the words of its name stand near each other there. What its own server says of its
@@ -137,7 +150,8 @@ class Provenance:
             name = path.split(".", 1)[0]
             text = _text_of(value)
             writer = self.writer_of(text) if text.strip() else _ASKER
-            whole = Argument(path, text, writer, _matters(tool, name, value))
+            row = "" if isinstance(value, bool | float) else self.row_of(text)
+            whole = Argument(path, text, writer, _matters(tool, name, value), row=row)
             found.append(whole)
             if isinstance(value, str) and not writer.trusted:
                 inner = self._addresses(path, text)

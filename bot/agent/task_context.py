@@ -9,6 +9,7 @@ from bot.agent.provenance import Provenance, Writer
 from bot.agent.trusted_values import TrustedValues
 from bot.events import CommandCall
 from bot.history.protocol import StoredMessage
+from bot.memory.summaries import answer_origin
 from bot.skills.context import Context
 from bot.skills.tool import AgentTool
 from bot.values import Page
@@ -38,10 +39,7 @@ def read_provenance(
 def _writer_of(turn: StoredMessage, asker: str) -> Writer:
     if turn.role == "user":
         return Writer("asker") if turn.author == asker else Writer("people", turn.author_name)
-    why = turn.explanation
-    if why is not None and why.steps:  # whatever a tool returned may be said again in it
-        return Writer("server")
-    return Writer("documents" if why is not None and why.passages else "model")
+    return Writer(answer_origin(turn))
 
 
 def add_descriptions(found: Provenance, tools: Sequence[AgentTool]) -> None:

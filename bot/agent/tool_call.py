@@ -20,16 +20,18 @@ from bot.agent.approval import (
     card,
     judge,
     outcome_line,
+    whole_values,
 )
 from bot.agent.call_result import CallResult, call_result
 from bot.agent.kept_results import cut
 from bot.agent.model_words import (
     BROKEN,
     EMPTY,
+    FAILED,
+    MAY_BE_DONE,
+    OFFERED,
     REFUSED,
     STOPPED,
-    failed,
-    may_be_done,
     not_done,
     too_late,
 )
@@ -74,12 +76,13 @@ class RequestedCall:
     async def run(self, provenance: Provenance) -> CallResult:
         """Carry it out if it may be, each part once, and return how it ended. Suspends the turn
         where a person must be asked."""
-        known = (self.tool, self.arguments, provenance)
+        alone = bool(self.ctx.event.occasion)
+        look = partial(judge, self.tool, self.arguments, provenance, unattended=alone)
         reads = self.tool.effect == "read"  # whose arguments nobody has to look up
-        judgement = judge(*known) if reads else await asyncio.to_thread(judge, *known)
+        judgement = look() if reads else await asyncio.to_thread(look)
         decision = await self.ctx.step(f"{self.key}:decision", partial(self._decide, judgement))
         result: CallResult = await self.ctx.step(
-            f"{self.key}:result", partial(self._carry_out, decision)
+            f"{self.key}:result", partial(self._carry_out, decision, judgement)
         )
         return result
 
@@ -89,11 +92,15 @@ class RequestedCall:
             return "allowed"
         if judgement.grantable and await self._is_granted():
             return "granted"
+        if self.tool.offer:
+            return "offered"
         resumed = self.ctx.resumed
         if resumed is None or resumed.state.get("call") != self.key:
             await self._store("waiting", "")
             shown = card(judgement)
             await self.ctx.say(Notice(shown))
+            if (whole := await asyncio.to_thread(whole_values, judgement)) is not None:
+                await self.ctx.say(whole)
             buttons = [one for one in BUTTONS if one[0] != GRANT or judgement.grantable]
             asked = {"call": self.key, "digest": judgement.digest, CARD: shown}
             await self.ctx.suspend(asked, buttons=buttons)
@@ -114,12 +121,15 @@ class RequestedCall:
         person = self.ctx.author.key
         return calls is not None and await calls.granted(self.tool.name, place, person)
 
-    async def _carry_out(self, decision: CallDecision) -> CallResult:
+    async def _carry_out(self, decision: CallDecision, judgement: Judgement) -> CallResult:
         tool = self.tool
         refusal = await refusal_of(self.ctx, tool)
         if decision == "refused" or refusal:
             await self._store("refused", decision)
             return call_result("refused", not_done(refusal or REFUSED))
+        if decision == "offered":
+            await self._store("offered", decision)
+            return call_result("offered", OFFERED, card=card(judgement))
         found = call_result("failed", STOPPED)
         try:
             await self._store("running", decision)
@@ -128,9 +138,9 @@ class RequestedCall:
             returned = await run_tool(self._call, tool.timeout_s, tool.name)
             found = self._kept(returned)
         except OutcomeUnknown as error:
-            found = self._not_ended(failed(repair_surrogates(str(error))))
+            found = self._told(error, known=False)
         except UserFacingError as error:
-            found = call_result("failed", failed(repair_surrogates(str(error))))
+            found = self._told(error, known=True)
         except ToolTimedOut:
             found = self._not_ended(too_late(tool.timeout_s))
         except TimeoutError:
@@ -152,7 +162,16 @@ class RequestedCall:
         """What did not end as it should may have been done, unless it does no harm twice."""
         if self.tool.repeatable:
             return call_result("failed", why)
-        return call_result("unknown", may_be_done(why))
+        return call_result("unknown", why, note=MAY_BE_DONE)
+
+    def _told(self, error: Exception, *, known: bool) -> CallResult:
+        """What a tool says of a call that failed: whoever writes its results wrote this."""
+        text = repair_surrogates(str(error)).strip() or EMPTY
+        text, _ = cut(text, self.result_characters, self.result_id, 0)
+        known = known or self.tool.repeatable
+        note = FAILED if known else f"{MAY_BE_DONE} {FAILED}"
+        state: CallState = "failed" if known else "unknown"
+        return call_result(state, text, self.tool.results, self.tool.name, note=note)
 
     def _kept(self, returned: Any) -> CallResult:
         """A result as it is kept; what a tool should not have returned is a result all the same,

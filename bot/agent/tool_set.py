@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import log
 from typing import Final
 
 from backends.base import Tool
 from bot.agent.model_words import ABOUT_FIND_TOOLS, ABOUT_QUERY
-from bot.catalogue.sentence import say
 from bot.commands.checks import ALLOWED
 from bot.commands.declaration import options_schema
 from bot.commands.options import Option
+from bot.knowledge.relevance import combine, stems, word_scores
 from bot.skills.context import Context
 from bot.skills.services import LikenessOf
 from bot.skills.tool import AgentTool
@@ -30,9 +27,6 @@ _MAX_DESCRIPTION_CHARACTERS: Final = 300
 """How much of a tool's description stands in a prompt where there are more tools than are shown."""
 _MAX_LINE_CHARACTERS: Final = 120
 _MAX_COMPARED_CHARACTERS: Final = 1_000
-_WORDS_WEIGHT: Final = 0.2
-_WORD = re.compile(r"[^\W_]{3,}")
-_PREFIX_CHARACTERS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +59,6 @@ async def usable_tools(ctx: Context) -> UsableTools:
 
 async def refusal_of(ctx: Context, wanted: AgentTool) -> str:
     """Why the person who asks may not have a tool called here; empty if they may."""
-    if ctx.event.occasion and wanted.effect != "read":
-        return say("On a schedule I only look, and change nothing.")
     for action in (f"tool:{wanted.name}", *wanted.needs):
         decision = await ctx.services.authorize(ctx.asker, action, ctx.conversation)
         if not decision.allowed:
@@ -180,22 +172,9 @@ def rank_tools(
     """Tools by the words of a task in their names, descriptions and arguments, the best first. A
     word counts the more the fewer tools have it. Where it is known how `alike` the task and each
     tool are, that comes first, and words decide between those that are about as alike."""
-    wanted = _stems(task)
-    words = [_weighed_words(one) for one in tools]
-    shared = Counter(stem for one in words for stem in one)
-    scores = {
-        one.name: sum(
-            weight * log(1 + len(tools) / shared[stem])
-            for stem, weight in found.items()
-            if stem in wanted
-        )
-        for one, found in zip(tools, words, strict=True)
-    }
-    if alike is not None:
-        most = max(scores.values(), default=0.0) or 1.0
-        likenesses = {one.name: like for one, like in zip(tools, alike, strict=True)}
-        scores = {name: likenesses[name] + _WORDS_WEIGHT * scores[name] / most for name in scores}
-    return sorted(tools, key=lambda one: -scores[one.name])  # stable: as declared among equals
+    scores = combine(word_scores(task, [_weighed_words(one) for one in tools]), alike)
+    by_name = {one.name: score for one, score in zip(tools, scores, strict=True)}
+    return sorted(tools, key=lambda one: -by_name[one.name])  # stable: as declared among equals
 
 
 def _about(tool: AgentTool) -> str:
@@ -210,11 +189,6 @@ def _weighed_words(tool: AgentTool) -> dict[str, float]:
     arguments = " ".join(map(str, properties)) if isinstance(properties, Mapping) else ""
     found: dict[str, float] = {}
     for text, weight in ((arguments, 0.5), (tool.description, 1.0), (tool.name, 2.0)):
-        for stem in _stems(text):
+        for stem in stems(text):
             found[stem] = found.get(stem, 0.0) + weight
     return found
-
-
-def _stems(text: str) -> set[str]:
-    """The beginnings of the words of a text."""
-    return {word[:_PREFIX_CHARACTERS] for word in _WORD.findall(text.casefold().replace("_", " "))}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bot.agent.provenance import Provenance, Writer, least_trusted
 from bot.history.protocol import StoredMessage, Summary
+from bot.knowledge.relevance import relevances
 from bot.memory.memories import Memory
 from bot.memory.placement import PlacedMemories, place_memories, render_memories
 from bot.prompting.context_window import EarlierTurns, Fitted
@@ -42,16 +44,25 @@ class Opening:
             provenance.add(one.text, Writer("asker") if own else Writer("people", one.name))
 
 
-async def open_prompt(ctx: Context, model: str, history: Sequence[StoredMessage]) -> Opening:
+async def open_prompt(
+    ctx: Context, model: str, history: Sequence[StoredMessage], question: str = ""
+) -> Opening:
     """Make the beginning of a prompt for the person who asks; `history` is what was said before,
-    the oldest first."""
+    the oldest first. What is remembered is chosen for the `question`, by default the message."""
     can = await ctx.models.capabilities(model)
     who = speakers(history, ctx.author)
     system = ctx.prompts.render("system", can, persona=ctx.persona, several=bool(who))
     placed = PlacedMemories()
     if (kept := ctx.services.memories) is not None:
         placed = await place_memories(
-            kept, ctx.models, model, ctx.asker, history, several=bool(who)
+            kept,
+            ctx.models,
+            model,
+            ctx.asker,
+            history,
+            question or ctx.event.text or "",
+            several=bool(who),
+            relevance=partial(relevances, likeness=ctx.services.likeness),
         )
     return Opening(
         _blocks(system, render_memories(ctx.prompts, can, placed.beginning)),

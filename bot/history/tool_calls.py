@@ -14,11 +14,14 @@ from sqlalchemy import Connection, and_, delete, insert, select, text, update
 from bot.history.tables import tool_calls, turns
 from bot.storage.database import Database
 
-CallState = Literal["waiting", "running", "done", "refused", "failed", "untold", "unknown", "seen"]
-"""`waiting` for a person's approval. Whether a call was done can be unknown, because it was stopped
-on its way or the process ended: it is `untold`, then `unknown` once the person has been told, and
-`seen` once they say that they know."""
-CallDecision = Literal["allowed", "approved", "granted", "refused", ""]
+CallState = Literal[
+    "waiting", "offered", "running", "done", "refused", "failed", "untold", "unknown", "seen"
+]
+"""`waiting` for a person's approval, or `offered` to them below an answer that does not wait.
+Whether a call was done can be unknown, because it was stopped on its way or the process ended: it
+is `untold`, then `unknown` once the person has been told, and `seen` once they say that they
+know."""
+CallDecision = Literal["allowed", "approved", "granted", "refused", "offered", ""]
 """Who let it happen: nobody had to be asked, a person approved this call, or approved the tool for
 the conversation; empty while it waits."""
 
@@ -82,6 +85,18 @@ class ToolCalls:
         """Say how a call ended."""
         digest = hashlib.sha256(result.encode()).hexdigest()[:16]
         await self._change(_is(call), state=state, digest=digest, ended_at=datetime.now(UTC))
+
+    async def accept(self, call: CallId) -> StoredCall | None:
+        """Begin a call that was offered, exactly once; None where it is not offered any more."""
+        where = _is(call) & (tool_calls.c.state == "offered")
+        begun = update(tool_calls).where(where).values(state="running", decision="approved")
+
+        def job(connection: Connection) -> bool:
+            return connection.execute(begun).rowcount == 1
+
+        if not await self._database.write(job):
+            return None
+        return next(iter(await self._list(_is(call))), None)
 
     async def drop(self, turn: str) -> None:
         """Say of the calls of a turn that still wait for an approval that they were not done."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,12 +12,11 @@ from bot.commands.checks import Asker
 from bot.history.mapping import to_message
 from bot.history.protocol import StoredMessage
 from bot.history.tables import turns
+from bot.memory.placement import Relevance
 from bot.storage.database import Database
 
 MAX_SEARCHED_TURNS: Final = 500
 """Most questions that are looked at, the newest."""
-_WORD = re.compile(r"\w{2,}")
-_MAX_WORDS: Final = 20
 
 _question, _answer = turns.alias("question"), turns.alias("answer")
 
@@ -33,14 +30,16 @@ class PastExchange:
 
 
 class PastTurns:
-    """What was said before, in a `Database`, which it does not own."""
+    """What was said before, in a `Database`, which it does not own. `relevance` tells how
+    well each of several texts fits a query; 0: not at all."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, relevance: Relevance) -> None:
         self._database = database
+        self._relevance = relevance
 
     async def find(self, query: str, asker: Asker, limit: int) -> Sequence[PastExchange]:
-        """Return the exchanges with most words of a query, the newest first among equals; without
-        words, the newest.
+        """Return the exchanges that fit a query best, the newest first among equals; without words,
+        the newest.
 
         In a direct message these are the person's own, wherever they were; elsewhere those of the
         channel, whoever asked: what somebody said in private is not brought before others.
@@ -55,7 +54,7 @@ class PastTurns:
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(looked_at)).all()
-        best = await asyncio.to_thread(_best, query, rows, limit)
+        best = await self._best(query, rows, limit)
         if not best:
             return []
         wanted = [id for pair in best for id in pair]
@@ -67,6 +66,17 @@ class PastTurns:
             for question, answer in best
             if question in by_id and answer in by_id
         ]
+
+    async def _best(self, query: str, rows: Sequence[Any], limit: int) -> list[tuple[str, str]]:
+        """The questions and answers that fit best, of rows with the newest first."""
+        pairs = [(question, answer) for question, _, answer, _ in rows]
+        if not query.strip():
+            return pairs[:limit]
+        texts = [f"{asked}\n{said}" for _, asked, _, said in rows]
+        scored = zip(await self._relevance(query, texts), pairs, strict=True)
+        found = [one for one in scored if one[0] > 0]
+        found.sort(key=lambda one: -one[0])  # stable: the newest first among equals
+        return [pair for _, pair in found[:limit]]
 
 
 def _visible(asker: Asker) -> Any:
@@ -86,15 +96,3 @@ def _visible(asker: Asker) -> Any:
         & _answer.c.superseded.is_(False)
         & _answer.c.status.in_(("complete", "cancelled", "interrupted"))
     )
-
-
-def _best(query: str, rows: Sequence[Any], limit: int) -> list[tuple[str, str]]:
-    words = set(_WORD.findall(query.casefold())[:_MAX_WORDS])
-    scored = []
-    for question, asked, answer, said in rows:
-        text = f"{asked}\n{said}".casefold()
-        score = sum(word in text for word in words)
-        if score or not words:
-            scored.append((score, question, answer))
-    scored.sort(key=lambda one: one[0], reverse=True)  # stable: the newest first among equals
-    return [(question, answer) for _, question, answer in scored[:limit]]

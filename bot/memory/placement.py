@@ -1,13 +1,14 @@
 """Which memories stand in a prompt, and where in it.
 
 Those that were kept before a conversation began stand at the beginning of its prompts, the same
-in each, so that an engine can go on from its cache. Those that came since, and those of the person
-who asks where several people speak, stand with the question.
+in each, so that an engine can go on from its cache; where not all have room, those that fit the
+first question of the conversation. The others stand with the question, as many as have room: those
+that came since, those of the person who asks where several speak, and those that fit it best.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -19,6 +20,7 @@ from bot.models.protocol import Models
 from bot.prompting.context_window import DEFAULT_CONTEXT_TOKENS
 from bot.prompting.speakers import plain_name, quoted
 
+Relevance = Callable[[str, Sequence[str]], Awaitable[Sequence[float]]]
 MAX_PROMPT_TOKENS: Final = 500
 """Most tokens of memories in a prompt."""
 _MAX_WINDOW_SHARE: Final = 1 / 8
@@ -47,12 +49,16 @@ async def place_memories(
     model: str,
     asker: Asker,
     history: Sequence[StoredMessage],
+    question: str,
     *,
     several: bool,
+    relevance: Relevance,
 ) -> PlacedMemories:
-    """Choose the memories for the prompt of a person who asks, the newest first, as many as fit.
+    """Choose the memories for the prompt of a person who asks: those that fit the question best, as
+    many as have room; of equals the newest.
 
     `history` is the conversation so far, the oldest first; with `several` people speak in it.
+    `relevance` tells how well each of several texts fits a question.
     """
     own: Sequence[Memory] = ()
     if await kept.enabled(asker.author.key):
@@ -68,10 +74,11 @@ async def place_memories(
     window = (await models.capabilities(model)).context or DEFAULT_CONTEXT_TOKENS
     room = min(MAX_PROMPT_TOKENS, int(window * _MAX_WINDOW_SHARE))
     at_first = int(room * _BEGINNING_SHARE)
-    beginning = await _newest(models, model, first, at_first)
-    later = [one for one in (*shared, *own) if one not in first]
-    question = await _newest(models, model, later, room - at_first)
-    return PlacedMemories(beginning, question)
+    opening = history[0].text if history else question
+    fits = _Fits(models, model, relevance)
+    beginning = await fits.best(opening, first, at_first)
+    later = [one for one in (*shared, *own) if one not in beginning]
+    return PlacedMemories(beginning, await fits.best(question, later, room - at_first))
 
 
 def render_memories(prompts: Renderer, model: Capabilities, shown: Sequence[Memory]) -> str:
@@ -91,27 +98,32 @@ def _shared_lines(shown: Sequence[Memory]) -> list[str]:
     return [quoted(plain_name(one.name), one.text) for one in shown if one.place]
 
 
-async def _newest(
-    models: Models, model: str, found: Sequence[Memory], tokens: int
-) -> tuple[Memory, ...]:
-    """As many of the newest as have room, in the order of their age."""
-    ranked = sorted(found, key=lambda one: one.id, reverse=True)
-    low, high = 0, len(ranked)
-    if await _fits(models, model, ranked, tokens):
-        low = high
-    while low < high:
-        middle = (low + high + 1) // 2
-        if await _fits(models, model, ranked[:middle], tokens):
-            low = middle
-        else:
-            high = middle - 1
-    return tuple(reversed(ranked[:low]))
+@dataclass(frozen=True, slots=True)
+class _Fits:
+    models: Models
+    model: str
+    relevance: Relevance
 
+    async def best(self, question: str, found: Sequence[Memory], tokens: int) -> tuple[Memory, ...]:
+        """As many of those that fit a question best as have room, in the order of their age."""
+        if await self._fit(found, tokens):
+            return tuple(sorted(found, key=lambda one: one.id))
+        scores = await self.relevance(question, [one.text for one in found])
+        by_id = {one.id: score for one, score in zip(found, scores, strict=True)}
+        ranked = sorted(found, key=lambda one: (by_id[one.id], one.id), reverse=True)
+        low, high = 0, len(ranked) - 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            if await self._fit(ranked[:middle], tokens):
+                low = middle
+            else:
+                high = middle - 1
+        return tuple(sorted(ranked[:low], key=lambda one: one.id))
 
-async def _fits(models: Models, model: str, found: Sequence[Memory], tokens: int) -> bool:
-    text = "\n".join(
-        [*(one.text for one in found if not one.place), *_shared_lines(found)]
-    )  # no token is shorter than a byte
-    return len(text.encode()) <= tokens or (
-        await models.count(model, [ChatMessage("user", text)]) <= tokens
-    )
+    async def _fit(self, found: Sequence[Memory], tokens: int) -> bool:
+        text = "\n".join(
+            [*(one.text for one in found if not one.place), *_shared_lines(found)]
+        )  # no token is shorter than a byte
+        return len(text.encode()) <= tokens or (
+            await self.models.count(self.model, [ChatMessage("user", text)]) <= tokens
+        )

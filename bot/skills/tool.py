@@ -73,7 +73,9 @@ class AgentTool:
     numbers. `check` says who may have it called; they must be allowed the actions in `needs`, too.
     `timeout_s` is how long a call may take and `result_characters` the longest result that is kept.
     `repeatable`: calling it twice does no harm. `results` says who wrote what it returns; "model"
-    for what it made itself. `service` is the field of `Services` that it needs: where that is None,
+    for what it made itself. `offer`, if it has one, labels a button below the answer: what needs an
+    approval then waits there for a press, and the answer does not wait for it. `service` is the
+    field of `Services` that it needs: where that is None,
     there is no such tool.
     """
 
@@ -92,6 +94,7 @@ class AgentTool:
     results: Origin = "model"
     status: str = ""
     plugin: str = ""
+    offer: str = ""
     service: str = ""
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,6 +128,7 @@ def tool(
     repeatable: bool | None = None,
     results: Origin = "model",
     status: str = "",
+    offer: str = "",
     service: str = "",
 ) -> Callable[[ToolHandler], AgentTool]:
     """Decorate an async function to declare a tool; see `AgentTool` for the arguments.
@@ -159,6 +163,7 @@ def tool(
             repeatable=effect == "read" if repeatable is None else repeatable,
             results=results,
             status=Sentence(status),
+            offer=Sentence(offer),
             service=service,
         )
 

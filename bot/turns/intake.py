@@ -29,6 +29,7 @@ from bot.turns.admission import (
 )
 from bot.turns.continuation import prepare_continuation
 from bot.turns.lanes import Lanes
+from bot.turns.offers import accepted_call
 from bot.turns.outcome import Outcome
 from bot.turns.platforms import Platforms
 from bot.turns.regenerate import Regenerator
@@ -297,6 +298,10 @@ class Intake:
                 asker = self._asker(call)
                 answer, _ = await self._buttons.find(call, asker)
                 await asyncio.wait([await self.resumer.press(call, answer, asker, sink)])
+            case "accept":
+                calls = self.dependencies.calls
+                event = await accepted_call(call, self._asker(call), self._buttons, calls)
+                await self._run(self._create_runner(event, sink, claimed=True))
             case "share":
                 await share(call, self._asker(call), self.dependencies, sink)
             case _:

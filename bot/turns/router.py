@@ -116,7 +116,7 @@ class Router:
 
     def _command(self, call: CommandCall) -> Route:
         if call.name.startswith(TOOL_CALL_PREFIX):
-            return tool_route(call.name, call.options, self._services.tools)
+            return tool_route(call, self._services.tools)
         command = find_command(call.name, self.commands)
         given: dict[str, Value] = dict(call.options)
         if call.text is not None:

@@ -56,3 +56,29 @@ async def test_each_call_ends_in_a_result_or_a_sentence(tmp_path: Path, name: st
 
 def _call(name: str, arguments: Mapping[str, Any]) -> Reply:
     return Reply("", tool_calls=(ScriptedCall(name=name, arguments=dict(arguments)),))
+
+
+async def test_no_model_names_a_path_of_the_servers_disk(tmp_path: Path) -> None:
+    """Not even an admin's who wrote the path themselves: they have a command of their own."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("root: everything")
+    paths = [
+        str(secret),
+        f"file://{secret}",
+        *(one["location"] for one in HOSTILE_ARGUMENTS["add_document"]),
+    ]
+    replies = [one for path in paths for one in (_call("add_document", {"location": path}), "No.")]
+    async with running_skills(plugins=PLUGINS, folder=tmp_path, replies=replies) as parlance:
+        for number, path in enumerate(paths):
+            asked = await parlance.say(
+                f"/agent add {path[:200]}", user=f"u{number}", admin=True, channel=f"c{number}"
+            )
+            if asked.state == "refused":
+                parlance.model._turns.popleft()  # no model was asked
+                parlance.model._turns.popleft()
+                continue
+            if asked.state == "waiting":
+                await parlance.press(asked, "approve")
+            states = {one.state for one in await parlance.steps(asked)}
+            assert states <= {"failed"}, path
+        assert await parlance.documents.list() == []

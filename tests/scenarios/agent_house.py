@@ -40,6 +40,9 @@ _ASKED: Mapping[str, Mapping[str, str]] = {
     "write it in full": {"name": "Mara", "text": LONG},
     "write what is odd": {"name": "Mara", "text": HOSTILE},
 }
+PROPOSES = "what do I like?"
+PROPOSED = "Ada likes lamps"
+"""What the model wants to keep, though nobody asked for it."""
 QUESTION = "what time is it in Tokyo, and what is 17 % of 2340?"
 
 
@@ -58,6 +61,8 @@ def replies() -> list[dict[str, Any]]:
         }
         for asked, arguments in _ASKED.items()
     ]
+    fact = {"name": "remember", "arguments": {"text": PROPOSED}}
+    tasks.append({"match": PROPOSES, "tool_calls": [fact], "then": ["You like lamps."]})
     two = [
         {"name": "current_time", "arguments": {"zone": "Asia/Tokyo"}},
         {"name": "calculate", "arguments": {"expression": "17 / 100 * 2340"}},

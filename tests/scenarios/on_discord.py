@@ -34,6 +34,7 @@ LABELS: Mapping[ActionName, tuple[str, ...]] = {
     "why": ("Why this answer?",),
     "source": ("[1]",),
     "outdated": ("Outdated",),
+    "accept": ("Keep this",),
     "share": ("Share",),
 }
 CHOICES = {"approve": "Approve", "grant": "For this conversation", "refuse": "Refuse"}

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.agent_house import HOSTILE, LONG, QUESTION, notes, replies, sections
+from tests.scenarios.agent_house import (
+    HOSTILE,
+    LONG,
+    PROPOSED,
+    PROPOSES,
+    QUESTION,
+    notes,
+    replies,
+    sections,
+)
 from tests.scenarios.harness import Driver, House
 
 CARD = "**write_note** would change something:"
@@ -93,6 +102,21 @@ async def test_a_press_after_a_restart_is_carried_out_once(house: House, tmp_pat
     await house.reads("Approved by")
 
 
+async def test_what_a_model_proposes_to_keep_is_kept_by_a_press(house: House) -> None:
+    await house.driver.mention(PROPOSES)
+    await house.reads("You like lamps.")
+    await house.sees(f"- **text: `{PROPOSED}`** (the model's own)")
+    await house.driver.command("memory")
+    await house.is_told("I remember nothing here.")
+    if house.driver.name == "terminal":
+        await house.driver.choose("0.0")
+    else:
+        await house.driver.press("accept")
+    await house.is_told(f"Kept for you: {PROPOSED}")
+    await house.driver.command("memory")
+    await house.is_told(f"- **1**: {PROPOSED}")
+
+
 async def test_what_i_may_use_and_what_waits_are_nobody_elses_business(house: House) -> None:
     await house.driver.command("tools")
     await house.is_told("- **write_note**: Write a note.")
@@ -132,13 +156,25 @@ async def test_markup_in_an_argument_is_shown_as_it_is_written(house: House) -> 
             assert "\u202e" not in line
 
 
-async def test_a_long_argument_is_cut_and_that_is_said(house: House, tmp_path: Path) -> None:
+async def test_a_long_argument_is_cut_and_can_be_read_whole(house: House, tmp_path: Path) -> None:
     await house.driver.mention("write it in full")
     await house.sees(CARD)
     await house.sees("note a very … (3,399 characters)`**")
+    whole = f"text ({len(LONG):,} characters):\n\n{LONG}"
+    await house.until(lambda: attached(house, whole), "the whole of it")
     await house.driver.choose("approve")
     await house.reads("It is written.")
     assert notes(tmp_path) == [f"Mara: {LONG}"]
+
+
+def attached(house: House, text: str) -> bool:
+    """Whether people can read a text in a file of the bot's."""
+    driver: Any = house.driver
+    if driver.name == "terminal":
+        return "\n".join(f"│ {line}" for line in text.splitlines()) in driver._out.getvalue()
+    fake = driver.fake
+    files = fake.world.files if driver.name == "discord" else fake.workspace.files
+    return text.encode() in files.values()
 
 
 def shown_buttons(house: House) -> list[str]:

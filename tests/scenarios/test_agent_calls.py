@@ -65,6 +65,9 @@ def called(match: str, name: str, **arguments: str) -> dict[str, Any]:
 REPLIES = [
     {"match": "Sent to bob", "text": "one two three", "stall_after": 2},
     {"match": "Sent to eve", "text": "It is sent."},
+    {"match": "Sent to zed", "text": "Both are sent."},
+    called("Sent to ann", "send", to="zed"),
+    called("write two people", "send", to="ann"),
     called("write somebody", "send", to="eve"),
     called("write to bob", "send", to="bob"),
     called("slowly to bob", "slow", to="bob"),

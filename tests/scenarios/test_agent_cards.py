@@ -73,6 +73,35 @@ async def test_killed_at_the_card_it_stands_there_once_with_its_buttons(
     assert not house.offers("Approve")
 
 
+async def test_killed_at_a_second_card_the_first_stays_as_it_is(house: AgentHouse) -> None:
+    await house.start_apart()
+    await house.driver.mention("/agent write two people")
+    await house.until(lambda: house.offers("Approve"), "a button")
+    await house.until(
+        lambda: rows(house, "SELECT 1 FROM replies WHERE finished"), "that it is known"
+    )
+    fake: Any = house.driver.fake  # type: ignore[attr-defined]
+    fake.hold_text("to: `zed`", done=False)
+    await house.press("Approve")
+    await fake.held.wait()
+    await house.until(
+        lambda: rows(house, "SELECT 1 FROM tool_calls WHERE state = 'waiting'"), "a second call"
+    )
+    await house.until(lambda: rows(house, "SELECT turn FROM suspended"), "stored")
+    await house.kill()
+    fake.heal()
+    await house.start()
+    await house.sees("to: `zed`")
+    [first] = [message for message in house.driver.messages() if "to: `ann`" in message]
+    assert "Approved by" in first
+    assert "to: `zed`" not in first
+    await house.until(lambda: house.offers("Approve"), "a button")
+    await house.press("Approve")
+    await house.reads("Both are sent.")
+    assert house.done == ["send ann", "send zed"]
+    assert cards(house) == 2
+
+
 async def test_a_card_that_stands_there_is_not_shown_again(house: AgentHouse) -> None:
     await house.start_apart()
     await waits_for_card(house)

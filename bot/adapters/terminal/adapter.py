@@ -251,11 +251,18 @@ class TerminalAdapter:
             case "/continue":
                 return self._build_action_call(key, "continue") or "There is no answer yet."
         if (chosen := _CHOICE_COMMAND.fullmatch(text.strip())) is not None:
-            return self._build_action_call(key, "resume", chosen[1]) or _NO_CHOICE
+            return self._build_choice(key, chosen[1]) or _NO_CHOICE
         if (asked := _SOURCE_COMMAND.fullmatch(text.strip().lower())) is not None:
             action = cast(ActionName, asked[1])
             return self._build_action_call(key, action, asked[2]) or "There is no answer yet."
         return Message(self._id(), key, self._author, text, direct=True)
+
+    def _build_choice(self, key: ConversationKey, value: str) -> ActionCall | None:
+        """The press of a button with this value: one that the answer waits for, or offers."""
+        view = self._last.view if self._last is not None else None
+        buttons = view.actions if view is not None else ()
+        offered = any(one.name == "accept" and one.value == value for one in buttons)
+        return self._build_action_call(key, "accept" if offered else "resume", value)
 
     def _build_action_call(
         self, key: ConversationKey, action: ActionName, value: str = ""

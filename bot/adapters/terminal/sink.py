@@ -99,6 +99,7 @@ class PlainSink(ReplySink):
                 self._err.write(strip_controls(text))
             else:
                 lines.append(text)
+        lines += [f"{line}\n" for line in _file_lines(view)]
         offered = [f"{line}\n" for line in _choice_lines(view)]
         lines += ["\n", *offered] if lines and offered else offered
         if view.text:  # a blank line before what stands under the answer
@@ -164,6 +165,8 @@ class ScreenSink(ReplySink):
                 self._console.print(Line(text, style=styles[notice.kind]))
         if view.state == "cancelled" and not view.notices:
             self._console.print(Line("Stopped.", style="dim"))
+        for line in _file_lines(view):
+            self._console.print(Line(strip_controls(line), style="dim"))
         for line in _choice_lines(view):
             self._console.print(Line(line, style="green"))
         self._console.print()
@@ -200,10 +203,21 @@ def split_finished_blocks(text: str) -> Iterator[str]:
 def choices(view: View) -> Iterator[tuple[str, str]]:
     """What can be typed in place of pressing a button of a reply, and what the button says."""
     for action in view.actions:
-        if action.name == "resume":
+        if action.name in ("resume", "accept"):
             yield f"/choose {action.value}", action.label
         elif action.name == "continue":
             yield "/continue", action.label
+
+
+def _file_lines(view: View) -> Iterator[str]:
+    """The texts that are attached to what asks for a choice, so that they are read before it; the
+    bar before each line tells them apart from what the bot says."""
+    if view.state != "waiting":
+        return
+    for file in view.files:
+        if file.content_type.startswith("text/"):
+            yield file.name
+            yield from (f"│ {line}" for line in file.data.decode("utf-8", "replace").splitlines())
 
 
 def _choice_lines(view: View) -> Iterator[str]:

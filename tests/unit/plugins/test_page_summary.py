@@ -66,4 +66,4 @@ async def test_a_page_that_cannot_be_read_is_said_in_a_sentence(tmp_path: Path, 
     ) as parlance:
         answer = await parlance.say(f"/agent sum up {url}")
         assert answer.view.text == "I could not."
-        assert parlance.model.requests[-1].messages[-1].content.startswith("It failed: ")
+        assert parlance.model.requests[-1].messages[-1].content.startswith("It failed:\n<result-")
