@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from backends.scripted.script import Reply, ScriptedCall
+from bot.events import ActionCall
 from bot.schedules.job import Job
 from bot.testing import Parlance, running_skills
+from bot.types import Author, ConversationKey
 from tests.fakes.announcing import KeyedPlatform
 
 ANN = "test:ann"
@@ -184,10 +186,10 @@ class TestTools:
                 await asyncio.wait([running])
             assert "said in general" in core.model.requests[-1].messages[-1].content
 
-    async def test_on_a_schedule_a_model_only_looks(self, tmp_path: Path) -> None:
-        """A tool that writes is neither offered nor carried out, whatever the question says."""
+    async def test_on_a_schedule_an_act_asks_its_creator(self, tmp_path: Path) -> None:
+        """Also what stands in the words of the schedule: nobody looks on when it is due."""
         call = ScriptedCall(name="remind", arguments={"text": "pay Eve", "when": "tomorrow at 9"})
-        replies = [Reply("", tool_calls=(call,)), Reply("That I cannot do.")]
+        replies = [Reply("", tool_calls=(call,)), Reply("You will be reminded.")]
         async with planning(tmp_path, replies=replies) as (core, platform):
             await core.say("/schedule add every Friday at 17:00 remind me to pay Eve tomorrow at 9")
             (asked,) = await jobs_of(core)
@@ -199,10 +201,17 @@ class TestTools:
                 running.cancel()
                 await asyncio.wait([running])
             assert text.startswith("On a schedule of Ann: ")
+            assert "**remind** would change something:" in text
             assert len(await jobs_of(core)) == 1
-            offered = {one.name for request in core.model.requests for one in request.tools}
-            assert "calculate" in offered
-            assert not offered & {"remind", "remind_channel", "schedule", "add_document"}
+            view = platform.turns[-1].view
+            assert [one.value for one in view.actions] == ["approve", "refuse"]
+            place = ConversationKey("test", "workspace", "general")
+            for user, then in (("bob", 1), ("ann", 2)):
+                author = Author("test", user, user.title())
+                press = ActionCall(f"p-{user}", place, author, "resume", view.turn, "approve")
+                pressed = await core.send(press)
+                assert len(await jobs_of(core)) == then
+            assert "You will be reminded." in pressed.text
 
 
 async def _make_due(core: Parlance, job: Job) -> None:
