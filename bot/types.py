@@ -211,6 +211,7 @@ ActionName = Literal[
     "regenerate",
     "continue",
     "resume",
+    "answer",
     "good",
     "bad",
     "why",

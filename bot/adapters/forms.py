@@ -26,8 +26,9 @@ class Forms:
         self._submitted: LruDict[str, None] = LruDict(_MAX_REMEMBERED_FORMS)
 
     def command(self, name: str) -> Command | None:
-        """The command of that name."""
-        return next((c for c in self._core.commands if c.name == name), None)
+        """The command of that name, or the form of an inquiry."""
+        known = (c for c in self._core.commands if c.name == name)
+        return next(known, None) or self._core.inquiry_form(name)
 
     def submit_once(self, form: str) -> bool:
         """Record a form, by its id on the platform, as submitted. Returns False if it was recorded

@@ -14,7 +14,7 @@ from bot.commands.declaration import options_schema
 from bot.commands.options import Option
 from bot.knowledge.relevance import combine, stems, word_scores
 from bot.skills.context import Context
-from bot.skills.services import LikenessOf
+from bot.skills.services import LikenessOf, ToolsByPerson
 from bot.skills.tool import AgentTool
 
 MAX_OFFERED_TOOLS: Final = 8
@@ -48,6 +48,8 @@ class UsableTools:
 async def usable_tools(ctx: Context) -> UsableTools:
     """Ask for each tool whether the person who asks may have it called here."""
     usable, refused = [], []
+    if isinstance(ctx.services.tools, ToolsByPerson):
+        await ctx.services.tools.load()
     for one in ctx.services.tools:
         reason = await refusal_of(ctx, one)
         if reason:

@@ -91,6 +91,7 @@ class Command:
     was called from a message's menu is answered where the message stands.
     `question`: the name of the option that holds the question; it stands above a public answer.
     `tool`: a model may have it called as a tool.
+    `title`: the heading of its form, in place of its name.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Command:
     question: str = ""
     reads_history: ReadsHistory = "always"
     tool: bool = False
+    title: str = ""
 
     def is_private(self, given: Mapping[str, Value]) -> bool:
         """Whether the answer to a call with these options, unchecked, is for the asker alone."""

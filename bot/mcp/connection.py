@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx2
@@ -22,9 +21,6 @@ from mcp_types import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     REQUEST_TIMEOUT,
-    CallToolResult,
-    ElicitRequestParams,
-    ElicitResult,
     Implementation,
     ToolListChangedNotification,
 )
@@ -32,11 +28,11 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from bot.catalogue.sentence import say
 from bot.config.mcp import ToolServerSettings
+from bot.mcp.calls_in_flight import Ask, CallsInFlight, CallTimedOut, InFlight, Reply
 from bot.mcp.endpoint import EndpointState, connect_to
 from bot.mcp.errors import HAS_ENDED, HAS_FAILED, LoginWanted, ServerUnavailable, explain
 from bot.mcp.listing_request import ask_for_tools
 from bot.mcp.process import GRACE_S, ServerProcess, run_server
-from bot.mcp.safe_schema import one_line
 from bot.skills.tool import OutcomeUnknown
 
 log = structlog.get_logger(__name__)
@@ -53,19 +49,8 @@ _RELIST_PAUSE_S: Final = 2.0
 _ENDING_S: Final = 0.5
 _NOT_DONE: Final = frozenset({METHOD_NOT_FOUND, INVALID_PARAMS})
 """Errors that a server answers before it does anything."""
-_MAX_MESSAGE_CHARACTERS: Final = 200
 
 OnListed = Callable[[Sequence[Any]], Awaitable[None]]
-
-
-@dataclass(slots=True)
-class Reply:
-    """What came of a call. `problem` is what the server said instead of a result. `asked` is what
-    it wanted to know from the person on the way, which was declined."""
-
-    result: CallToolResult | None = None
-    problem: str = ""
-    asked: list[str] = field(default_factory=list)
 
 
 class ServerConnection:
@@ -94,7 +79,7 @@ class ServerConnection:
         self._stopping = self._list_changed = False
         self._process, self._endpoint = ServerProcess(), EndpointState()
         self._listed: list[Any] | None = None
-        self._in_flight: list[Reply] = []
+        self._calls = CallsInFlight(name)
         self._last_used = time.monotonic()
         self._failures = 0
         self._retry_at = 0.0
@@ -113,42 +98,44 @@ class ServerConnection:
         """Start it, unless it runs. Raises `ServerUnavailable`."""
         await self._client()
 
-    async def call(self, tool: str, given: Mapping[str, Any], progress: ProgressFnT) -> Reply:
-        """Call a tool. Raises `ServerUnavailable` where nothing was done, and `OutcomeUnknown`."""
-        reply = Reply()
-        self._in_flight.append(reply)
-        try:
-            client = await self._client()
-            reply.result = await client.call_tool(
-                tool,
-                dict(given),
-                read_timeout_seconds=self._settings.timeout_s,
-                progress_callback=progress,
-            )
-            self._failures = 0
-        except MCPError as error:
-            if error.code in _NOT_DONE:
-                reply.problem = error.message
+    async def call(
+        self, tool: str, given: Mapping[str, Any], progress: ProgressFnT, ask: Ask | None = None
+    ) -> Reply:
+        """Call a tool. `ask` puts what the server wants to know meanwhile to the person. Raises
+        `ServerUnavailable` where nothing was done, and `OutcomeUnknown`."""
+        call = InFlight(self._settings.timeout_s, ask)
+        async with self._calls.hold(call):
+            try:
+                client = await self._client()
+                reply = await call.run(client, tool, given, progress)
+                self._failures = 0
                 return reply
-            raise await self._unknown(error) from error
-        except ServerUnavailable:
-            raise
-        except Exception as error:  # it went out: what came back makes no sense
-            log.warning("mcp.answer_unreadable", server=self._name, error=type(error).__name__)
-            words = say("{server} gave no answer that can be read.", server=self._name)
-            raise OutcomeUnknown(words) from error
-        finally:
-            self._in_flight.remove(reply)
-            self._last_used = time.monotonic()
-        return reply
+            except MCPError as error:
+                if error.code in _NOT_DONE:
+                    call.reply.problem = error.message
+                    return call.reply
+                raise await self._unknown(error) from error
+            except ServerUnavailable:
+                raise
+            except CallTimedOut as error:
+                raise OutcomeUnknown(self._too_late()) from error
+            except Exception as error:  # it went out: what came back makes no sense
+                log.warning("mcp.answer_unreadable", server=self._name, error=type(error).__name__)
+                words = say("{server} gave no answer that can be read.", server=self._name)
+                raise OutcomeUnknown(words) from error
+            finally:
+                self._last_used = time.monotonic()
+
+    def _too_late(self) -> str:
+        seconds = self._settings.timeout_s
+        return say("{server} took longer than {s:g} s.", server=self._name, s=seconds)
 
     async def _unknown(self, error: MCPError) -> Exception:
         """What a call without a result means: it may have been done all the same."""
         if self._endpoint.unauthorized:
             return LoginWanted(self._name, by_person=self._settings.login)
         if error.code == REQUEST_TIMEOUT:
-            seconds = self._settings.timeout_s
-            words = say("{server} took longer than {s:g} s.", server=self._name, s=seconds)
+            words = self._too_late()
         elif error.code == CONNECTION_CLOSED:
             if self._owner is not None:  # so that the next call does not meet one that is ending
                 await asyncio.wait([self._owner], timeout=_ENDING_S)
@@ -244,7 +231,7 @@ class ServerConnection:
             streams,
             read_timeout_seconds=self._start_s,
             client_info=Implementation(name="parlance", version="0"),
-            elicitation_callback=self._decline,
+            elicitation_callback=self._calls.elicit,
             message_handler=self._hear,
             cache=None,
         )
@@ -260,7 +247,7 @@ class ServerConnection:
                     await self._pause(_RELIST_PAUSE_S)
                     continue
                 left = self._last_used + self._settings.idle_s - time.monotonic()
-                if left <= 0 and not self._in_flight:
+                if left <= 0 and not self._calls:
                     self._stopping = True
                     log.info("mcp.stopped", server=self._name)
                     return
@@ -307,15 +294,6 @@ class ServerConnection:
     def _note_change(self) -> None:
         self._list_changed = True
         self._wake.set()
-
-    async def _decline(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
-        """A server asks a person something in the middle of a call. There is no way to tell which
-        of several calls it is about, and nobody must read what is meant for another."""
-        alone = len(self._in_flight) == 1
-        words = one_line(params.message, _MAX_MESSAGE_CHARACTERS) if alone else ""
-        for reply in self._in_flight:
-            reply.asked.append(words)
-        return ElicitResult(action="decline")
 
 
 def _look_at(ready: asyncio.Future[Client]) -> None:

@@ -9,6 +9,7 @@ from bot.catalogue.sentence import say
 from bot.errors import Failed
 from bot.mcp.safe_schema import one_line
 
+IS_ASKING: Final = "it waits for somebody whom it asked something"
 HAS_ENDED: Final = "it has ended"
 HAS_FAILED: Final = "it has failed several times in a row"
 BOT_IS_ENDING: Final = "the bot is ending"

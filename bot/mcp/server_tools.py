@@ -12,6 +12,7 @@ from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.events import CommandCall
 from bot.mcp.server_reply import Progress, ReplySink
+from bot.skills.services import tools_for
 from bot.skills.tool import AgentTool
 from bot.turns.core import Core
 from bot.turns.tool_route import TOOL_CALL_PREFIX, decide_tool
@@ -47,7 +48,7 @@ class OfferedTools:
         """Return what a person may have done, in the order in which it was declared."""
         offered = [
             _from_tool(one)
-            for one in self._core.services.tools
+            for one in tools_for(self._core.services.tools, asker.author.key)
             if _is_about_documents(one)
             and self._core.admits(asker.author, asker.conversation, TOOL_CALL_PREFIX + one.name)
             and (await decide_tool(self._core.services.authorize, asker, one)).allowed

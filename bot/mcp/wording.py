@@ -6,6 +6,7 @@ from typing import Final
 
 from bot.catalogue.sentence import lay_out, say
 from bot.mcp.safe_schema import one_line
+from bot.skills.inquiry import Choice
 
 _MAX_STATUS_CHARACTERS: Final = 100
 
@@ -19,8 +20,21 @@ def progress_words(server: str, done: float, total: float | None, message: str |
     return lay_out("{server}: {share}", server=server, share=share)
 
 
-def declined_words(server: str, words: str) -> str:
-    """What a person is told of a question that a server had in the middle of a call."""
-    if not words:
-        return say("{server} asked for something more; I declined.", server=server)
-    return say("{server} asked: “{words}” I declined.", server=server, words=words)
+def declined_words(server: str) -> str:
+    """What a person is told of a question that a server had in the middle of a call, and that was
+    put to nobody."""
+    return say("{server} asked for something more; I declined.", server=server)
+
+
+def waiting_words(person: str, server: str) -> str:
+    """What is shown while a server waits for what it asked a person."""
+    return say("{server} waits for an answer of {name}", server=server, name=person)
+
+
+def answered_words(person: str, server: str, choice: Choice) -> str:
+    """What became of a question of a server."""
+    if choice == "accept":
+        return say("{name} answered what {server} asked.", name=person, server=server)
+    if choice == "decline":
+        return say("{name} declined what {server} asked.", name=person, server=server)
+    return say("Nobody answered what {server} asked.", server=server)

@@ -18,7 +18,7 @@ from bot.commands.checks import Asker
 from bot.errors import Denied, NotFound
 from bot.models.protocol import ModelPulls, Models, PullStep
 from bot.models.selection import MODEL_CHOICE
-from bot.skills.services import Knowledge, Services, Settings
+from bot.skills.services import Knowledge, Services, Settings, tools_for
 from bot.types import ConversationKey, Scope
 from bot.values import (
     Change,
@@ -64,6 +64,7 @@ def permit(services: Services, asker: Asker) -> Services:
         models=PermittedModels(services.models, permission),
         pulls=None if services.pulls is None else PermittedPulls(services.pulls, permission),
         settings=None if settings is None else PermittedSettings(settings, permission),
+        tools=tools_for(services.tools, asker.author.key),
     )
 
 

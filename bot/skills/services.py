@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from backends.base import Capabilities
 from bot.commands.authorization import Authorize, Authorizer
@@ -21,6 +21,7 @@ from bot.memory.past_turns import PastTurns
 from bot.models.protocol import ModelPulls, Models
 from bot.prompting.context_window import Fitter
 from bot.schedules.service import Schedules
+from bot.skills.inquiry import Inquiries
 from bot.skills.tool import AgentTool
 from bot.types import ConversationKey, File, Scope
 from bot.values import (
@@ -37,6 +38,24 @@ from bot.values import (
     Setting,
     Support,
 )
+
+
+@runtime_checkable
+class ToolsByPerson(Protocol):
+    """Tools of which not everybody is offered the same."""
+
+    def for_person(self, person: str) -> Sequence[AgentTool]:
+        """Return what a person (an `Author.key`) is offered."""
+        ...
+
+    async def load(self) -> None:
+        """Find out what the person is offered, where that takes a while."""
+        ...
+
+
+def tools_for(tools: Sequence[AgentTool], person: str) -> Sequence[AgentTool]:
+    """Return those of the tools that a person (an `Author.key`) is offered."""
+    return tools.for_person(person) if isinstance(tools, ToolsByPerson) else tools
 
 
 class Knowledge(Protocol):
@@ -366,6 +385,8 @@ class Services:
     """Sums up conversations that no longer fit into a prompt."""
     suspensions: Suspensions | None = field(default=None, repr=False)
     """The turns that wait for somebody."""
+    inquiries: Inquiries | None = field(default=None, repr=False)
+    """Asks people what a tool wants to know in the middle of its work."""
     daily_use: DailyUse | None = field(default=None, repr=False)
     """How much was done with tools today, and how much may be."""
     written: Callable[[str, str], str] = field(default=lambda platform, call: f"`{call}`")

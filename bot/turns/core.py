@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -30,6 +30,7 @@ from bot.skills.skill import Skill
 from bot.turns.actions import SummaryText, no_summary
 from bot.turns.admission import Admission, EverybodyAdmitted
 from bot.turns.announcement import Begin, announce
+from bot.turns.inquiries import OpenInquiries
 from bot.turns.intake import Intake
 from bot.turns.introduction import introduction
 from bot.turns.job_runs import JobRuns
@@ -192,6 +193,10 @@ class Core:
         direct = conversation.workspace == "@dm"
         return self._admits(self._asker(author, conversation, direct), action)
 
+    def inquiry_form(self, name: str, person: str | None = None) -> Command | None:
+        """The form of an open inquiry; with `person`, only if it is they who are asked."""
+        return self.intake.inquiries.form(name, person)
+
     async def complete(
         self,
         command: str,
@@ -353,8 +358,12 @@ def assemble(
     """
     policy = policy or Policy()
     limits = limits or TurnLimits()
-    router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
+    timeouts = timeouts or DeliveryTimeouts()
+    redact = redact or Redactor()
     platforms = platforms or Platforms(policy.is_admin)
+    inquiries = OpenInquiries(open_turns, platforms, replies, services.authorize, redact, timeouts)
+    services = replace(services, inquiries=inquiries)
+    router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
     layers: list[Middleware] = [log_turns]
     if metrics is not None:
         layers.append(measure_turns(metrics))
@@ -371,8 +380,8 @@ def assemble(
         summary_text=summary_text,
         channel_settings=policy.channel_settings,
         limits=limits,
-        timeouts=timeouts or DeliveryTimeouts(),
-        redact=redact or Redactor(),
+        timeouts=timeouts,
+        redact=redact,
     )
     intake = Intake(
         router,
@@ -381,6 +390,7 @@ def assemble(
         services.authorize,
         platforms,
         replies,
+        inquiries,
         policy.admission,
         policy.admin_word,
     )

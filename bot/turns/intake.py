@@ -28,6 +28,7 @@ from bot.turns.admission import (
     turn_away,
 )
 from bot.turns.continuation import prepare_continuation
+from bot.turns.inquiries import FORM_PREFIX, OpenInquiries
 from bot.turns.lanes import Lanes
 from bot.turns.offers import accepted_call
 from bot.turns.outcome import Outcome
@@ -60,6 +61,7 @@ class Intake:
         authorize: Authorize,
         platforms: Platforms,
         replies: Replies,
+        inquiries: OpenInquiries,
         admission: Admission | None = None,
         admin_word: AdminWord | None = None,
     ) -> None:
@@ -76,6 +78,7 @@ class Intake:
         self._admin_word = admin_word or AdminWord()
         self._platforms = platforms
         self._replies = replies
+        self.inquiries = inquiries
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()
@@ -99,6 +102,8 @@ class Intake:
                     self._admission, self.dependencies, event, self._asker(event), sink
                 )
                 name = event.id
+            case CommandCall() if event.name.startswith(FORM_PREFIX):
+                work, name = self._press(event, sink), event.id
             case Message() | CommandCall():
                 if self._open_turns.find_by_event(event.conversation.platform, event.id):
                     return  # delivered again while it is being answered
@@ -129,6 +134,7 @@ class Intake:
             if late:
                 log.warning("turn.cancelled_at_shutdown", turns=len(late))
                 await asyncio.wait(late, timeout=_CANCEL_TIMEOUT_S)
+        await self.inquiries.aclose()
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"turn {name}")
@@ -269,8 +275,10 @@ class Intake:
 
     # --- buttons ------------------------------------------------------------------------------
 
-    async def _press(self, call: ActionCall, sink: Sink) -> None:
-        with bound_contextvars(turn=call.turn, action=call.action):
+    async def _press(self, call: ActionCall | CommandCall, sink: Sink) -> None:
+        pressed = isinstance(call, ActionCall)
+        known = {"turn": call.turn, "action": call.action} if pressed else {"action": "form"}
+        with bound_contextvars(**known):
             try:
                 notice = await unless_cancelled(self._handle_press(call, sink))
                 if notice is None:
@@ -283,11 +291,16 @@ class Intake:
             reply = self.dependencies.begin_reply(sink, private=True, direct=call.direct)
             await reply.finish(outcome.state, outcome.notice)
 
-    async def _handle_press(self, call: ActionCall, sink: Sink) -> Notice | None:
-        """Do what a button says; None if a turn replies, or if the press was handled before."""
+    async def _handle_press(self, call: ActionCall | CommandCall, sink: Sink) -> Notice | None:
+        """Do what a button says, or take a form; None if a turn replies, or if it was done
+        before."""
         if not await self.dependencies.store.claim(call.conversation.platform, call.id):
             return None
+        if isinstance(call, CommandCall):
+            return await self.inquiries.take_form(call, self._asker(call))
         match call.action:
+            case "answer":
+                return await self.inquiries.press(call, self._asker(call))
             case "regenerate" | "continue" | "resume" if self._closing:
                 raise Busy(10, say("I am being restarted; please press again in a moment."))
             case "regenerate":

@@ -16,7 +16,7 @@ from bot.errors import NotFound, UsageError
 from bot.events import CommandCall, ContextMessage, Message
 from bot.skills.context import Context
 from bot.skills.permitted_services import permit
-from bot.skills.services import Services
+from bot.skills.services import Services, tools_for
 from bot.skills.skill import Skill
 from bot.turns.tool_route import TOOL_CALL_PREFIX, tool_route
 from bot.turns.turn import Route, Turn
@@ -116,7 +116,8 @@ class Router:
 
     def _command(self, call: CommandCall) -> Route:
         if call.name.startswith(TOOL_CALL_PREFIX):
-            return tool_route(call, self._services.tools)
+            offered = tools_for(self._services.tools, call.author.key)
+            return tool_route(call, offered)
         command = find_command(call.name, self.commands)
         given: dict[str, Value] = dict(call.options)
         if call.text is not None:

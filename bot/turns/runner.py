@@ -270,7 +270,11 @@ class TurnRunner:
         async with self._recorder.save_progress(turn, self._draft):
             try:
                 async with asyncio.timeout(limit) as scope:
-                    await self._dependencies.handler(turn)
+                    turn.clock = scope
+                    try:
+                        await self._dependencies.handler(turn)
+                    finally:
+                        turn.clock = None
             except TurnSuspended as suspended:
                 if turn.route.quick or self._dependencies.suspensions is None:
                     raise RuntimeError("a quick command cannot be suspended") from None

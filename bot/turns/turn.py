@@ -109,6 +109,8 @@ class Turn:
     stopped_by: str = ""
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set once nothing more of the turn is stored or sent."""
+    clock: asyncio.Timeout | None = field(default=None, repr=False)
+    """Ends the work at its deadline, while it runs."""
     _work: asyncio.Task[None] | None = field(default=None, repr=False)
     _paused_at: float = field(default=0.0, repr=False)
     _is_repeating: bool = field(default=False, repr=False)
@@ -147,6 +149,12 @@ class Turn:
     def go_on(self) -> None:
         """From now on the skill says what was not said before the answer was cut."""
         self._is_repeating = False
+
+    def extend(self, seconds: float) -> None:
+        """Move the deadline of the work, if it runs."""
+        ends_at = self.clock.when() if self.clock is not None else None
+        if self.clock is not None and ends_at is not None and not self.clock.expired():
+            self.clock.reschedule(ends_at + seconds)
 
     @property
     def subject(self) -> Subject:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,6 +27,16 @@ SEND = {
     "type": "object",
     "properties": {"to": {"type": "string"}, "text": {"type": "string"}},
     "required": ["to"],
+}
+
+
+ASK = {
+    "type": "object",
+    "properties": {
+        "params": {"type": "object"},
+        "times": {"type": "integer"},
+        "size": {"type": "integer"},
+    },
 }
 
 
@@ -86,6 +97,8 @@ class Server:
         self.described = int(os.environ.get("DESCRIBED", "1"))
         self.logged_out = False
         self.asking: tuple[Any, Callable[[Any], None]] | None = None
+        self.questions = 0
+        self.answers: list[Any] = []
 
     def note(self, *words: object) -> None:
         if self.options.record is not None:
@@ -98,7 +111,8 @@ class Server:
         found = [
             tool("look", WHERE, about, annotations={"readOnlyHint": True}),
             tool("send", SEND, ORDER if self.options.evil else "Sends a message."),
-            *map(tool, sorted(TOOLS.keys() - {"look", "send"})),
+            tool("ask", ASK),
+            *map(tool, sorted(TOOLS.keys() - {"ask", "look", "send"})),
             *map(tool, self.options.named),
         ]
         return [*MALFORMED, *found, *MALFORMED] if self.options.malformed else found
@@ -107,8 +121,13 @@ class Server:
         method, number = message.get("method"), message.get("id")
         if method is None and self.asking is not None:  # the answer to our question
             asked, reply = self.asking
-            self.asking = None
-            reply(done(asked, f"answered: {json.dumps(message['result'], sort_keys=True)}"))
+            self.answers.append(message["result"])
+            if len(self.answers) == self.questions:
+                self.asking = None
+                last = json.dumps(self.answers[-1], sort_keys=True)
+                actions = Counter(one["action"] for one in self.answers)
+                self.note("answered", json.dumps(actions, sort_keys=True), last)
+                reply(done(asked, f"answered: {last}"))
         elif method == "initialize":
             result = {
                 "protocolVersion": "2025-11-25",
@@ -182,10 +201,16 @@ def change(server: Server, number: Any, given: Any, answer: Answer) -> None:
 
 
 def ask(server: Server, number: Any, given: Any, answer: Answer) -> None:
+    """Asks what `given` says, so many times."""
     schema = {"type": "object", "properties": {"pin": {"type": "string"}}}
-    params = {"message": "What is your PIN?", "requestedSchema": schema}
-    server.asking = (number, answer)
-    answer({"jsonrpc": "2.0", "id": "q1", "method": "elicitation/create", "params": params})
+    params = given.get("params") or {"message": "What is your PIN?", "requestedSchema": schema}
+    if size := given.get("size"):
+        params["requestedSchema"]["properties"]["city"]["description"] = "x" * size
+    server.asking, server.answers = (number, answer), []
+    server.questions = given.get("times", 1)
+    for one in range(server.questions):
+        method = "elicitation/create"
+        answer({"jsonrpc": "2.0", "id": f"q{one}", "method": method, "params": params})
 
 
 def sample(server: Server, number: Any, given: Any, answer: Answer) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.config.mcp import ToolServerSettings
-from bot.mcp.connection import Reply, ServerConnection
+from bot.mcp.calls_in_flight import Ask, Reply
+from bot.mcp.connection import ServerConnection
 
 PROGRAM = Path(__file__).with_name("tool_server.py")
 
@@ -66,6 +67,7 @@ class Using:
     ) -> None:
         self.listed: list[Sequence[Any]] = []
         self.progress: list[tuple[float, float | None, str | None]] = []
+        self.ask: Ask | None = None
         settings = ToolServerSettings.model_validate(entry)
         self.connection = ServerConnection(
             "hostile", settings, given or {}, self._listed, start_s=start_s
@@ -78,7 +80,7 @@ class Using:
         async def note(progress: float, total: float | None, message: str | None) -> None:
             self.progress.append((progress, total, message))
 
-        return await self.connection.call(tool, given, note)
+        return await self.connection.call(tool, given, note, self.ask)
 
     async def text(self, tool: str, **given: Any) -> str:
         """The text of what a tool returned."""

@@ -102,6 +102,14 @@ class Driver(Protocol):
         """Press one of the buttons of the last answer that waits for a choice."""
         ...
 
+    async def answer(self, typed: Mapping[str, str], by: Person = "ada") -> None:
+        """Answer what is asked while a tool works, in the form behind its button."""
+        ...
+
+    async def leave(self, label: str, by: Person = "ada") -> None:
+        """Press `Decline` or `Cancel` of what is asked."""
+        ...
+
     async def delete(self) -> None:
         """Take the last question back."""
         ...

@@ -124,6 +124,21 @@ class DiscordDriver:
         await self.fake.until(lambda: label in self.buttons(), f"a button: {label}")
         await self.fake.press(label, user=_PEOPLE[by])
 
+    async def answer(self, typed: Mapping[str, str], by: Person = "ada") -> None:
+        before = len(self.fake.forms)
+        await self.leave("Answer", by)
+        if by != "ada":
+            return
+        await self.fake.until(lambda: len(self.fake.forms) > before, "a form")
+        await self.fake.submit({f"option:{o}": t for o, t in typed.items()}, user=_PEOPLE[by])
+
+    async def leave(self, label: str, by: Person = "ada") -> None:
+        def found() -> bool:
+            return any(label in self.fake.buttons(m) for m in self.fake.from_bot())
+
+        await self.fake.until(found, f"a button: {label}")
+        await self.fake.press(label, user=_PEOPLE[by])
+
     def buttons(self) -> Sequence[str]:
         """What stands on the buttons of the bot's last message."""
         return self.fake.buttons(self.fake.from_bot()[-1]) if self.fake.from_bot() else ()

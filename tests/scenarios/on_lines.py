@@ -43,6 +43,10 @@ CANNOT = {
     "test_whoever_says_nothing_is_greeted_with_examples": "a line without a text only joins",
     "test_killed_before_anything_was_shown_it_is_told_all_the_same": _NO_BUTTONS,
     "test_why_shows_each_step": _NO_BUTTONS,
+    "test_what_a_server_asks_is_filled_in": _NO_BUTTONS,
+    "test_what_a_server_asks_can_be_declined": _NO_BUTTONS,
+    "test_nobody_else_can_answer": _NO_BUTTONS,
+    "test_a_page_to_open_is_shown_to_the_asker_alone": _NO_BUTTONS,
     "test_a_press_approves_and_the_card_says_so": _NO_BUTTONS,
     "test_the_card_keeps_what_was_decided_in_place_of_its_buttons": _NO_BUTTONS,
     "test_what_is_refused_is_not_done": _NO_BUTTONS,
@@ -53,6 +57,7 @@ CANNOT = {
     "test_what_a_model_proposes_to_keep_is_kept_by_a_press": _NO_BUTTONS,
     "test_a_reminder_over_a_restart": "who has said nothing since the restart is nowhere",
     "test_killed_in_mid_answer_nothing_is_lost_and_nothing_comes_twice": _UNCHANGED,
+    "test_a_call_that_asks_is_lost_with_the_process_and_that_is_told": _NO_BUTTONS,
 }
 """Stories that cannot be played here, and why."""
 
@@ -183,6 +188,12 @@ class LinesDriver:
 
     async def choose(self, value: str, by: Person = "ada") -> None:
         raise AssertionError(_NO_BUTTONS)
+
+    async def answer(self, typed: Mapping[str, str], by: Person = "ada") -> None:
+        raise AssertionError("there are no forms")
+
+    async def leave(self, label: str, by: Person = "ada") -> None:
+        raise AssertionError("there are no buttons")
 
     async def delete_answer(self) -> None:
         raise AssertionError("what was sent cannot be taken back")

@@ -116,6 +116,10 @@ class SlackDriver:
         before = len(views)
         await self.command(name, options, by)
         await self.fake.until(lambda: len(views) > before)
+        await self._submit(typed, by)
+
+    async def _submit(self, typed: Mapping[str, str], by: Person) -> None:
+        views = self.fake.workspace.views
         await self.fake.deliver("interactive", {
             "type": "view_submission", "team": {"id": "T1"}, "api_app_id": "A1",
             "user": {"id": PEOPLE[by], "username": by}, "trigger_id": f"tr{next(self._ids)}",
@@ -133,6 +137,21 @@ class SlackDriver:
             return action_of(button) == "resume" and str(button["value"]).endswith(f"|{value}")
 
         await self._press(chosen, by)
+
+    async def answer(self, typed: Mapping[str, str], by: Person = "ada") -> None:
+        views = self.fake.workspace.views
+        before = len(views)
+        await self.leave("Answer", by)
+        if by != "ada":
+            return
+        await self.fake.until(lambda: len(views) > before)
+        await self._submit(typed, by)
+
+    async def leave(self, label: str, by: Person = "ada") -> None:
+        def labelled(button: Mapping[str, Any]) -> bool:
+            return str((button.get("text") or {}).get("text")) == label
+
+        await self._press(labelled, by)
 
     def buttons(self) -> Sequence[str]:
         """What stands on the buttons of the bot's last message that everybody sees."""

@@ -13,6 +13,7 @@ from tests.scenarios.on_slack import PEOPLE, SlackDriver
 CANNOT = {
     **on_slack.CANNOT,
     "test_the_press_of_another_person_is_refused": "nobody else is there",
+    "test_nobody_else_can_answer": "nobody else is there",
     "test_what_i_may_use_and_what_waits_are_nobody_elses_business": "nobody else is there",
     "test_why_is_told_to_the_asker_alone": "nobody else is there",
     "test_others_cannot_stop_it": "nobody else is there",
@@ -20,6 +21,7 @@ CANNOT = {
     "test_after_a_restart_a_list_is_asked_for_again": "nobody else is there",
     "test_a_commands_answer_says_who_asked_what": "nobody else is there",
     "test_a_command_written_the_wrong_way_is_nobody_elses_business": "nobody else is there",
+    "test_a_call_that_asks_is_lost_with_the_process_and_that_is_told": "the same as in a channel",
 }
 """Stories that cannot be played here, and why."""
 

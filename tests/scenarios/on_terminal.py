@@ -50,9 +50,11 @@ CANNOT = {
     "test_killed_in_mid_answer_nothing_is_lost_and_nothing_comes_twice": "told of a real process",
     "test_the_card_keeps_what_was_decided_in_place_of_its_buttons": "what was printed stays",
     "test_the_press_of_another_person_is_refused": "one person writes into a pipe",
+    "test_nobody_else_can_answer": "one person writes into a pipe",
     "test_a_press_after_a_restart_is_carried_out_once": "a new process has given no answer yet",
     "test_what_i_may_use_and_what_waits_are_nobody_elses_business": "one person reads a pipe",
     "test_a_platform_that_fails_gets_it_all_the_same": "a pipe does not answer with a status",
+    "test_a_call_that_asks_is_lost_with_the_process_and_that_is_told": "told of a real process",
 }
 """Stories that cannot be played here, and why; the chat has its own tests."""
 
@@ -131,6 +133,12 @@ class TerminalDriver:
 
     async def choose(self, value: str, by: Person = "ada") -> None:
         self._type(f"/choose {value}")
+
+    async def answer(self, typed: Mapping[str, str], by: Person = "ada") -> None:
+        self._type("/answer " + " ".join(f'{name}="{text}"' for name, text in typed.items()))
+
+    async def leave(self, label: str, by: Person = "ada") -> None:
+        self._type(f"/{label.lower()}")
 
     async def delete_answer(self) -> None:
         raise AssertionError("what was printed cannot be taken back")

@@ -23,14 +23,15 @@ from rich.text import Text
 
 from bot.adapters.protocol import Core
 from bot.adapters.terminal.lines import read_lines
+from bot.adapters.terminal.open_question import OpenQuestion
 from bot.adapters.terminal.saved_files import FOLDER_NAME, save_file
 from bot.adapters.terminal.screen import Screen
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink, choices
 from bot.commands.checks import Asker
 from bot.errors import Refused
-from bot.events import ActionCall, Event, Message
+from bot.events import ActionCall, CommandCall, Event, Message
 from bot.replies.protocol import Sink
-from bot.types import ActionName, Author, ConversationKey
+from bot.types import ActionName, Author, ConversationKey, View
 
 if TYPE_CHECKING:
     from bot.adapters.terminal.prompt import Prompt
@@ -63,6 +64,7 @@ _SOURCE_COMMAND = re.compile(r"/(source|wrong|outdated)\s+\[?(\d{1,3})\]?")
 """The terminal's commands for the buttons about a source."""
 _CHOICE_COMMAND = re.compile(r"/choose\s+(\S{1,100})")
 """The terminal's command for the buttons of an answer that waits for a choice."""
+_ANSWER_FIRST = "Something is asked above; /answer, /decline or /cancel goes on."
 _NO_CHOICE = "Nothing was asked yet; /approvals shows what waits for you since earlier."
 
 
@@ -92,6 +94,10 @@ class TerminalAdapter:
         self._last: ReplySink | None = None
         self._screen: Screen | None = None
         self._save = partial(save_file, self.history_file.parent / FOLDER_NAME)
+        self._core: Core | None = None
+        self._question = OpenQuestion()
+        self._held: ReplySink | None = None
+        """The answer that goes on once the question is answered."""
 
     @property
     def interactive(self) -> bool:
@@ -105,6 +111,7 @@ class TerminalAdapter:
         for stream in (self.stdout, self.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal may not know every character
+        self._core = core
         with core.connect(self):
             if self.stdin is None or self.stdin.closed:
                 await self._play_example(core)
@@ -125,8 +132,18 @@ class TerminalAdapter:
         if audience is not None and audience.key != self._author.key:
             raise Refused("Nobody else reads this terminal.")
         if self._screen is not None:
-            return ScreenSink(self._screen, late=True, save=self._save)
-        return PlainSink(self.stdout, self.stderr, late=True, save=self._save)
+            return ScreenSink(self._screen, late=True, save=self._save, on_end=self._ask)
+        return PlainSink(self.stdout, self.stderr, late=True, save=self._save, on_end=self._ask)
+
+    def _ask(self, view: View) -> None:
+        """Say how a question is answered here, if a reply asks one."""
+        if self._core is None or not self._question.take(view):
+            return
+        for line in self._question.lines(self._core):
+            if self._screen is not None:
+                self._screen.print(Text(line, style="green"))
+            else:
+                self.stdout.write(f"{line}\n")
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """The person at the terminal, who is in each of its conversations; None for another."""
@@ -217,7 +234,8 @@ class TerminalAdapter:
         stops: list[asyncio.Task[None]] = []
 
         def stop() -> None:
-            turn = sink.view.turn if sink.view else ""
+            shown = self._held or sink
+            turn = shown.view.turn if shown.view else ""
             call = ActionCall(self._id(), event.conversation, self._author, "stop", turn)
             stops.append(loop.create_task(core.accept(call, ReplySink()), name="terminal stop"))
 
@@ -225,7 +243,7 @@ class TerminalAdapter:
             loop.add_signal_handler(signal.SIGINT, stop)
         try:
             await core.accept(event, sink)
-            await sink.finished.wait()
+            await self._follow(core, sink)
         finally:
             if stoppable:
                 loop.remove_signal_handler(signal.SIGINT)
@@ -233,14 +251,39 @@ class TerminalAdapter:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
             if stops:
                 await asyncio.gather(*stops)
+        if self._held is not None and self._held is sink:
+            return
         if sink.view is None or sink.view.state in {"refused", "failed"}:
             self.status = 1
         began = not isinstance(event, ActionCall) or event.action == "resume"
         if began and sink.view is not None and sink.view.actions:
             self._last = sink  # not of a command's answer that nothing can be done with
 
+    async def _follow(self, core: Core, sink: ReplySink) -> None:
+        """Wait for the end of an answer, and of the one that it lets go on; or until something is
+        asked in the middle of it."""
+        while True:
+            waits = [asyncio.ensure_future(e.wait()) for e in (sink.finished, self._question.asked)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+            if not sink.finished.is_set():
+                sink.hold()
+                self._held = sink
+                return
+            if self._held is None or self._question.form(core) is not None:
+                return  # a form that was not taken can be filled in again
+            self._question.forget()
+            sink, self._held = self._held, None
+            sink.go_on()
+
     def _parse_line(self, key: ConversationKey, text: str) -> Event | str | None:
         """Parse a line: an event, a sentence that says why it is none, or None to leave."""
+        if self._held is not None and self._held.finished.is_set():
+            self._held = None
+            self._question.forget()
+        if self._held is not None and text.strip().lower() not in ("/quit", "/exit"):
+            return self._build_answer(key, text) or _ANSWER_FIRST
         match text.strip().lower():
             case "/quit" | "/exit":
                 return None
@@ -263,6 +306,18 @@ class TerminalAdapter:
         buttons = view.actions if view is not None else ()
         offered = any(one.name == "accept" and one.value == value for one in buttons)
         return self._build_action_call(key, "accept" if offered else "resume", value)
+
+    def _build_answer(self, key: ConversationKey, text: str) -> Event | None:
+        """The answer to what is asked; None if the line is none."""
+        found = self._question.button(text)
+        if found is None or self._core is None:
+            return None
+        button, rest = found
+        self._question.asked.clear()
+        if self._question.form(self._core) is not None and button.value.startswith("answer-"):
+            return CommandCall(self._id(), key, self._author, button.value, text=rest, direct=True)
+        turn = self._question.turn
+        return ActionCall(self._id(), key, self._author, "answer", turn, button.value, direct=True)
 
     def _build_action_call(
         self, key: ConversationKey, action: ActionName, value: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TextIO
+from typing import TextIO, TypeAlias
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -20,8 +20,11 @@ from bot.types import File, Limits, Notice, View
 
 _MAX_MESSAGE_CHARS = 1_000_000_000
 
-SaveFile = Callable[[File], str]
+SaveFile: TypeAlias = Callable[[File], str]
 """Saves a file of an answer; returns a sentence that says where, or why it could not be."""
+
+OnEnd: TypeAlias = Callable[[View], None]
+"""Called with the last view, once it is drawn."""
 
 
 class ReplySink:
@@ -33,11 +36,18 @@ class ReplySink:
 
     limits = Limits(max_chars=_MAX_MESSAGE_CHARS, edit_interval_s=0.05)
 
-    def __init__(self, *, late: bool = False, save: SaveFile | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        late: bool = False,
+        save: SaveFile | None = None,
+        on_end: OnEnd | None = None,
+    ) -> None:
         self.view: View | None = None
         self.finished = asyncio.Event()
         self._late = late
         self._save = save
+        self._on_end = on_end
 
     async def start(self, view: View) -> None:
         await self.update(view)
@@ -52,6 +62,8 @@ class ReplySink:
             self.close(view)
         finally:
             self.view = view
+            if self._on_end is not None:
+                self._on_end(view)
             self.finished.set()
 
     async def _with_saved_files(self, view: View) -> View:
@@ -60,6 +72,14 @@ class ReplySink:
             return view
         lines = [Notice(await asyncio.to_thread(self._save, file)) for file in view.files]
         return replace(view, notices=(*lines, *view.notices))
+
+    def hold(self) -> None:
+        """Show nothing more before the end, or `go_on`: a line is typed meanwhile."""
+        self._late = True
+
+    def go_on(self) -> None:
+        """Show it again as it grows."""
+        self._late = False
 
     def show(self, view: View) -> None:
         """Draw the view as it stands."""
@@ -77,9 +97,15 @@ class PlainSink(ReplySink):
     """
 
     def __init__(
-        self, out: TextIO, err: TextIO, *, late: bool = False, save: SaveFile | None = None
+        self,
+        out: TextIO,
+        err: TextIO,
+        *,
+        late: bool = False,
+        save: SaveFile | None = None,
+        on_end: OnEnd | None = None,
     ) -> None:
-        super().__init__(late=late, save=save)
+        super().__init__(late=late, save=save, on_end=on_end)
         self._out = out
         self._err = err
         self._written = 0
@@ -123,13 +149,23 @@ class ScreenSink(ReplySink):
     """Streams rendered Markdown: finished blocks stay, the block being written is redrawn."""
 
     def __init__(
-        self, console: Console, *, late: bool = False, save: SaveFile | None = None
+        self,
+        console: Console,
+        *,
+        late: bool = False,
+        save: SaveFile | None = None,
+        on_end: OnEnd | None = None,
     ) -> None:
-        super().__init__(late=late, save=save)
+        super().__init__(late=late, save=save, on_end=on_end)
         self._console = console
         self._live = Live(console=console, transient=True, refresh_per_second=15)
         self._printed = 0
         self._notices = 0
+
+    def hold(self) -> None:
+        super().hold()
+        self._live.update(Line(""), refresh=self._live.is_started)
+        self._live.stop()
 
     def show(self, view: View) -> None:
         super().show(view)

@@ -230,6 +230,10 @@ class Interactions:
         self, interaction: Interaction, action: ActionName, turn: str, value: str
     ) -> None:
         """Handle a button under an answer."""
+        _, author = self._conversation_and_author(interaction)
+        form = self._core.inquiry_form(value, author.key) if action == "answer" else None
+        if form is not None and await self._modals.open(interaction, form, {}):
+            return
         await self._acknowledge(interaction)
         if action == "regenerate" and value.startswith(EDITED_PREFIX):
             number = int(value.removeprefix(EDITED_PREFIX))

@@ -43,7 +43,8 @@ def build_form(command: Command, opened_by: int, given: Mapping[str, Value]) -> 
     if not held >= {*given, *(o.name for o in command.options if o.required)}:
         return None
     modal = ui.Modal(
-        title=f"/{command.name}"[:_MAX_TITLE_CHARS], custom_id=_id_of(command, opened_by)
+        title=(command.title or f"/{command.name}")[:_MAX_TITLE_CHARS],
+        custom_id=_id_of(command, opened_by),
     )
     for option in chosen:
         modal.add_item(_field(option, given.get(option.name, option.default)))

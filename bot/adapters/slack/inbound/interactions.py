@@ -102,7 +102,7 @@ class Interactions:
             and (given := _given(command, text)) is not None
             and needs_form(command, given)
             and await self._forms.may_open(command, author, key, direct=direct)
-            and await self._open(body, command, given)
+            and await self._open(body, channel, command, given)
         ):
             return
         earlier = self._history_reader.make_reader(channel, None, own_id)
@@ -114,12 +114,14 @@ class Interactions:
             call = Message(id_, key, author, text, direct, earlier=earlier)
         await self._core.accept(call, self._sink(key, author))
 
-    async def _open(self, body: Body, command: Command, given: Mapping[str, Value]) -> bool:
+    async def _open(
+        self, body: Body, channel: str, command: Command, given: Mapping[str, Value]
+    ) -> bool:
         """Open a form, filled with the options that were given. Returns whether it is open.
 
         None opens if a given text does not fit its field, or Slack refuses (after three seconds).
         """
-        view = build_form(command, str(body["channel_id"]), given, self._names)
+        view = build_form(command, channel, given, self._names)
         if view is None:
             return False
         try:
@@ -198,6 +200,10 @@ class Interactions:
             name, value = value, ""
         if name not in _ACTIONS:
             await self._reply_ephemeral(body, GONE_BUTTON)
+            return
+        person = f"{PLATFORM}:{body['user']['id']}"
+        form = self._core.inquiry_form(value, person) if name == "answer" else None
+        if form is not None and await self._open(body, place_of(body)[0], form, {}):
             return
         if name == "regenerate" and value.startswith(EDITED_PREFIX):
             await self._ask_edited(body, pressed, turn, value.removeprefix(EDITED_PREFIX), own_id)

@@ -32,6 +32,7 @@ def build_form(
     """
     if any(o.name in given and not _fits_field(o, given[o.name]) for o in command.options):
         return None
+    title = command.title or f"/{names.in_slack(command.name)}"
     fields = [_field(o, given.get(o.name, o.default)) for o in command.options[:_MAX_FIELDS]]
     if command.takes_file:
         fields.append(_file_field())
@@ -39,7 +40,7 @@ def build_form(
         "type": "modal",
         "callback_id": FORM,
         "private_metadata": json.dumps({"command": command.name, "channel": channel}),
-        "title": _plain(f"/{names.in_slack(command.name)}"[:_MAX_TITLE_CHARS]),
+        "title": _plain(title[:_MAX_TITLE_CHARS]),
         "submit": _plain("Send"),
         "close": _plain("Cancel"),
         "blocks": fields,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from bot.mcp.errors import LoginWanted, ServerUnavailable
+from bot.skills.inquiry import MAX_INQUIRIES_PER_CALL
 from bot.skills.tool import OutcomeUnknown
 from tests.fakes.tool_servers import hostile, listening, recorded, using
 from tests.processes import has_ended, until_ended
@@ -87,10 +90,10 @@ async def test_what_cannot_be_read_may_have_been_done(tmp_path: Path) -> None:
         assert (await server.call("none")).problem == "there is no none"
 
 
-async def test_a_question_of_the_server_is_declined(tmp_path: Path) -> None:
+async def test_a_question_that_nobody_can_be_asked_is_declined(tmp_path: Path) -> None:
     async with using(hostile(tmp_path)) as server:
         reply = await server.call("ask")
-        assert reply.asked == ["What is your PIN?"]
+        assert reply.declined == 1
         assert reply.result is not None
         assert "decline" in str(reply.result.content)
         assert await server.text("sample") == "asked for words"
@@ -104,9 +107,97 @@ async def test_a_question_is_told_to_nobody_where_several_have_a_call_open(
         other = asyncio.create_task(server.call("hang"))
         while not recorded(tmp_path, "called"):
             await asyncio.sleep(0.01)
-        assert (await server.call("ask")).asked == [""]
+        asked: list[Any] = []
+
+        async def ask(params: Any) -> tuple[str, Mapping[str, Any] | None]:
+            asked.append(params)
+            return "accept", {"pin": "1"}
+
+        server.ask = ask
+        assert (await server.call("ask")).declined == 1
+        assert asked == []
         other.cancel()
         await asyncio.wait([other])
+        assert '"pin": "1"' in await server.text("ask"), "alone it is put to the person"
+
+
+async def test_the_calls_of_a_server_that_asks_go_one_after_another(tmp_path: Path) -> None:
+    open_at_once = most = 0
+
+    async def ask(params: Any) -> tuple[str, Mapping[str, Any] | None]:
+        nonlocal open_at_once, most
+        open_at_once += 1
+        most = max(most, open_at_once)
+        await asyncio.sleep(0.05)
+        open_at_once -= 1
+        return "accept", {"pin": "1"}
+
+    async with using(hostile(tmp_path)) as server:
+        server.ask = ask
+        await server.call("ask")
+        replies = await asyncio.gather(*(server.call("ask") for _ in range(5)))
+    assert [reply.declined for reply in replies] == [0] * 5
+    assert most == 1
+
+
+async def test_the_clock_of_a_call_stands_still_while_a_person_is_asked(tmp_path: Path) -> None:
+    async def ask(params: Any) -> tuple[str, Mapping[str, Any] | None]:
+        await asyncio.sleep(1.5)
+        return "accept", {"pin": "1"}
+
+    async with using({**hostile(tmp_path), "timeout_s": 1}) as server:
+        server.ask = ask
+        assert "accept" in await server.text("ask")
+        with pytest.raises(OutcomeUnknown, match="longer than 1 s"):
+            await server.call("hang")
+
+
+async def test_a_server_that_asks_for_ever_is_refused(tmp_path: Path) -> None:
+    asked = 0
+
+    async def ask(params: Any) -> tuple[str, Mapping[str, Any] | None]:
+        nonlocal asked
+        asked += 1
+        return "accept", {"pin": "1"}
+
+    async with using(hostile(tmp_path)) as server:
+        server.ask = ask
+        reply = await server.call("ask", times=1000)
+    assert asked == MAX_INQUIRIES_PER_CALL
+    assert reply.declined == 1000 - MAX_INQUIRIES_PER_CALL
+
+
+async def test_a_question_of_10_mb_ends_the_server_and_not_the_bot(tmp_path: Path) -> None:
+    params = {
+        "message": "Where?",
+        "requestedSchema": {"type": "object", "properties": {"city": {}}},
+    }
+    async with using(hostile(tmp_path)) as server:
+        with pytest.raises(OutcomeUnknown, match="ended in the middle"):
+            await server.call("ask", params=params, size=10_000_000)
+        assert await server.text("look", where="here") == "Nothing is here."
+
+
+async def test_a_question_ends_with_its_call(tmp_path: Path) -> None:
+    ended = asyncio.Event()
+
+    async def ask(params: Any) -> tuple[str, Mapping[str, Any] | None]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    async with using(hostile(tmp_path)) as server:
+        server.ask = ask
+        calling = asyncio.create_task(server.call("ask"))
+        while not recorded(tmp_path, "called"):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        calling.cancel()
+        await asyncio.wait([calling])
+        async with asyncio.timeout(5):
+            await ended.wait()
 
 
 async def test_progress_is_told(tmp_path: Path) -> None:

@@ -137,11 +137,20 @@ async def test_what_failed_and_what_may_be_done_is_told_apart(tmp_path: Path) ->
         assert sorted(states) == ["failed", "unknown"]
 
 
-async def test_a_question_of_the_server_is_declined_and_told(tmp_path: Path) -> None:
+async def test_a_question_for_a_secret_is_declined_and_told(tmp_path: Path) -> None:
     servers = {"it": {**hostile(tmp_path), **OPEN}}
     async with running(tmp_path, servers, call("it_ask"), "Well.") as parlance:
         answer = await parlance.say("/agent do it")
-        assert "it asked: “What is your PIN?” I declined." in answer.text
+        assert "it asked for what may be a secret; I declined." in answer.text
+
+
+async def test_a_question_that_cannot_be_shown_anywhere_is_declined(tmp_path: Path) -> None:
+    servers = {"it": {**hostile(tmp_path), **OPEN}}
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    asked = call("it_ask", params={"message": "Where?", "requestedSchema": schema})
+    async with running(tmp_path, servers, asked, "Well.") as parlance:
+        answer = await parlance.say("/agent do it")
+        assert "it asked for something more; I declined." in answer.text
 
 
 async def test_progress_is_shown_in_one_short_line(tmp_path: Path) -> None:

@@ -1,0 +1,232 @@
+"""Asks people what a tool wants to know in the middle of its work, which waits for the answer.
+
+An open inquiry is in memory alone: the call that asks is lost with the process. What was filled in
+is given to the call, and is stored nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from bot.catalogue.sentence import say
+from bot.commands.authorization import Authorize, Subject
+from bot.commands.checks import Asker
+from bot.commands.declaration import Command
+from bot.commands.parsing import parse_options
+from bot.errors import Denied, NotFound
+from bot.events import ActionCall, CommandCall
+from bot.observability.redaction import Redactor
+from bot.replies.delivery import Delivery, DeliveryTimeouts
+from bot.replies.draft import Draft
+from bot.replies.protocol import Replies
+from bot.replies.wording import as_code
+from bot.skills.inquiry import INQUIRY_LIFETIME_S, Choice, Inquiry, InquiryAnswer
+from bot.turns.open_turns import OpenTurns
+from bot.turns.platforms import Platforms
+from bot.turns.turn import Turn
+from bot.types import Action, Notice, Part
+
+FORM_PREFIX: Final = "answer-"
+"""Begins the name of an inquiry's form, as no command's name does; the rest is its id."""
+_CHOICES: Final[dict[str, Choice]] = {"decline-": "decline", "cancel-": "cancel"}
+_CLOSE_WAIT_S: Final = 2.0
+GONE: Final = say("This was answered already, or its time is over.")
+_NO_FORM: Final = say("The form could not be opened here; you can decline.")
+
+
+@dataclass(slots=True)
+class _Open:
+    """An inquiry that waits for its answer."""
+
+    id: str
+    turn: Turn
+    inquiry: Inquiry
+    answer: asyncio.Future[InquiryAnswer]
+    form: Command = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.form = Command(
+            FORM_PREFIX + self.id,
+            self.inquiry.title,
+            self.inquiry.options,
+            _no_handler,
+            quick=True,
+            private=True,
+            title=self.inquiry.title,
+        )
+
+    @property
+    def person(self) -> str:
+        return self.turn.asker.author.key
+
+    def settle(self, answer: InquiryAnswer) -> None:
+        """Take the answer. Raises `NotFound` if there is one already."""
+        if self.answer.done():
+            raise NotFound(GONE)
+        self.answer.set_result(answer)
+
+
+class OpenInquiries:
+    """Implements `bot.skills.inquiry.Inquiries`, and takes the answers."""
+
+    def __init__(
+        self,
+        turns: OpenTurns,
+        platforms: Platforms,
+        replies: Replies,
+        authorize: Authorize,
+        redact: Redactor,
+        timeouts: DeliveryTimeouts,
+        *,
+        lifetime_s: float = INQUIRY_LIFETIME_S,
+    ) -> None:
+        self._turns = turns
+        self._platforms = platforms
+        self._replies = replies
+        self._authorize = authorize
+        self._redact = redact
+        self._timeouts = timeouts
+        self._lifetime_s = lifetime_s
+        self._open: dict[str, _Open] = {}
+        self._removals: set[asyncio.Task[None]] = set()
+
+    # --- asking -------------------------------------------------------------------------------
+
+    async def ask(self, turn: str, inquiry: Inquiry) -> InquiryAnswer:
+        """Ask the person of an open turn; see `Inquiries`."""
+        asking = self._turns.get(turn)
+        if asking is None:
+            raise NotFound(GONE)
+        one = _Open(uuid.uuid4().hex, asking, inquiry, asyncio.Future())
+        self._open[one.id] = one
+        try:
+            with _waiting(asking, self._lifetime_s):
+                await self._show(one)
+                async with asyncio.timeout(self._lifetime_s):
+                    return await one.answer
+        except TimeoutError:
+            return InquiryAnswer("cancel")
+        finally:
+            del self._open[one.id]
+            self._remove(one)
+
+    async def _show(self, one: _Open) -> None:
+        """Post the message with the buttons, for all in the place; for the asker alone where they
+        alone are answered."""
+        asker, route = one.turn.asker, one.turn.route
+        alone = route is not None and route.private and not asker.direct
+        audience = asker.author if alone else None
+        sink = await self._platforms.open_reply(asker.conversation, audience, turn=one.id)
+        locale = asker.author.locale
+        direct = asker.direct or alone
+        draft = Draft(one.id, sink.limits, redact=self._redact, direct=direct, locale=locale)
+        delivery = Delivery(sink, draft, timeouts=self._timeouts)
+        await delivery.finish("complete", Notice(one.inquiry.words, actions=_buttons(one)))
+
+    def _remove(self, one: _Open) -> None:
+        """Take the message away, whose buttons do nothing any more."""
+        task = asyncio.create_task(self._withdraw(one.id), name=f"inquiry {one.id}")
+        self._removals.add(task)
+        task.add_done_callback(self._removals.discard)
+
+    async def _withdraw(self, name: str) -> None:
+        await self._platforms.withdraw_reply(await self._replies.get(name))
+
+    async def aclose(self) -> None:
+        """Wait until the messages of what was asked are taken away, but not for long."""
+        if self._removals:
+            _, late = await asyncio.wait(self._removals, timeout=_CLOSE_WAIT_S)
+            for task in late:
+                task.cancel()
+
+    # --- answering ----------------------------------------------------------------------------
+
+    def form(self, name: str, person: str | None = None) -> Command | None:
+        """The form of that name, if something is to be filled in; with `person` (an `Author.key`)
+        only if it is they who are asked."""
+        one = self._open.get(name.removeprefix(FORM_PREFIX))
+        if one is None or one.answer.done() or not one.inquiry.options:
+            return None
+        if person not in (None, one.person):
+            return None
+        return one.form
+
+    async def press(self, call: ActionCall, asker: Asker) -> Notice:
+        """Take a press of one of the buttons. Raises `NotFound` and `Denied`."""
+        prefix, _, name = call.value.rpartition("-")
+        one = await self._find(name, call, asker)
+        if (choice := _CHOICES.get(f"{prefix}-")) is not None:
+            one.settle(InquiryAnswer(choice))
+            words = say("{name} is told that you do not answer.", name=one.inquiry.title)
+        elif one.inquiry.options:
+            words = _NO_FORM
+        elif link := one.inquiry.link:
+            one.settle(InquiryAnswer("accept"))
+            host = as_code(urlsplit(link).hostname or "")
+            words = say("Go on at {host}: {link}", host=host, link=f"<{link}>")
+        else:
+            one.settle(InquiryAnswer("accept"))
+            words = say("{name} is told that you agree.", name=one.inquiry.title)
+        return Notice(words, private=True)
+
+    async def take_form(self, call: CommandCall, asker: Asker) -> Notice:
+        """Take a form that was filled in. Raises `NotFound`, `Denied` and `UsageError`."""
+        one = await self._find(call.name.removeprefix(FORM_PREFIX), call, asker)
+        given = dict(call.options)
+        if call.text is not None:
+            given = {**parse_options(call.text, one.form), **given}
+        one.settle(InquiryAnswer("accept", one.form.bind(given)))
+        return Notice(say("Thank you; {name} has it now.", name=one.inquiry.title), private=True)
+
+    async def _find(self, name: str, call: ActionCall | CommandCall, asker: Asker) -> _Open:
+        one = self._open.get(name)
+        if one is None:
+            raise NotFound(GONE)
+        if one.person != asker.author.key:
+            person = one.turn.asker.author.name
+            raise Denied(say("This is for {name} to answer.", name=person))
+        subject = Subject(one.person, one.turn.asker.conversation)
+        decision = await self._authorize(asker, "button:answer", call.conversation, subject)
+        if not decision.allowed:
+            raise Denied(decision.reason)
+        return one
+
+
+@contextmanager
+def _waiting(turn: Turn, longest_s: float) -> Iterator[None]:
+    """The time for which a person is waited for is not the turn's own."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    turn.extend(longest_s)
+    try:
+        yield
+    finally:
+        turn.extend(clock() - began - longest_s)
+
+
+def _buttons(one: _Open) -> tuple[Action, ...]:
+    if one.inquiry.options:
+        label = say("Answer")
+    else:
+        label = say("Show the link") if one.inquiry.link else say("Agree")
+    return (
+        Action("answer", label, FORM_PREFIX + one.id),
+        Action("answer", say("Decline"), f"decline-{one.id}"),
+        Action("answer", say("Cancel"), f"cancel-{one.id}"),
+    )
+
+
+async def _no_parts() -> AsyncIterator[Part]:
+    """No skill answers a form: what is filled in goes to the call that asks."""
+    for part in ():
+        yield part
+
+
+def _no_handler(ctx: Any, /, **options: Any) -> AsyncIterator[Part]:
+    return _no_parts()
