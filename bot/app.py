@@ -218,6 +218,11 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             database,
             {name: one.url for name, one in config.mcp.servers.items() if one.login and one.url},
             installation.secrets.get(KEY_VARIABLE),
+            {
+                name: (one.client_id, installation.secrets.get(one.client_secret or "") or "")
+                for name, one in config.mcp.servers.items()
+                if one.client_id is not None
+            },
         )
         stack.push_async_callback(logins.aclose)
         hooks = (

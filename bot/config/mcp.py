@@ -37,6 +37,10 @@ class ToolServerSettings(Section):
     """Headers that it is sent, each with the name of the secret in `.env` that is its value."""
     login: bool = False
     """Each person logs in to it by themselves (OAuth), with `/connect login NAME`; for a `url`."""
+    client_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
+    """How the server knows this bot, where it lets no program register by itself; with `login`."""
+    client_secret: Variable | None = None
+    """Name of the secret in `.env` that goes with `client_id`, where the server gave one."""
     open: bool = False
     """Everybody may have its tools used; else admins alone, and whom a rule `tool:NAME` allows."""
     tools: tuple[str, ...] | None = None
@@ -62,6 +66,10 @@ class ToolServerSettings(Section):
             raise ValueError("headers are for a url, not for a command")
         if self.login and (self.url is None or self.headers):
             raise ValueError("login is for a url without headers")
+        if self.client_id is not None and not self.login:
+            raise ValueError("client_id is for a server with login: true")
+        if self.client_secret is not None and self.client_id is None:
+            raise ValueError("client_secret goes with a client_id")
         return self
 
     @property
@@ -69,6 +77,8 @@ class ToolServerSettings(Section):
         """The variables whose values the server is given, and nobody else may see."""
         yield from self.env
         yield from self.headers.values()
+        if self.client_secret is not None:
+            yield self.client_secret
 
 
 class McpSettings(Section):

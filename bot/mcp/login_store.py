@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,14 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select
 from bot.mcp.sealed import Sealer
 from bot.mcp.tables import server_logins
 from bot.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class GivenClient:
+    """This bot as an operator has registered it at a server, where it cannot do so itself."""
+
+    id: str
+    secret: str = field(default="", repr=False)
 
 
 class LoginStore:

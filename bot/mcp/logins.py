@@ -65,14 +65,20 @@ class _Open:
 
 class Logins:
     """Implements `bot.skills.services.Logins`. `servers` are the addresses of the servers at which
-    each person logs in by themselves, by name; `key` encrypts what is kept.
+    each person logs in by themselves, by name; `key` encrypts what is kept. `clients` are the ids
+    and secrets by which some servers know this bot; at the others it registers itself.
 
     `callback_url`, where browsers come back to, is known once the HTTP port is open.
     """
 
     def __init__(
-        self, database: Database, servers: Mapping[str, str], key: str | None = None
+        self,
+        database: Database,
+        servers: Mapping[str, str],
+        key: str | None = None,
+        clients: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
+        self._clients = clients or {}
         self._database = database
         self._servers = servers
         self._key = key
@@ -184,7 +190,7 @@ class Logins:
         if await store.get(server, person) is None:
             return None
         module = await _load()
-        kept = module.PersonStore(store, server, person)
+        kept = await self._kept(server, person)
         login: httpx2.Auth = module.PersonLogin(
             self._servers[server], self._callback, kept, described_at=self.described_at
         )
@@ -225,6 +231,13 @@ class Logins:
             self._store = module.LoginStore(self._database, sealed.Sealer(self._key or ""))
         return self._store
 
+    async def _kept(self, server: str, person: str) -> Any:
+        """What is kept of a person's login, as the SDK wants it."""
+        module, store = await _load(), await self._storage()
+        client = self._clients.get(server)
+        given = None if client is None else module.GivenClient(*client)
+        return module.PersonStore(store, server, person, given)
+
     async def _tell(self, server: str, person: str) -> None:
         """Have the server asked for its tools with what the person logged in with now."""
         if self.connections is not None:
@@ -243,7 +256,7 @@ class Logins:
     async def _run(self, begun: _Open) -> None:
         """Own a login from its link to its end."""
         module = await _load()
-        kept = module.PersonStore(await self._storage(), begun.server, begun.person)
+        kept = await self._kept(begun.server, begun.person)
         url = self._servers[begun.server]
 
         async def show_link(link: str) -> None:

@@ -23,9 +23,10 @@ from mcp.shared.auth import (
 from pydantic import AnyUrl, BaseModel
 
 from bot.mcp.endpoint import open_client
-from bot.mcp.login_store import LoginStore
+from bot.mcp.login_store import GivenClient, LoginStore
 
 __all__ = [
+    "GivenClient",
     "LoginExpired",
     "PersonLogin",
     "PersonStore",
@@ -87,18 +88,47 @@ class PersonLogin(OAuthClientProvider):
             if found.authorization_servers:
                 self.context.auth_server_url = str(found.authorization_servers[0])
 
+    async def _exchange_token_authorization_code(
+        self, auth_code: str, code_verifier: str
+    ) -> httpx2.Request:
+        self._choose_method()
+        return await super()._exchange_token_authorization_code(auth_code, code_verifier)
+
+    async def _refresh_token(self) -> httpx2.Request:
+        self._choose_method()
+        return await super()._refresh_token()
+
+    def _choose_method(self) -> None:
+        """Have a client that the operator registered show its secret as the server wants it."""
+        client, server = self.context.client_info, self.context.oauth_metadata
+        if client is not None and client.client_secret and self._store.is_given:
+            offered = server.token_endpoint_auth_methods_supported if server is not None else None
+            only_post = offered is not None and "client_secret_basic" not in offered
+            client.token_endpoint_auth_method = (
+                "client_secret_post" if only_post else "client_secret_basic"
+            )
+
 
 class PersonStore:
     """Implements the SDK's `TokenStorage` for one person and server. The registration of this
     client is kept with the tokens: without them it is worth nothing."""
 
-    def __init__(self, store: LoginStore, server: str, person: str) -> None:
+    def __init__(
+        self, store: LoginStore, server: str, person: str, given: GivenClient | None = None
+    ) -> None:
+        """`given` is this client as the operator has registered it; else it registers itself."""
+        self._given = given
         self._store = store
         self._server = server
         self._person = person
         self.context: Any = None
         self.closed = False
         """Set when nothing more may be kept: the login was given up, or the person is forgotten."""
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the operator registered this client."""
+        return self._given is not None
 
     async def kept(self) -> dict[str, Any]:
         """What is kept of the login."""
@@ -122,6 +152,13 @@ class PersonStore:
         await self._store.put(self._server, self._person, value)
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
+        if self._given is not None:
+            return OAuthClientInformationFull(
+                client_id=self._given.id,
+                client_secret=self._given.secret or None,
+                redirect_uris=None,
+                token_endpoint_auth_method="none",
+            )
         client = (await self.kept()).get("client")
         return None if client is None else OAuthClientInformationFull.model_validate(client)
 

@@ -36,6 +36,8 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
     access: dict[str, AccessToken] = field(default_factory=dict)
     refresh: dict[str, RefreshToken] = field(default_factory=dict)
     renewed: int = 0
+    registers: bool = True
+    """Whether clients may register themselves."""
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
         return self.clients.get(client_id)
@@ -116,7 +118,7 @@ async def oauth_server(provider: Provider) -> AsyncIterator[str]:
     auth = AuthSettings(
         issuer_url=AnyHttpUrl(base),
         resource_server_url=AnyHttpUrl(f"{base}/mcp"),
-        client_registration_options=ClientRegistrationOptions(enabled=True),
+        client_registration_options=ClientRegistrationOptions(enabled=provider.registers),
         validate_token_resource=False,
     )
     served = MCPServer("wants logins", auth_server_provider=provider, auth=auth)

@@ -7,10 +7,11 @@ follow; so with a login the requests are sent by a plain one.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,12 +21,15 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult
 
+from bot.commands.declaration import Command
 from bot.config.mcp import ToolServerSettings
 from bot.mcp.connection import ServerConnection
-from bot.mcp.login_store import LoginStore
+from bot.mcp.elicitation import content_of, read_inquiry
+from bot.mcp.login_store import GivenClient, LoginStore
 from bot.mcp.oauth import PersonLogin, PersonStore, code_result
 from bot.mcp.sealed import Sealer, make_key
 from bot.storage.database import Database
+from bot.types import Part
 
 DESCRIBED_AT = "https://conformance-test.local/client-metadata.json"
 """The address that the suite knows; ours is `/mcp/client.json`."""
@@ -40,6 +44,19 @@ def arguments(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: VALUES.get(str(one.get("type")), "x") for name, one in properties.items()}
 
 
+def given_client() -> GivenClient | None:
+    """The client that the suite has registered, where it says so."""
+    context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
+    if "client_id" not in context or "private_key_pem" in context:
+        return None
+    return GivenClient(context["client_id"], context.get("client_secret", ""))
+
+
+async def no_handler(ctx: Any, /, **options: Any) -> AsyncIterator[Part]:
+    for part in ():
+        yield part
+
+
 async def without_login(url: str) -> None:
     """List the tools and call each, as a model would have it done."""
     raw: list[Any] = []
@@ -50,11 +67,17 @@ async def without_login(url: str) -> None:
     async def ignore(progress: float, total: float | None, message: str | None) -> None:
         """Nobody looks."""
 
+    async def send_at_once(params: Any) -> tuple[str, Mapping[str, Any] | None]:
+        """A person who changes nothing in the form."""
+        inquiry = read_inquiry("suite", params)
+        form = Command("answer", "", inquiry.options, no_handler)
+        return "accept", content_of(inquiry, form.bind({}, partial=True))
+
     settings = ToolServerSettings(url=url)
     connection = ServerConnection("suite", settings, {}, take)
     await connection.start()
     for tool in list(raw):
-        await connection.call(tool["name"], arguments(tool["inputSchema"]), ignore)
+        await connection.call(tool["name"], arguments(tool["inputSchema"]), ignore, send_at_once)
     await connection.aclose()
 
 
@@ -85,7 +108,7 @@ async def main(url: str) -> None:
         database = await Database.open(Path(folder) / "parlance.db")
         try:
             kept = LoginStore(database, Sealer(make_key()))
-            await with_login(url, PersonStore(kept, "suite", PERSON))
+            await with_login(url, PersonStore(kept, "suite", PERSON, given_client()))
         finally:
             await database.close()
 

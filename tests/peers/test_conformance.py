@@ -22,8 +22,6 @@ MISSED: Mapping[str, str] = {
     "auth/client-credentials-basic": "a program without a person; each person logs in here",
     "auth/client-credentials-jwt": "a program without a person; each person logs in here",
     "auth/cross-app-access-complete-flow": "an identity provider of a company, which is not asked",
-    "auth/pre-registration": "clients register themselves; there is no setting for a given one",
-    "elicitation-sep1034-client-defaults": "what a server asks on the way is declined",
 }
 """Scenarios of a client that ours does not pass, and why."""
 
@@ -77,6 +75,7 @@ async def test_the_server(suite: Path, address: str, tmp_path: Path) -> None:
     assert re.search(r"Total: (\d+) passed, 0 failed", said), said[-3000:]
 
 
+@pytest.mark.timeout(1200)
 async def test_the_client(suite: Path, tmp_path: Path) -> None:
     """One scenario after another: the suite would start all clients at once."""
     command = f"{sys.executable} {ROOT / 'tests/peers/conformance_client.py'}"

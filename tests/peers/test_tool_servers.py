@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.mcp.elicitation import content_of, read_inquiry
 from tests.fakes.tool_servers import using
 
 pytestmark = pytest.mark.peers
@@ -27,8 +29,18 @@ async def test_everything() -> None:
         assert await server.text("echo", message="hi") == "Echo: hi"
         assert "The sum of 2 and 3 is 5" in await server.text("get-sum", a=2, b=3)
         assert "[picture]" in await server.text("get-tiny-image")
-        asked = await server.call("trigger-elicitation-request")
-        assert asked.asked == ["Please provide inputs for the following fields:"]
+        asked: list[str] = []
+
+        async def ask(params: Any) -> tuple[str, Mapping[str, Any] | None]:
+            inquiry = read_inquiry("everything", params)
+            asked.append(inquiry.words)
+            form = {one.name: one for one in inquiry.options}
+            return "accept", content_of(inquiry, {"name": "Ann", "check": form["check"].default})
+
+        server.ask = ask
+        said = await server.text("trigger-elicitation-request")
+        assert "Please provide inputs for the following fields:" in asked[0]
+        assert "Ann" in said
         await server.call("trigger-long-running-operation", duration=1, steps=3)
         assert [done for done, _, _ in server.progress] == [1, 2, 3]
         refused = await server.call("get-sum", a="no number")

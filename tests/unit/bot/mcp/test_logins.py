@@ -8,12 +8,15 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.auth import OAuthClientInformationFull
+from pydantic import AnyUrl
 
 from bot.config.mcp import KEY_VARIABLE
 from bot.doctor import check_login_key
@@ -254,10 +257,11 @@ async def test_a_person_logs_in_from_the_chat_and_has_a_tool_used(tmp_path: Path
             assert word not in await call("bob", "connect", action="confirm", which=word)
             assert "logged in" in await call("ann", "connect", action="confirm", which=word)
             assert "git" in await call("ann", "connect", action="list")
-            (tool,) = [one.name for one in served.app.servers.tools if "whoami" in one.name]
+            assert not [t for t in served.app.servers.tools("test:bob") if "whoami" in t.name]
+            (tool,) = [t.name for t in served.app.servers.tools("test:ann") if "whoami" in t.name]
             (client,) = provider.clients
             assert client in await call("ann", f"tool:{tool}")
-            assert client not in await call("bob", f"tool:{tool}")
+            assert "no tool of that name" in await call("bob", f"tool:{tool}")
             # Logged out and in again: the connection of before is not used any more.
             await call("ann", "connect", action="logout", which="git")
             assert client not in await call("ann", f"tool:{tool}")
@@ -296,3 +300,36 @@ def test_the_doctor_says_whether_logins_can_be_kept(
     row = check_login_key(write(tmp_path, {}))
     assert row["ok"] is well
     assert words in str(row["detail"])
+
+
+@pytest.mark.parametrize(("method", "secret"), [("client_secret_basic", "s3cret"), ("none", "")])
+async def test_a_client_that_the_operator_has_registered_logs_in(
+    tmp_path: Path, method: Any, secret: str
+) -> None:
+    """The server lets no program register by itself."""
+    database = await Database.open(tmp_path / "parlance.db")
+    provider, routes = Provider(registers=False, lifetime_s=1), Routes()
+    async with oauth_server(provider) as url, serve_http(routes, "127.0.0.1", 0) as base:
+        callback = base + CALLBACK_PATH
+        provider.clients["ours"] = OAuthClientInformationFull(
+            client_id="ours",
+            client_secret=secret or None,
+            redirect_uris=[AnyUrl(callback)],
+            token_endpoint_auth_method=method,
+            grant_types=["authorization_code", "refresh_token"],
+        )
+        made = Setup(database, url, provider, base)
+        with pytest.raises(Failed, match="cannot be logged in to"):
+            await made.logins.begin(ANN, "git")
+        made.logins = Logins(database, {"git": url}, KEY, {"git": ("ours", secret)})
+        made.logins.callback_url = callback
+        routes.mount(CALLBACK_PATH, login_page(made.logins))
+        await made.log_in()
+        provider.lifetime_s = 3600
+        await asyncio.sleep(1.1)
+        assert await made.whoami(made.logins, ANN) == "ours"
+        assert provider.renewed == 1
+        assert list(provider.clients) == ["ours"]
+        await made.logins.aclose()
+        await made.http.aclose()
+    await database.close()
