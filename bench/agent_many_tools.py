@@ -31,6 +31,7 @@ from bench.rows import Row
 from bot.agent.tool_set import FIND_TOOLS, ToolView
 from bot.knowledge.likeness import Likeness
 from bot.knowledge.retrieval.embedder import Embedder
+from bot.mcp.safe_schema import safe_schema
 from bot.skills.tool import AgentTool
 
 _MOST_TOKENS: Final = 1_200
@@ -193,7 +194,8 @@ def _agent_tool(name: str, description: str, parameters: Mapping[str, Any]) -> A
     async def run(ctx: Any, **given: Any) -> str:
         return "Done."
 
-    return AgentTool(_plain(name), " ".join(description.split()), run, parameters)
+    words = " ".join(description.split())
+    return AgentTool(_plain(name), words, run, safe_schema(parameters))
 
 
 async def _server_tools() -> list[AgentTool]:

@@ -4,8 +4,9 @@
 
 People ask, change their minds, press Stop, switch models, delete their questions; one model fails
 at random, one lives in a child process that is killed now and then. After that many use tools at
-once, in a process that is killed (`bench.soak_agents`). At the end every accepted
-event must have ended in one reply, and no task, thread, sequence or child process may be left.
+once, in a process that is killed (`bench.soak_agents`), and a server of tools does all that one
+should not (`bench.soak_servers`). At the end every accepted event must have ended in one reply, and
+no task, thread, sequence or child process may be left.
 Everything stays on this machine and ends by itself; the exit status says whether all of it held.
 """
 
@@ -197,9 +198,12 @@ def main() -> None:
     shorten_switch_interval()  # as `parlance` does
     from bench.soak_agents import AGENTS  # it needs the sinks of this one
     from bench.soak_agents import soak as soak_agents
+    from bench.soak_servers import TURNS
+    from bench.soak_servers import soak as soak_servers
 
     problems = asyncio.run(soak(arguments.minutes, arguments.seed))
     problems += asyncio.run(soak_agents(AGENTS, arguments.seed))
+    problems += asyncio.run(soak_servers(TURNS, arguments.seed))
     for problem in problems:
         print(f"FAILED: {problem}")
     print("failed" if problems else "all held")

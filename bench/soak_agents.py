@@ -247,6 +247,8 @@ def _problems(folder: Path, agents: int) -> list[str]:
     problems = [] if sent else ["nothing was sent at all."]
     if sum(answers.values()) != agents or answers["running"] or answers["waiting"]:
         problems.append(f"the agents' turns did not each end once: {dict(answers)}")
+    if answers["failed"]:
+        problems.append(f"{answers['failed']} agents' turns failed.")
     if open_calls := states["waiting"] + states["running"] + states["untold"]:
         problems.append(f"{open_calls} calls of tools are not accounted for.")
     if twice := [turn for turn, times in sent.items() if times > 1]:

@@ -17,6 +17,9 @@ from bot.errors import StorageError
 
 MAX_READ_CONNECTIONS = 4
 """Connections that read at the same time."""
+READ_WAIT_S = 300.0
+"""How long a read may wait for one of them: a turn has its own deadline, and must not fail before
+it because many read at once on a machine that has much to do."""
 
 
 class Base(DeclarativeBase):
@@ -93,6 +96,7 @@ def read_engine(path: Path) -> AsyncEngine:
         isolation_level="AUTOCOMMIT",
         pool_size=MAX_READ_CONNECTIONS,
         max_overflow=0,
+        pool_timeout=READ_WAIT_S,
         pool_reset_on_return=None,
     )
 
