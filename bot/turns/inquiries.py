@@ -222,11 +222,6 @@ def _buttons(one: _Open) -> tuple[Action, ...]:
     )
 
 
-async def _no_parts() -> AsyncIterator[Part]:
-    """No skill answers a form: what is filled in goes to the call that asks."""
-    for part in ():
-        yield part
-
-
 def _no_handler(ctx: Any, /, **options: Any) -> AsyncIterator[Part]:
-    return _no_parts()
+    """No skill answers a form: what is filled in goes to the call that asks."""
+    raise NotFound(GONE)

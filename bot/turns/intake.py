@@ -276,8 +276,9 @@ class Intake:
     # --- buttons ------------------------------------------------------------------------------
 
     async def _press(self, call: ActionCall | CommandCall, sink: Sink) -> None:
-        pressed = isinstance(call, ActionCall)
-        known = {"turn": call.turn, "action": call.action} if pressed else {"action": "form"}
+        known: dict[str, str] = {"action": "form"}
+        if isinstance(call, ActionCall):
+            known = {"turn": call.turn, "action": call.action}
         with bound_contextvars(**known):
             try:
                 notice = await unless_cancelled(self._handle_press(call, sink))

@@ -11,7 +11,7 @@ from bot.adapters.slack.command_names import CommandNames
 from bot.adapters.slack.inbound import modal_views as slack_views
 from bot.commands.declaration import Command
 from bot.mcp.elicitation import Unanswerable, content_of, read_inquiry
-from bot.replies.draft import sanitize_text
+from bot.replies.links import sanitize_text
 from tests.hostile.elicitations import HARMLESS, NOT_SHOWN, PAGES, SECRETS, page
 
 
@@ -47,7 +47,7 @@ async def test_the_rest_fits_into_a_form_of_each_platform(params: Any) -> None:
     for mark in ("<@U1>", "@everyone", "](https://evil.example)"):
         parts = sanitize_text(inquiry.words).split("`")
         assert not any(mark in outside for outside in parts[::2]), "only as code"
-    form = Command("answer-1", "it", inquiry.options, lambda ctx: None, title="it")  # type: ignore[arg-type, return-value]
+    form = Command("answer-1", "it", inquiry.options, lambda ctx: None, title="it")  # type: ignore[arg-type]
     assert discord_views.build_form(form, 1, {}) is not None
     view = slack_views.build_form(form, "C1", {}, CommandNames())
     assert view is not None

@@ -52,9 +52,8 @@ def given_client() -> GivenClient | None:
     return GivenClient(context["client_id"], context.get("client_secret", ""))
 
 
-async def no_handler(ctx: Any, /, **options: Any) -> AsyncIterator[Part]:
-    for part in ():
-        yield part
+def no_handler(ctx: Any, /, **options: Any) -> AsyncIterator[Part]:
+    raise NotImplementedError
 
 
 async def without_login(url: str) -> None:
