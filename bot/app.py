@@ -82,6 +82,8 @@ class App:
     """Pause before an adapter that crashed is run again, in seconds; twice as long each time."""
     platforms: dict[str, tuple[PlatformState, str]] = field(default_factory=dict)
     """What has become of each adapter that was started, by its name, and why if it failed."""
+    taken: dict[str, str] = field(default_factory=dict)
+    """The fingerprint of the `configuration` that was taken over while running, if one was."""
 
     async def serve(self, adapters: Sequence[Adapter], *, restart: bool = True) -> None:
         """Run the adapters concurrently until all have ended, or this is cancelled.

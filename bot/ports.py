@@ -23,6 +23,7 @@ from bot.http.routes import Routes
 from bot.mcp.login_page import client_page, login_page
 from bot.mcp.logins import CALLBACK_PATH, CLIENT_PATH
 from bot.mcp.tokens import PersonalTokens
+from bot.model_changes import take_models
 from bot.settings.admin_word import AdminWord
 from bot.status import describe_process, now, report
 
@@ -59,7 +60,11 @@ async def open_ports(
     async def doctor() -> dict[str, Any]:
         return {**describe_process(app, since), "rows": await run_checks(app)}
 
-    commands = {"status": status, "doctor": doctor, **_word_commands(app.core.policy.admin_word)}
+    async def models() -> dict[str, Any]:
+        return await take_models(app)
+
+    words = _word_commands(app.core.policy.admin_word)
+    commands = {"status": status, "doctor": doctor, "models": models, **words}
     config = app.installation.config
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serve_control(config.data_dir, commands, stop))

@@ -29,7 +29,8 @@ def now() -> str:
 
 def describe_process(app: App, since: str) -> dict[str, Any]:
     """Which process runs here, since when, and a fingerprint of the configuration it has."""
-    return {"pid": os.getpid(), "since": since, "configuration": app.installation.fingerprint}
+    fingerprint = app.taken.get("configuration", app.installation.fingerprint)
+    return {"pid": os.getpid(), "since": since, "configuration": fingerprint}
 
 
 async def report(app: App, adapters: Sequence[Adapter], since: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ _NVIDIA_SMI = (
     *("nvidia-smi", "--query-gpu=name,memory.total,memory.free"),
     "--format=csv,noheader,nounits",
 )
+_CARD_DEVICES = ("/dev/nvidiactl", "/dev/dri", "/dev/kfd", "/dev/dxg")
+"""Without any of these Linux has no card, and llama.cpp, which takes a second to load, none."""
 _NVIDIA_TIMEOUT_S = 5.0
 _MAX_CARDS = 64
 _KEPT_FREE_SHARE = 0.1
@@ -89,6 +92,8 @@ def read_cards(told: str) -> list[Card]:
 
 
 def _find_cards() -> Sequence[Card]:
+    if sys.platform == "linux" and not any(Path(mark).exists() for mark in _CARD_DEVICES):
+        return _ask_nvidia()
     try:
         from backends.llama_cpp.video_memory import list_video_devices
 
