@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,7 +20,7 @@ from bot.cli.running_bot import ask_async
 from bot.cli.setup_dialogue import Dialogue, Interrupted
 from bot.cli.setup_guide import QUESTION, Guidance, find_admin_beside
 from bot.cli.setup_platforms import Platforms
-from bot.errors import ParlanceError, UsageError
+from bot.errors import ConfigError, ParlanceError, UsageError
 from bot.installation import base_folder
 from bot.setup.settings_file import add_admin, add_source
 from bot.setup.sources import read_source
@@ -136,7 +136,8 @@ class Setup:
                 tell(str(error))
                 continue
             self.added_documents = True
-            tell(say("{what} is read now, and every {every}.", what=said, every=source["every"]))
+            every = source["every"]
+            tell(say("{what} is kept in sync: read every {every}.", what=said, every=every))
             if not self._documents:
                 return
 
@@ -216,11 +217,14 @@ def run_setup(this: Setup, *, start: bool = True) -> int:
 
 def _stopped(this: Setup) -> str:
     """What has been done, and how to go on."""
-    state: Any = look(read_installation(this.path))
+    further = say("`parlance setup` goes on from here.")
+    try:
+        state = look(read_installation(this.path))
+    except ConfigError:  # that is why it stopped
+        return further
     done = [str(TITLES[step]) for step in TITLES if state.is_done(step)]
     names = ", ".join(done) if done else say("nothing yet")
-    head = say("Set up: {names}.", names=names)
-    return join_sentences((head, say("`parlance setup` goes on from here.")))
+    return join_sentences((say("Set up: {names}.", names=names), further))
 
 
 def offer(path: Path | None) -> int | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
-
-from rich.progress import TaskID
 
 from backends.errors import BackendError
 from bot.catalogue.sentence import join_sentences, say, say_number
@@ -13,16 +13,20 @@ from bot.cli.console import download_bar, errors, format_size
 from bot.cli.options import read_installation
 from bot.cli.setup_dialogue import Dialogue
 from bot.config.yaml_document import YamlDocument
-from bot.errors import Refused, UserFacingError
+from bot.errors import UserFacingError
 from bot.installation import Installation
 from bot.models.entries import ModelEntry, find_entry, find_served
 from bot.models.local_machine import LocalMachine, look_at_machine
+from bot.models.local_servers import ollama_url
+from bot.models.preparation import add_to_config, fetch_entry, settle_entry
 from bot.models.proposals import MEASURED, Proposal, Survey, propose, survey
 from bot.models.references import read_reference
 from bot.setup.settings_file import change
 
 MOST_SHOWN = 5
 """Models that are proposed at once."""
+_SHORT_S = 90.0
+"""A time that is told in seconds, not in minutes."""
 
 
 async def set_up_model(path: Path | None, dialogue: Dialogue, wanted: str | None) -> bool:
@@ -41,14 +45,16 @@ async def set_up_model(path: Path | None, dialogue: Dialogue, wanted: str | None
         found = await survey(here.store)
     dialogue.tell(describe_machine(found))
     proposals = [one for one in propose(found) if one.fits and not _answers_already(here, one)]
-    shown = sorted(proposals, key=lambda one: not one.recommended)[:MOST_SHOWN]
+    shown = _order(proposals)
     if not shown:
         dialogue.tell(
             say("No better model can be had here just now; `parlance setup model` looks again.")
         )
         return False
     for number, proposal in enumerate(shown, 1):
-        dialogue.tell(f"  {number}  {describe(proposal)}")
+        mark = say(" (proposed)") if proposal.recommended else ""
+        dialogue.tell(f"  {number}  {proposal.name}{mark}: {proposal.about}")
+        dialogue.tell(f"     {describe(proposal)}")
     if any(one.speed is not None for one in shown):
         dialogue.tell(MEASURED)
     while True:
@@ -69,17 +75,19 @@ async def use(here: Installation, reference: str, dialogue: Dialogue) -> None:
     name = find_served(read, here.config.models)
     entry: ModelEntry | None = None
     if name is None:
-        machine = look_at_machine(here.store.root)
-        entry = await find_entry(read, here.config.models, machine)
-        name = entry.name
+        machine = await asyncio.to_thread(look_at_machine, here.store.root)
+        url = ollama_url()
+        entry = await find_entry(read, here.config.models, machine, ollama_url=url)
         await _fetch(here, entry)
+        entry = await asyncio.to_thread(settle_entry, entry, here.store, machine)
+        name = entry.name
 
     def write(document: YamlDocument) -> None:
         if entry is not None:
-            document.set(("models", entry.name), dict(entry.values))
+            add_to_config(document, entry, date.today())
         document.set("default_model", name)
 
-    change(here.path, write)
+    await asyncio.to_thread(change, here.path, write)
     dialogue.tell(say("{name} answers from now on.", name=name))
 
 
@@ -109,46 +117,54 @@ def describe_machine(found: Survey) -> str:
 
 
 def describe(proposal: Proposal) -> str:
-    """A model on one line: what it is good for, its size, its licence, and how long it takes."""
-    parts = [proposal.about.rstrip(".")]
+    """What a model needs and may be used for, and how long it takes, on one line."""
+    parts = []
     if proposal.download_bytes:
-        parts.append(say("fetches {size}", size=format_size(proposal.download_bytes)))
+        parts.append(say("{size} to fetch", size=format_size(proposal.download_bytes)))
     elif proposal.place == "here":
         parts.append(say("is here already"))
     if proposal.memory_bytes:
-        parts.append(say("takes {size} of memory", size=format_size(proposal.memory_bytes)))
+        parts.append(say("{size} of memory", size=format_size(proposal.memory_bytes)))
+    if proposal.languages:
+        parts.append(say("languages: {languages}", languages=proposal.languages))
     parts += [proposal.licence] if proposal.licence else []
-    parts += [proposal.languages] if proposal.languages else []
     if proposal.answer_s is not None:
-        parts.append(say("an answer in about {s:.0f} s", s=max(proposal.answer_s, 1.0)))
-    told = f"{proposal.name}: {'; '.join(parts)}"
-    return say("{told} (proposed)", told=told) if proposal.recommended else told
+        parts.append(_describe_time(proposal.answer_s))
+    return "; ".join(parts) or say("served by a program that runs here")
+
+
+def _describe_time(seconds: float) -> str:
+    if seconds < _SHORT_S:
+        return say("an answer in about {s:.0f} s", s=max(seconds, 1.0))
+    return say("an answer in about {minutes:.0f} min", minutes=seconds / 60)
+
+
+def _order(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """The ones to show: what is recommended first; where nothing is, the quickest first."""
+    if any(one.recommended for one in proposals):
+        return sorted(proposals, key=lambda one: not one.recommended)[:MOST_SHOWN]
+    return sorted(proposals, key=lambda one: one.answer_s or 0.0)[:MOST_SHOWN]
 
 
 async def _choose(shown: Sequence[Proposal], dialogue: Dialogue) -> str | None:
     """The reference that somebody chooses; None to stay with the small model."""
-    question = say(
-        "Which one? Its number, or any name (Enter: {name}, 0: none)", name=shown[0].name
+    best = shown[0] if shown[0].recommended else None
+    at_enter = best.name if best is not None else say("none of them")
+    said = await dialogue.ask(
+        say("Which one? Its number or any name, 0 for none (Enter: {name})", name=at_enter)
     )
-    said = await dialogue.ask(question)
-    if said == "0":
-        return None
     if not said:
-        return shown[0].reference
-    if said.isdecimal() and 1 <= int(said) <= len(shown):
-        return shown[int(said) - 1].reference
+        return best.reference if best is not None else None
+    if said.isdecimal() and int(said) <= len(shown):
+        return shown[int(said) - 1].reference if int(said) else None
     return said
 
 
 async def _fetch(here: Installation, entry: ModelEntry) -> None:
-    if not entry.source:
-        return
-    if entry.url and entry.ollama_tag:
-        raise Refused(say("Fetch it with Ollama first."))
     with download_bar() as bar:
         task = bar.add_task(entry.name, total=entry.bytes or None)
 
-        def on_progress(done: int, total: int | None, task: TaskID = task) -> None:
+        def on_progress(done: int, total: int | None) -> None:
             bar.update(task, completed=done, total=total)
 
-        await here.store.fetch_async(entry.source, entry.sha256, on_progress)
+        await fetch_entry(entry, here.store, on_progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ class Platforms:
         """Set Discord up; returns whether it is. Raises `AdapterError` where nobody can be asked
         for another token."""
         from bot.adapters.discord.setup import account
+        from bot.adapters.discord.setup.manifest import application_of
 
         here = read_installation(self.path)
         settings = here.config.section(DiscordSettings)
@@ -63,11 +65,14 @@ class Platforms:
                     "Reset Token, and copy it."
                 )
             )
+        before = application_of(token)
         token, found = await self._token(
             token, say("Paste the token"), account.tidy, account.wrong_kind, check
         )
         if found is None:
             return False
+        if before is not None and before != str(found.application):
+            tell(say("It is of another application than the token that was there before."))
         self._write(here, {"DISCORD_TOKEN": token})
         await self._invite(settings, token, found)
         return True
@@ -220,5 +225,14 @@ class Platforms:
         copy = write_values(path, values)
         text = say("The token is in {path}; nobody but you can read it.", path=path)
         self.dialogue.tell(text)
+        if hidden := [
+            name for name, value in values.items() if os.environ.get(name, value) != value
+        ]:
+            self.dialogue.tell(
+                say(
+                    "{names} in your environment comes before the file: unset it there.",
+                    names=", ".join(hidden),
+                )
+            )
         if copy is not None:
             self.dialogue.tell(say("What was there before is in {copy}.", copy=copy.name))

@@ -27,17 +27,19 @@ def set_values(text: str, values: Mapping[str, str]) -> str:
 
     Comments and everything else stay, byte for byte. Raises `ConfigError` for a value that is none.
     """
-    for name, value in values.items():
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise ConfigError(f"What was given for {name} is no secret: it has spaces or signs.")
+    for variable, value in values.items():
+        if not _NAME.fullmatch(variable) or not _VALUE.fullmatch(value):
+            what = f"What was given for {variable}"
+            raise ConfigError(f"{what} is no secret: it has spaces or signs.")
     lines: list[str] = []
     there: set[str] = set()
     for binding in parse_stream(io.StringIO(text)):
         written = binding.original.string
-        if binding.key in values and not binding.error:
-            there.add(binding.key)
+        name = binding.key or ""
+        if name in values and not binding.error:
+            there.add(name)
             margin = _MARGIN.match(written)
-            written = (margin[0] if margin else "") + _line(binding.key, values[binding.key])
+            written = (margin[0] if margin else "") + _line(name, values[name])
         lines.append(written)
     if lines and not lines[-1].endswith("\n"):
         lines.append("\n")

@@ -32,15 +32,16 @@ async def start(
     stdin: int = PIPE,
     stdout: int = PIPE,
     stderr: int = PIPE,
+    cwd: Path = ROOT,
 ) -> Process:
-    """`python -m MODULE ARGUMENTS…` in the project's folder."""
+    """`python -m MODULE ARGUMENTS…`, in the project's folder unless another is named."""
     if not _CAN_FORK:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", module, *arguments),
-            cwd=ROOT, env=env, stdin=stdin, stdout=stdout, stderr=stderr,
+            cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr,
         )  # fmt: skip
     streams = SimpleNamespace(stdin=None, stdout=None, stderr=None)
-    order = {"module": module, "arguments": arguments, "env": dict(env), "cwd": str(ROOT)}
+    order = {"module": module, "arguments": arguments, "env": dict(env), "cwd": str(cwd)}
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
     with ExitStack() as given:

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-import pty
 import re
 import signal
 import stat
-import struct
-import termios
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,88 +18,40 @@ from tests.fakes.discord import TOKEN
 from tests.fakes.discord.state import EVE
 from tests.fakes.file_server import FileServer
 from tests.fakes.hub import serve_repository
-from tests.scenarios import forked
-from tests.scenarios.on_discord import DiscordDriver
-from tests.scenarios.on_slack import SlackDriver
-from tests.scenarios.process import Ended, Folder, end_of, read_until
-from tests.scenarios.test_cli_chat import CTRL_C, Terminal, ended
+from tests.scenarios.process import end_of, read_until
+from tests.scenarios.setup_house import (
+    APP_TOKEN,
+    BOT_TOKEN,
+    QUESTION,
+    TOKENS,
+    House,
+    hub_environment,
+    keyboard,
+    open_house,
+    reads,
+)
+from tests.scenarios.test_cli_chat import CTRL_C, CTRL_D, ended
 from tests.unit.backends.llama_cpp.tiny import write_sliding_window_model
-
-BOT_TOKEN, APP_TOKEN = "xoxb-test-bot-token", "xapp-test-app-token"
-TOKENS = {
-    "DISCORD_TOKEN": TOKEN,
-    "SLACK_BOT_TOKEN": BOT_TOKEN,
-    "SLACK_APP_TOKEN": APP_TOKEN,
-}
-LAMP = "# Lamps\n\nThe lamp in the tower is switched off with the brass lever by the door.\n"
-QUESTION = "How is the lamp in the tower switched off?"
-
-
-@dataclass
-class House:
-    """A folder of an operator who begins, and the two platforms."""
-
-    folder: Folder
-    discord: DiscordDriver
-    slack: SlackDriver
-
-    @property
-    def env_file(self) -> Path:
-        return self.folder.path / ".env"
-
-    @property
-    def settings(self) -> str:
-        return (self.folder.path / "config.yaml").read_text("utf-8")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            **self.folder.environment,
-            "FAKE_DISCORD_PORT": str(self.discord.fake.port),
-            "FAKE_SLACK_URL": self.slack.fake.api_url,
-        }
-
-    @asynccontextmanager
-    async def started(
-        self, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL, **env: str
-    ) -> AsyncIterator[asyncio.subprocess.Process]:
-        process = await forked.start(
-            "tests.scenarios.on_fakes", *arguments, env={**self.environment, **env}, stdin=stdin
-        )
-        try:
-            yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-
-    async def run(self, *arguments: str, **env: str) -> Ended:
-        async with self.started("setup", *arguments, **env) as process:
-            return (await end_of(process)).no_trace()
-
-
-async def reads(driver: DiscordDriver | SlackDriver, text: str) -> None:
-    """Wait until the bot has said something in a chat."""
-    seen = ""
-    for _ in range(400):
-        if text in (seen := "\n".join([*driver.messages(), *driver.private()])):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{text!r} is not in {seen!r}")
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    folder = Folder(tmp_path)
-    papers = tmp_path / "papers"
-    papers.mkdir()
-    (papers / "lamp.md").write_text(LAMP, "utf-8")
-    folder.configure()
-    discord, slack = await DiscordDriver().open(), await SlackDriver().open()
-    slack.fake.methods.scopes = ",".join(scopes(SlackSettings()))
-    yield House(folder, discord, slack)
-    await slack.close()
-    await discord.close()
+    async with open_house(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[FileServer]:
+    async with FileServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A model that llama.cpp runs, of random weights."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.gguf"
+    write_sliding_window_model(path)
+    return path.read_bytes()
 
 
 class TestWithoutAKeyboard:
@@ -115,9 +60,9 @@ class TestWithoutAKeyboard:
     ) -> None:
         begun = house.slack.fake.connections
         arguments = ("setup", "--yes", "--documents", "papers", "--admin", "discord:7")
-        async with house.started(*arguments, **TOKENS) as process:
-            await house.discord.connected()
-            await house.slack.fake.until(lambda: house.slack.fake.connections > begun, 40)
+        async with house.started(*arguments, env=TOKENS) as process:
+            await house.online()
+            await house.slack.fake.until(lambda: house.slack.fake.connections > begun, 60)
             for driver in (house.discord, house.slack):
                 await driver.command("ask", {"question": QUESTION})
                 await reads(driver, "Lamps")
@@ -136,48 +81,6 @@ class TestWithoutAKeyboard:
         assert "papers" in house.settings
 
 
-@asynccontextmanager
-async def keyboard(
-    house: House, *arguments: str, columns: int = 100, **env: str
-) -> AsyncIterator[tuple[Terminal, asyncio.subprocess.Process]]:
-    """`parlance setup` with a person in front of it."""
-    ours, screen = pty.openpty()
-    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    given = {**house.environment, "COLUMNS": str(columns), **env}
-    process = await forked.start(
-        "tests.scenarios.on_fakes", "setup", *arguments,
-        env=given, stdin=screen, stdout=screen, stderr=screen,
-    )  # fmt: skip
-    os.close(screen)
-    terminal = Terminal(ours)
-    try:
-        yield terminal, process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        os.close(ours)
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[FileServer]:
-    async with FileServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A model that llama.cpp runs, of random weights."""
-    path = tmp_path_factory.mktemp("tiny") / "tiny.gguf"
-    write_sliding_window_model(path)
-    return path.read_bytes()
-
-
-def hub_environment(hub: FileServer, tmp_path: Path) -> dict[str, str]:
-    """The hub on loopback, and a store of models that is empty."""
-    return {"HF_ENDPOINT": hub.url, "PARLANCE_MODELS_DIR": str(tmp_path / "models")}
-
-
 class TestAtAKeyboard:
     async def test_the_way_from_nothing_to_discord_has_few_questions(
         self, house: House, hub: FileServer, tmp_path: Path, tiny_gguf: bytes
@@ -186,7 +89,7 @@ class TestAtAKeyboard:
         steps = ("model", "discord", "slack", "documents", "admin")  # as where nothing is set up
         questions = 1  # the one of the first start
         environment = hub_environment(hub, tmp_path)
-        async with keyboard(house, *steps, **environment) as (terminal, process):
+        async with keyboard(house, *steps, env=environment) as (terminal, process):
 
             async def answer(question: str, said: str) -> str:
                 nonlocal questions
@@ -195,7 +98,7 @@ class TestAtAKeyboard:
                 terminal.type(f"{said}\r")
                 return shown
 
-            shown = await answer("Which one? Its number, or any name", "hf:us/tiny-GGUF")
+            shown = await answer("Which one? Its number or any name", "hf:us/tiny-GGUF")
             shown += await terminal.sees("tiny answers from now on.")
             shown += await answer("? Paste the token (Enter: later)", TOKEN)
             shown += await terminal.sees("This is the token of the bot parlance.")
@@ -281,7 +184,10 @@ class TestAtAKeyboard:
         )
         before = house.settings
         steps = ("model", "discord", "slack")
-        async with keyboard(house, *steps, **hub_environment(hub, tmp_path)) as (terminal, process):
+        async with keyboard(house, *steps, env=hub_environment(hub, tmp_path)) as (
+            terminal,
+            process,
+        ):
             for question, said in questions[:at]:
                 await terminal.sees(question)
                 terminal.type(f"{said}\r")
@@ -297,3 +203,46 @@ class TestAtAKeyboard:
         assert "SLACK" not in written
         left = {path.name for path in house.folder.path.iterdir()}
         assert left <= {"papers", "config.yaml", ".env", "models", "data"}
+
+    async def test_the_first_start_offers_it_once(self, house: House) -> None:
+        here = house.folder.path
+        house.folder.configure(knowledge={"sync": []})
+        async with keyboard(house, "run", cwd=here) as (terminal, process):
+            await terminal.sees("? Set it up now? [Y/n]")
+            terminal.type("n\r")
+            await terminal.sees("›")
+            terminal.type(CTRL_D)
+            assert await ended(process) == 0
+        async with keyboard(house, "run", cwd=here) as (terminal, process):
+            assert "Set it up" not in await terminal.sees("›")
+            terminal.type(CTRL_D)
+            assert await ended(process) == 0
+
+    async def test_a_narrow_screen_without_colour_and_a_file_that_is_edited_meanwhile(
+        self, house: House
+    ) -> None:
+        steps = ("slack", "documents")
+        async with keyboard(house, *steps, columns=30, env={"NO_COLOR": "1"}) as (
+            terminal,
+            process,
+        ):
+            await terminal.sees("Is your bot wanted on Slack?")
+            terminal.type("n\r")
+            await terminal.sees("Folder or address")
+            edited = house.settings + "\n# mine\nlimits: {per_person: 7}\n"
+            house.folder.write(edited)
+            terminal.type("nowhere\r")
+            await terminal.sees("There is no folder nowhere.")
+            house.folder.write("broken: [")
+            terminal.type("papers\r")
+            await terminal.sees("config.yaml: line 1")
+            assert await ended(process) == 1
+            assert house.settings == "broken: ["
+            house.folder.write(edited)
+        async with keyboard(house, "documents", "--no-start", columns=30) as (terminal, process):
+            await terminal.sees("Folder or address")
+            terminal.type("papers\r")
+            await terminal.sees("10m.")
+            assert await ended(process) == 0
+        assert "\n# mine\nlimits: {per_person: 7}\n" in house.settings
+        assert "papers" in house.settings

@@ -25,6 +25,7 @@ FOR_OPERATORS = (
     "bot/control/",
     "bot/notices/",
     "bot/service/",
+    "bot/setup/",
     "bot/testing/",
     "bot/knowledge/retrieval/evaluation.py",
     "bot/knowledge/retrieval/golden.py",
