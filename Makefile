@@ -15,13 +15,16 @@ LOCKS ?= requirements
 SCHEMA := $(VENV)/bin/check-jsonschema -q --builtin-schema
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run ocr test lint types fmt bench docs picture schema soak test-peers test-conformance lock llama wheel release clean
+.PHONY: help run setup ocr test lint types fmt bench docs picture schema soak test-peers test-conformance lock llama wheel release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: $(RUN) ## set up once, then start (terminal chat, or the platforms whose tokens are set)
 	@exec $(PY) -m bot run
+
+setup: $(RUN) ## the same, guided: a better model, Discord, Slack, documents, and a first question
+	@exec $(PY) -m bot setup $(ARGS)
 
 ocr: $(RUN) ## install the text recognition that knowledge.ocr needs
 	@$(operators_index) $(UV) pip install -q --require-hashes --no-deps -r $(LOCKS)/ocr.lock
