@@ -100,7 +100,7 @@ async def open_house(tmp_path: Path) -> AsyncIterator[House]:
     papers = tmp_path / "papers"
     papers.mkdir()
     (papers / "lamp.md").write_text(LAMP, "utf-8")
-    folder.configure()
+    folder.configure(limits={"max_answer_tokens": 48})
     discord, slack = await DiscordDriver().open(), await SlackDriver().open()
     slack.fake.methods.scopes = ",".join(scopes(SlackSettings()))
     yield House(folder, discord, slack)

@@ -56,11 +56,13 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 class TestWithoutAKeyboard:
     async def test_one_command_leads_to_an_answer_with_a_source_in_both_chats(
-        self, house: House
+        self, house: House, hub: FileServer, tmp_path: Path, tiny_gguf: bytes
     ) -> None:
+        serve_repository(hub, "us/tiny-GGUF", {"tiny-Q8_0.gguf": tiny_gguf})
         begun = house.slack.fake.connections
-        arguments = ("setup", "--yes", "--documents", "papers", "--admin", "discord:7")
-        async with house.started(*arguments, env=TOKENS) as process:
+        arguments = ("setup", "--yes", "--model", "hf:us/tiny-GGUF", "--documents", "papers")
+        given = {**TOKENS, **hub_environment(hub, tmp_path)}
+        async with house.started(*arguments, "--admin", "discord:7", env=given) as process:
             await house.online()
             await house.slack.fake.until(lambda: house.slack.fake.connections > begun, 60)
             for driver in (house.discord, house.slack):
@@ -79,6 +81,7 @@ class TestWithoutAKeyboard:
         assert stat.S_IMODE(house.env_file.stat().st_mode) == 0o600
         assert "discord:7" in house.settings
         assert "papers" in house.settings
+        assert "default_model: tiny" in house.settings
 
 
 class TestAtAKeyboard:
@@ -229,7 +232,7 @@ class TestAtAKeyboard:
             await terminal.sees("Is your bot wanted on Slack?")
             terminal.type("n\r")
             await terminal.sees("Folder or address")
-            edited = house.settings + "\n# mine\nlimits: {per_person: 7}\n"
+            edited = house.settings + "\n# mine\nchat: {follow_up: false}\n"
             house.folder.write(edited)
             terminal.type("nowhere\r")
             await terminal.sees("There is no folder nowhere.")
@@ -244,5 +247,5 @@ class TestAtAKeyboard:
             terminal.type("papers\r")
             await terminal.sees("10m.")
             assert await ended(process) == 0
-        assert "\n# mine\nlimits: {per_person: 7}\n" in house.settings
+        assert "\n# mine\nchat: {follow_up: false}\n" in house.settings
         assert "papers" in house.settings
