@@ -55,8 +55,8 @@ def _set_schedule(here: Installation, every: str | None, folder: Path | None) ->
         document.set("backup.folder", str(folder.absolute()))
     copy = document.save({one.name: one.settings for one in here.plugins.platforms})
     kept = f" The old file is kept as {copy}." if copy is not None else ""
-    what = f"every {every}" if every else "never"
-    _say(f"Backups are made {what} when the bot is started again.{kept}")
+    what = f"The bot makes a backup every {every}" if every else "The bot makes no more backups"
+    _say(f"{what} once it is started again.{kept}")
 
 
 def restore(

@@ -39,6 +39,14 @@ async def test_every_line_is_answered_in_order_and_only_answers_are_on_standard_
     assert kept[-1] == ("assistant", "You said: bye")
 
 
+async def test_what_is_written_in_an_old_way_is_said_once_at_the_start(folder: Folder) -> None:
+    folder.configure(metrics={"host": "127.0.0.1"})
+    ended = (await folder.run("run", stdin=b"hello\nbye\n")).no_trace()
+    assert ended.status == 0
+    assert ended.err.count("metrics.host is now http.host") == 1
+    assert "`parlance check --fix` brings config.yaml up to date." in ended.err
+
+
 async def test_a_refused_line_is_told_and_the_rest_is_answered(folder: Folder) -> None:
     typed = b"/sumarize http://x\n/rap A vs B rond=3\nhello \xff\n" + b"x" * 250_000 + b"\nbye\n"
     ended = (await folder.run("run", stdin=typed)).no_trace()
