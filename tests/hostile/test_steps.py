@@ -29,13 +29,18 @@ _START_STEPS = 200
 def steps(loop: Callable[[str], Any], text: str) -> int:
     """The lines of our own code that are run, each as often as it is."""
     count = 0
+    is_ours: dict[str, bool] = {}
 
     def see(frame: FrameType, event: str, arg: object) -> Any:
+        file = frame.f_code.co_filename
+        if file not in is_ours:
+            is_ours[file] = file.startswith(_OURS)
+        return see_line(frame, event, arg) if is_ours[file] else None
+
+    def see_line(frame: FrameType, event: str, arg: object) -> Any:
         nonlocal count
-        if not frame.f_code.co_filename.startswith(_OURS):
-            return None
         count += 1
-        return see
+        return see_line
 
     before = sys.gettrace()
     sys.settrace(see)
