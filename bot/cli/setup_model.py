@@ -118,7 +118,7 @@ def describe_machine(found: Survey) -> str:
 
 def describe(proposal: Proposal) -> str:
     """What a model needs and may be used for, and how long it takes, on one line."""
-    parts = []
+    parts: list[str] = []
     if proposal.download_bytes:
         parts.append(say("{size} to fetch", size=format_size(proposal.download_bytes)))
     elif proposal.place == "here":
