@@ -149,13 +149,13 @@ def _line(one: Argument) -> str:
             number=number,
         )
     shown = as_code(text)
-    if one.row:
-        shown = say("{id}, which is {row}", id=shown, row=as_code(one.row))
     name = say("in {name}", name=one.path) if one.within else one.path
     if one.trusted:
-        return lay_out("- {name}: {shown}", name=name, shown=shown)
-    layout = "- **{name}: {shown}** ({who})" if one.matters else "- {name}: {shown} ({who})"
-    return lay_out(layout, name=name, shown=shown, who=_who(one.writer))
+        line = lay_out("- {name}: {shown}", name=name, shown=shown)
+    else:
+        layout = "- **{name}: {shown}** ({who})" if one.matters else "- {name}: {shown} ({who})"
+        line = lay_out(layout, name=name, shown=shown, who=_who(one.writer))
+    return say("{line}, which is {row}", line=line, row=as_code(one.row)) if one.row else line
 
 
 def _is_long(value: str) -> bool:

@@ -79,8 +79,8 @@ def test_the_card_shows_what_the_id_is() -> None:
     texts.add("delete the mail of Bob", Writer("asker"))
     texts.add(MAILS, Writer("server", "mails"))
     shown = card(judge(delete_mail, {"mail": "4"}, texts))
-    told = "`4`, which is `sender: eve@evil.example; subject: Urgent`"
-    assert f"- **mail: {told}** (from another tool: mails)" in shown
+    line = "- **mail: `4`** (from another tool: mails)"
+    assert f"{line}, which is `sender: eve@evil.example; subject: Urgent`" in shown
     unknown = card(judge(delete_mail, {"mail": "40"}, texts))
     assert "- **mail: `40`** (the model's own)" in unknown
 
