@@ -8,13 +8,19 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
 _ID = re.compile(r"[\w.:#-]{1,64}")
 _TELLING_CHARACTERS: Final = 4
 """A shorter id may stand anywhere by chance: then it must be the value of a field that is an id."""
-_KEY: Final = r"""(?:\b|_)(?:id|ids|key|no|nr|number|uid|uuid|ref)_*['"]?\s*[:=]\s*\[?['"]?"""
+_KEY_BEFORE = re.compile(
+    r"""(?:\b|_)(?:id|ids|key|no|nr|number|uid|uuid|ref)_{0,2}['"]?\s{0,4}[:=]\s{0,4}\[?['"]?$""",
+    re.IGNORECASE,
+)
+_KEY_CHARACTERS: Final = 30
+"""How long the name of a field with an id is, at most, with what stands between them."""
 _ITEM = re.compile(r"[ \t]{0,40}(?:[-*•] |\d{1,3}[.)] )")
 _TELLING = re.compile(
     r"\W{0,4}(?:subject|title|name|file\w*|sender|from|owner|author|date|start\w*|recipients?|to|amount)\b",
@@ -36,17 +42,34 @@ def row_of(id_: str, text: str) -> str:
     text = text[:_MAX_TEXT_CHARACTERS]
     if id_ not in text:
         return ""
-    whole = rf"(?<![\w-]){re.escape(id_)}(?![\w-])"
-    found = list(islice(re.finditer(_KEY + whole, text, re.IGNORECASE), _MAX_ROWS))
+    found = list(islice(_places(id_, text, keyed=True), _MAX_ROWS))
     if not found and len(id_) >= _TELLING_CHARACTERS:
-        found = list(islice(re.finditer(whole, text), _MAX_ROWS))
-    rows = {" ".join(_row_at(text, one.end() - 1).split()) for one in found}
+        found = list(islice(_places(id_, text, keyed=False), _MAX_ROWS))
+    rows = {" ".join(_row_at(text, one).split()) for one in found}
     if len(rows) != 1:
         return ""
     row = rows.pop()
     if row.strip("'\"") == id_:
         return ""
     return row if len(row) <= _MAX_ROW_CHARACTERS else f"{row[:_MAX_ROW_CHARACTERS].rstrip()} …"
+
+
+def _places(id_: str, text: str, *, keyed: bool) -> Iterator[int]:
+    """Where an id stands as a whole, or, if `keyed`, as the value of a field that is an id."""
+    at = text.find(id_)
+    while at >= 0:
+        end = at + len(id_)
+        before, after = text[at - 1 : at], text[end : end + 1]
+        whole = not (_is_of_word(before) or _is_of_word(after))
+        if whole and (
+            not keyed or _KEY_BEFORE.search(text[max(0, at - _KEY_CHARACTERS) : at]) is not None
+        ):
+            yield end - 1
+        at = text.find(id_, end)
+
+
+def _is_of_word(one: str) -> bool:
+    return one.isalnum() or one in ("_", "-")
 
 
 def _row_at(text: str, at: int) -> str:

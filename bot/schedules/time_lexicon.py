@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -154,10 +155,10 @@ EVERY_WORDS: Final = frozenset(
 )
 OTHER_WORDS: Final = frozenset({"other", "alternate", "otro", "otra"})
 EVERY_OTHER: Final = (
-    r"\b(?:un|une|le|la) (\w+) sur deux\b",
-    r"\b(?:un|una) (\w+) s[ií] y (?:otro|otra) no\b",
-    r"\bevery (fortnight)\b",
-    r"\b(fortnightly)\b",
+    re.compile(r"\b(?:un|une|le|la) (\w+) sur deux\b"),
+    re.compile(r"\b(?:un|una) (\w+) s[ií] y (?:otro|otra) no\b"),
+    re.compile(r"\bevery (fortnight)\b"),
+    re.compile(r"\b(fortnightly)\b"),
 )
 """What means "every other …", with the unit in it; a fortnight is two weeks."""
 ADVERBS: Final[Mapping[str, str]] = {

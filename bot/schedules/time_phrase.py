@@ -94,7 +94,7 @@ def read_phrase(text: str) -> Phrase:
     for phrase in WORKDAY_PHRASES:
         words = words.replace(phrase, "workdays")
     for pattern in EVERY_OTHER:
-        words = re.sub(pattern, r"every other \1", words)
+        words = pattern.sub(r"every other \1", words)
     clock = rewrite_clock(words)
     if clock is None:
         raise NoTime
