@@ -21,6 +21,7 @@ from bot.api import (
     Status,
     Text,
     UsageError,
+    Value,
     catalog_chat_models,
     command,
     hookimpl,
@@ -62,11 +63,21 @@ async def model_references(asked: Completion) -> Sequence[str]:
     return names
 
 
+def _is_private(given: Mapping[str, Value]) -> bool:
+    """A fetch is not: Slack shows neither progress nor Stop in what one person alone sees."""
+    match given.get("action"):
+        case "pull":
+            return False
+        case "use":
+            return given.get("scope", "here") == "here"
+    return True
+
+
 @command(
     "model",
     quick=lambda given: given.get("action") != "pull",
     reads_history="never",
-    private=lambda given: given.get("action") != "use" or given.get("scope", "here") == "here",
+    private=_is_private,
     examples=[Example("/model list"), Example("/model use default here", says="default")],
 )
 async def model(

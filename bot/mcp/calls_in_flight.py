@@ -118,7 +118,7 @@ class InFlight:
                 clock.reschedule(now() + left)
 
 
-_current: ContextVar[InFlight | None] = ContextVar("call of a server's tool", default=None)
+_current: ContextVar[InFlight | None] = ContextVar("call_in_flight", default=None)
 """The call that a question is about, where the protocol tells: the answer to a call is then the
 question."""
 
