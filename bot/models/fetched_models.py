@@ -27,7 +27,6 @@ from bot.history.protocol import Preferences
 from bot.models.entries import ModelEntry, find_entry, find_served
 from bot.models.local_machine import LocalMachine, look_at_machine
 from bot.models.local_servers import ollama_url
-from bot.models.preparation import fetch_entry, settle_entry
 from bot.models.protocol import PullStep
 from bot.models.references import Reference, display, read_reference
 from bot.models.selection import ModelService
@@ -41,9 +40,9 @@ MAX_FETCHED: Final = 50
 """Models that may have been fetched in chat."""
 
 _SHOWN_EVERY_S = 1.0
-_CLIENT_MODULES = (
+_LATE_MODULES = (
     *("backends.files.hub_listing", "backends.files.fetch_pypi", "backends.files.fetch_url"),
-    "backends.bounded_http",
+    *("backends.bounded_http", "bot.models.preparation"),
 )
 """Imported before they are wanted, in a thread: that takes as long as many answers' words."""
 
@@ -160,8 +159,10 @@ class FetchedModels:
 
     async def _prepare(self, pull: _Pull, reference: Reference, by: str) -> PullStep:
         specs = self._models.specs()
-        for name in _CLIENT_MODULES:
+        for name in _LATE_MODULES:
             await asyncio.to_thread(import_module, name)
+        from bot.models.preparation import fetch_entry, settle_entry
+
         machine = await asyncio.to_thread(self._look, self._store.root)
         entry = await find_entry(reference, specs, machine, ollama_url=_ollama_url(specs))
 
