@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +136,13 @@ async def test_what_is_here_stays_as_it_is(path: Path, tmp_path: Path) -> None:
 async def test_a_database_that_is_not_there_or_of_another_version_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="nothing to export"):
         await written(tmp_path / "none.db")
+    for revision, said in (("0001", "start it once first"), ("9999", "of a newer version")):
+        other = tmp_path / f"{revision}.db"
+        with closing(sqlite3.connect(other)) as database, database:
+            database.execute("CREATE TABLE alembic_version (version_num)")
+            database.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+        with pytest.raises(StorageError, match=said):
+            await written(other)
     await asyncio.to_thread((tmp_path / "bad.db").write_text, "no database")
     with pytest.raises(StorageError, match="cannot be read"):
         await written(tmp_path / "bad.db")
