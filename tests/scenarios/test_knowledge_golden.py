@@ -9,7 +9,7 @@ import asyncio
 import math
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +31,10 @@ from bot.storage.database import Database
 from bot.values import SearchResult
 from bot.web.fetch import Fetcher
 from tests.fakes.reference_pages import reference_page
+from tests.kept_vectors import KeptVectors, kept_vectors
 
-pytestmark = pytest.mark.timeout(600)  # the pages are embedded once, in a minute of two free cores
+# What has changed of the pages is embedded; where no run was before, all, in a minute of two cores.
+pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
@@ -56,7 +58,7 @@ class Vectors:
     """The default embedder's vectors, and the same ones pulled towards one direction of their own.
     Remembers them, so that each text is computed once."""
 
-    def __init__(self, model: OnnxEmbedder) -> None:
+    def __init__(self, model: KeptVectors) -> None:
         self._model = model
         self._known: dict[str, Embeddings] = {}
 
@@ -110,13 +112,20 @@ async def read_pages(service: KnowledgeService) -> None:
 
 
 @pytest.fixture(scope="module")
-def vectors(embedder_model: OnnxEmbedder) -> Vectors:
-    return Vectors(embedder_model)
+def kept(embedder_model: OnnxEmbedder) -> Iterator[KeptVectors]:
+    with kept_vectors(embedder_model) as vectors:
+        yield vectors
 
 
 @pytest.fixture(scope="module")
-def default_embedder(embedder_model: OnnxEmbedder, vectors: Vectors) -> Embedder:
-    return asyncio.run(create_embedder(embedder_model, vectors.plain))
+def vectors(kept: KeptVectors) -> Vectors:
+    return Vectors(kept)
+
+
+@pytest.fixture(scope="module")
+def default_embedder(embedder_model: OnnxEmbedder, kept: KeptVectors, vectors: Vectors) -> Embedder:
+    created = asyncio.run(create_embedder(embedder_model, vectors.plain))
+    return replace(created, embed_tokens=kept.embed_tokens)
 
 
 @pytest.fixture(scope="module")
