@@ -14,6 +14,9 @@ from backends.files.atomic import move_into_place
 COPIES_KEPT = 10
 """Copies of one file that are kept; older ones are removed when another is made."""
 
+_SUFFIX = re.compile(r"\.(\d{4}-\d\d-\d\dT\d{6})(?:-(\d{1,6}))?\.bak", re.ASCII)
+"""What a copy has behind the name of its file: its time, and a number within a second."""
+
 
 def keep_copy(path: Path, now: datetime | None = None) -> Path:
     """Copy a file to `NAME.2026-11-30T031205.bak` in its folder, with its mode and owner; return
@@ -36,12 +39,11 @@ def find_copies(path: Path) -> list[Path]:
 
 def _copies(path: Path) -> list[tuple[str, int, Path]]:
     """The copies with their times and numbers within a second, in that order."""
-    pattern = re.compile(
-        re.escape(path.name) + r"\.(\d{4}-\d\d-\d\dT\d{6})(?:-(\d{1,6}))?\.bak", re.ASCII
-    )
     found = []
     for other in path.parent.iterdir():
-        named = pattern.fullmatch(other.name)
+        if not other.name.startswith(path.name):
+            continue
+        named = _SUFFIX.fullmatch(other.name, len(path.name))
         if named and other.is_file() and not other.is_symlink():
             found.append((named[1], int(named[2] or 1), other))
     return sorted(found)

@@ -18,12 +18,15 @@ from bot.config.platforms import DiscordSettings
 
 _WHERE = say("Copy the one that Reset Token shows on the page Bot of your application.")
 _KINDS = (
-    (r"xox\S*|xapp-\S*", say("That is a token of Slack.")),
-    (r"\d{15,21}", say("That is the application's id.")),
-    (r"[0-9a-f]{64}", say("That is the application's public key.")),
-    (r"https?://.*", say("That is an address.")),
-    (r"[A-Za-z0-9_-]{32}", say("That is the application's client secret, of the page OAuth2.")),
-    (r"mfa\.\S*", say("That is the token of a person; a bot must have its own.")),
+    (re.compile(r"xox\S*|xapp-\S*"), say("That is a token of Slack.")),
+    (re.compile(r"\d{15,21}"), say("That is the application's id.")),
+    (re.compile(r"[0-9a-f]{64}"), say("That is the application's public key.")),
+    (re.compile(r"https?://.*"), say("That is an address.")),
+    (
+        re.compile(r"[A-Za-z0-9_-]{32}"),
+        say("That is the application's client secret, of the page OAuth2."),
+    ),
+    (re.compile(r"mfa\.\S*"), say("That is the token of a person; a bot must have its own.")),
 )
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
@@ -66,7 +69,7 @@ def tidy(token: str) -> str:
 def wrong_kind(token: str) -> str | None:
     """Why a text can be no bot token; None if it may be one."""
     for pattern, what in _KINDS:
-        if re.fullmatch(pattern, token):
+        if pattern.fullmatch(token):
             return say("{what} A bot token is needed. {where}", what=what, where=_WHERE)
     if not _SHAPE.fullmatch(token):
         return say(

@@ -23,14 +23,14 @@ _BOT = say("Copy the Bot User OAuth Token from the page OAuth & Permissions; it 
 _APP = say("Make one on the page Basic Information, under App-Level Tokens; it begins with xapp-.")
 _WANTED = {"bot": ("xoxb-", _BOT), "app": ("xapp-", _APP)}
 _KINDS = (
-    (r"xoxb-\S*", say("That is the bot token.")),
-    (r"xapp-\S*", say("That is the app-level token.")),
-    (r"xoxp-\S*", say("That is the token of a person.")),
-    (r"xoxe\S*", say("That is a configuration token.")),
-    (r"[0-9a-f]{32}", say("That is the signing secret or the client secret.")),
-    (r"A[A-Z0-9]{8,}", say("That is the app's id.")),
-    (r"https?://.*", say("That is an address.")),
-    (r"[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}", say("That is a token of Discord.")),
+    (re.compile(r"xoxb-\S*"), say("That is the bot token.")),
+    (re.compile(r"xapp-\S*"), say("That is the app-level token.")),
+    (re.compile(r"xoxp-\S*"), say("That is the token of a person.")),
+    (re.compile(r"xoxe\S*"), say("That is a configuration token.")),
+    (re.compile(r"[0-9a-f]{32}"), say("That is the signing secret or the client secret.")),
+    (re.compile(r"A[A-Z0-9]{8,}"), say("That is the app's id.")),
+    (re.compile(r"https?://.*"), say("That is an address.")),
+    (re.compile(r"[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}"), say("That is a token of Discord.")),
 )
 
 
@@ -58,7 +58,7 @@ def wrong_kind(token: str, wanted: Token) -> str | None:
     if token.startswith(begins) and len(token) > len(begins) and not re.search(r"\s", token):
         return None
     for pattern, what in _KINDS:
-        if re.fullmatch(pattern, token) and not token.startswith(begins):
+        if pattern.fullmatch(token) and not token.startswith(begins):
             return say("{what} {where}", what=what, where=where)
     return say("This is no token of that kind. {where}", where=where)
 
