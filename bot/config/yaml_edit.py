@@ -18,9 +18,6 @@ from bot.config.yaml_file import parse
 
 _UNFOLDED_COLUMNS = 1_000_000
 _PLAIN = re.compile(r"[\w./:@+-]+", re.ASCII)
-_SEQUENCE = re.compile(
-    r"^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*( *)- ", re.M
-)
 
 
 class _Representer(RoundTripRepresenter):
@@ -66,10 +63,24 @@ def _library(text: str) -> YAML:
     library.Representer = _Representer
     library.preserve_quotes = True
     library.width = _UNFOLDED_COLUMNS
-    found = _SEQUENCE.search(text)
-    offset = len(found[2]) - len(found[1]) if found else 2
-    library.indent(mapping=2, sequence=max(0, offset) + 2, offset=max(0, offset))
+    offset = _list_offset(text)
+    library.indent(mapping=2, sequence=offset + 2, offset=offset)
     return library
+
+
+def _list_offset(text: str) -> int:
+    """How many columns the first list is to the right of its key; 2 where there is none."""
+    key_column: int | None = None
+    for line in text.splitlines():
+        said = line.strip()
+        if not said or said.startswith("#"):
+            continue
+        column = len(line) - len(line.lstrip(" "))
+        if key_column is not None and said.startswith("- "):
+            return max(0, column - key_column)
+        opens = said.partition(" #")[0].rstrip().endswith(":") and not said.startswith("-")
+        key_column = column if opens else None
+    return 2
 
 
 def _dumped(library: YAML, document: Any) -> str:

@@ -41,7 +41,7 @@ _OLLAMA = re.compile(
     r"(?::[\w][\w.-]{0,79})?",
     re.ASCII,
 )
-_HOST = re.compile(r"[^/]*[.:][^/]*/")
+_HOST = re.compile(r"[^/.:]*[.:][^/]*/")
 _PLAIN_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
 

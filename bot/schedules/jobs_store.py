@@ -121,6 +121,7 @@ class Jobs:
         what is being carried out (`beside`, by `Occurrence.key`)."""
         if not limit or not platforms:
             return []
+        beside = frozenset(beside)  # what ends while this reads may be read as open
         here = or_(*(jobs.c.place.startswith(f"{name}:", autoescape=True) for name in platforms))
         query = (
             select(jobs, occurrences.c.instant, occurrences.c.tries, occurrences.c.posted_at)

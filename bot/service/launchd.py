@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bot.service.plan import RESTART_S, STOP_S, ServicePlan, mark_of
 
-_MARK: Final = re.compile(r"<!-- Made by: (?P<mark>[^>]*) -->\n")
+_MARK: Final = re.compile(r"<!-- Made by: (?P<mark>[^<>]*) -->\n")
 _HEAD: Final = '<plist version="1.0">\n'
 
 

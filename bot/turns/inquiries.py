@@ -186,15 +186,16 @@ class OpenInquiries:
 
     async def _find(self, name: str, call: ActionCall | CommandCall, asker: Asker) -> _Open:
         one = self._open.get(name)
-        if one is None:
-            raise NotFound(GONE)
-        if one.person != asker.author.key:
-            person = one.turn.asker.author.name
-            raise Denied(say("This is for {name} to answer.", name=person))
-        subject = Subject(one.person, one.turn.asker.conversation)
+        own = one is not None and one.person == asker.author.key
+        subject = Subject(one.person, one.turn.asker.conversation) if one and own else None
         decision = await self._authorize(asker, "button:answer", call.conversation, subject)
         if not decision.allowed:
             raise Denied(decision.reason)
+        if one is None:
+            raise NotFound(GONE)
+        if not own:
+            person = one.turn.asker.author.name
+            raise Denied(say("This is for {name} to answer.", name=person))
         return one
 
 

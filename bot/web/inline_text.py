@@ -17,7 +17,7 @@ _ANCHORS = frozenset({"¶", "#", "§", "🔗", "[edit]", "↩", "↩︎", "⏎",
 _NOTE_TARGET = re.compile(r"#(?:body)?[_-]*(?:sd)?(?:fn|ftn|foot-?note|end-?note)[\w:.-]*", re.I)
 _NOTE_LINKS = frozenset({"doc-noteref", "noteref", "footnote-ref"})
 _MAX_NOTE_DIGITS = 3
-FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
+PICTURE_FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
 """What programs write for a picture where nobody describes it."""
 _FORMULA_IMAGE = re.compile(r"math|\btex\b|latex", re.IGNORECASE)
 _TEXT_INPUTS = frozenset({"text", "number", "email", "tel", "date", "url", "time"})
@@ -99,7 +99,8 @@ class InlineText:
             self._left_out["picture"] += 1
             around = image.getparent()
             linked = around is not None and around.tag == "a"
-            if said and not FILE_NAME.fullmatch(said) and (in_cell or (" " in said and not linked)):
+            described = said and not PICTURE_FILE_NAME.fullmatch(said)
+            if described and (in_cell or (" " in said and not linked)):
                 self._pieces.append(f" {said} ")
 
     def _add_input(self, field: Any) -> None:

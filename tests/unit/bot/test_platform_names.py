@@ -20,6 +20,10 @@ DECLARED = {
     "bot/cli/docs.py": "the operator, who adds documents",
     "bot/cli/eval_answers.py": "the operator, who asks",
     "bot/cli/tools.py": "the operator, who calls tools",
+    "bot/cli/setup_guide.py": "the set-up, which guides through those that ship",
+    "bot/cli/setup_platforms.py": "the set-up, which guides through those that ship",
+    "bot/setup/state.py": "the set-up, which guides through those that ship",
+    "bot/portability/locations.py": "the operator, who has files of this machine",
 }
 """Files that may name a platform, and why."""
 

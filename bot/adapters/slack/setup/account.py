@@ -30,7 +30,7 @@ _KINDS = (
     (re.compile(r"[0-9a-f]{32}"), say("That is the signing secret or the client secret.")),
     (re.compile(r"A[A-Z0-9]{8,}"), say("That is the app's id.")),
     (re.compile(r"https?://.*"), say("That is an address.")),
-    (re.compile(r"[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}"), say("That is a token of Discord.")),
+    (re.compile(r"[\w-]{20,80}\.[\w-]{5,20}\.[\w-]{20,80}"), say("That is a token of Discord.")),
 )
 
 

@@ -11,7 +11,7 @@ from bot.knowledge.loading.office.formulas import M, to_latex
 from bot.knowledge.loading.office.package import RELATION_ID, Damaged, Package
 from bot.knowledge.loading.office.symbol_fonts import needs_symbols, symbol
 from bot.skills.document_tree import Block, Heading, ListItem, Table, lowered, raised
-from bot.web.inline_text import FILE_NAME
+from bot.web.inline_text import PICTURE_FILE_NAME
 
 MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
@@ -30,7 +30,7 @@ def is_graphic(mark: Element) -> bool:
 def picture_words(mark: Element) -> str:
     """What a person has written about a picture for those who cannot see it."""
     words = " ".join(mark.get("descr", "").split())
-    return "" if FILE_NAME.fullmatch(words) else words
+    return "" if PICTURE_FILE_NAME.fullmatch(words) else words
 
 
 def read_graphic(

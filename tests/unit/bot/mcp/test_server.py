@@ -168,7 +168,7 @@ async def test_a_client_that_gives_up_stops_its_turn(served: Served, era: str) -
     async with served.client(await served.token(), era) as client:
         asked = asyncio.create_task(
             client.call_tool(
-                "ask", {"question": "Tell slowly: when does the lamp burn at the pier"}
+                "ask", {"question": "Slowly: when does the lamp of the north pier burn?"}
             )
         )
         async with asyncio.timeout(10):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.history.erasure import forget_person
 from bot.history.retention import remove_expired
+from bot.schedules.jobs_store import Jobs
 from bot.schedules.scheduler import MAX_RUNNING
 from bot.schedules.tables import occurrences
 from bot.storage.database import Database
@@ -41,6 +43,20 @@ async def test_a_private_one_is_for_its_owner_alone(tmp_path: Path) -> None:
         await on.add(job(private=True))
         await on.platform.until(1)
         assert list(on.platform.shown.values()) == [(HERE, ADA.key, "call Bob")]
+
+
+async def test_what_ends_while_the_scheduler_looks_is_not_begun_again(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "parlance.db")
+    jobs, one = Jobs(database), job()
+    assert await jobs.add(one, of_person=10, in_place=10)
+    assert await jobs.claim(NOON) == 1
+    (due,) = await jobs.open(NOON, [HERE.platform], (), 1)
+    running = {due.key: "is being carried out"}
+    look = asyncio.create_task(jobs.open(NOON, [HERE.platform], running.keys(), 1))
+    await asyncio.sleep(0)
+    running.clear()
+    assert await look == []
+    await database.close()
 
 
 async def test_what_is_added_wakes_the_scheduler(tmp_path: Path) -> None:
