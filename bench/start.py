@@ -23,6 +23,7 @@ from bench.rows import Row
 
 _PROMPT = "›".encode()
 _READY_S = 120.0
+_CONFIG = Path(__file__).parents[1] / "config.yaml"
 
 
 @contextlib.asynccontextmanager
@@ -35,6 +36,7 @@ async def _started(data: Path) -> AsyncIterator[tuple[int, int]]:
         if not name.startswith(("DISCORD_", "SLACK_", "PARLANCE_DATA"))
     }
     environment |= {"PARLANCE_DATA_DIR": str(data), "TERM": "xterm", "COLUMNS": "100"}
+    environment["PARLANCE_CONFIG"] = str(_CONFIG)  # where one is named, no set-up is offered
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot", "run",
         stdin=follower, stdout=follower, stderr=asyncio.subprocess.DEVNULL,
@@ -77,7 +79,7 @@ async def _resident(data: Path) -> float:
     async with _started(data) as (pid, leader):
         await _until(leader, _PROMPT, _READY_S)
         os.write(leader, b"/ask How do I write a skill?\r")
-        await _until(leader, b"Sources", _READY_S)
+        await _until(leader, b"Writing plugins", _READY_S)
         await _until(leader, _PROMPT, _READY_S)
         await asyncio.sleep(2.0)
         processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
@@ -93,6 +95,6 @@ async def rows(quick: bool) -> list[Row]:
         megabytes = await _resident(data)
     start = sorted(starts)[len(starts) // 2]
     return [
-        Row("second start until the prompt is ready", start, "s", "≤ 3", start <= 3),
+        Row("second start until the prompt is ready", start, "s", "≤ 1", start <= 1),
         Row("resident, default models loaded, idle", megabytes, "MB", "≤ 500", megabytes <= 500),
     ]

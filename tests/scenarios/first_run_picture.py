@@ -81,7 +81,8 @@ class _Session:
             [sys.executable, "-m", "bot", "run"],
             stdin=screen, stdout=screen, stderr=screen, cwd=ROOT, start_new_session=True,
             env=environment | {
-                "PARLANCE_DATA_DIR": str(folder), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8",
+                "PARLANCE_DATA_DIR": str(folder), "PARLANCE_CONFIG": str(ROOT / "config.yaml"),
+                "TERM": "xterm-256color", "LC_ALL": "C.UTF-8",
             },
         )  # fmt: skip
         os.close(screen)
