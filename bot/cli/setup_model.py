@@ -40,6 +40,7 @@ async def set_up_model(path: Path | None, dialogue: Dialogue, wanted: str | None
         await use(here, wanted, dialogue)
         return True
     if not dialogue.asks:
+        dialogue.tell(say("--model names none, so the model stays as it is."))
         return False
     with errors.status(say("Looking at this machine …")):
         found = await survey(here.store)

@@ -56,7 +56,7 @@ class Platforms:
         token = here.secrets.get("DISCORD_TOKEN") or ""
         if not token:
             if not self.dialogue.asks:
-                return False
+                return self._left_for_later("DISCORD_TOKEN")
             tell(say("1. Open this page, choose New Application, and give your bot its name:"))
             self.dialogue.show(f"   {DISCORD_PAGE}")
             tell(
@@ -116,8 +116,8 @@ class Platforms:
         if settings.mode == "http":
             tell(say("slack.mode is http: its tokens are set by hand, as docs/slack.md says."))
             return False
-        if not (bot or self.dialogue.asks):
-            return False
+        if not self.dialogue.asks and not (bot and app):
+            return self._left_for_later("SLACK_APP_TOKEN" if bot else "SLACK_BOT_TOKEN")
         if not bot:
             if not await self.dialogue.confirm(say("Is your bot wanted on Slack?")):
                 return False
@@ -219,6 +219,11 @@ class Platforms:
                 if not self.dialogue.asks:
                     raise
                 self.dialogue.tell(str(error))
+
+    def _left_for_later(self, name: str) -> bool:
+        """Say which variable is missing where nobody can be asked; returns that nothing is set."""
+        self.dialogue.tell(say("{name} is not set, so this is left for later.", name=name))
+        return False
 
     def _write(self, here: Installation, values: dict[str, str]) -> None:
         path = base_folder(here.path) / ".env"

