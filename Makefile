@@ -138,7 +138,7 @@ operators_index = export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL
 # built otherwise is not taken. The folder is inside of the source, and ccache compares no absolute
 # paths, so that it knows the files again wherever uv unpacks them next.
 shape = $$({ printf '%s\n' "$$CMAKE_ARGS" "$$CC" "$$CXX" "$$CFLAGS" "$$CXXFLAGS" "$$LDFLAGS"; \
-	cat requirements/llama_cpp.cmake; } | cksum | cut -d' ' -f1)
+	cat requirements/llama_cpp.cmake requirements/compiler/*; } | cksum | cut -d' ' -f1)
 llama_cpp = UV_LOCK_TIMEOUT=3600 CCACHE_BASEDIR=/ CMAKE_ARGS="$$CMAKE_ARGS \
 	-DCMAKE_PROJECT_llama_cpp_INCLUDE='$(CURDIR)/requirements/llama_cpp.cmake'"
 

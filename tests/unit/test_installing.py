@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -133,3 +135,27 @@ def commands() -> str:
     """What `make` would run to install into an environment that is not there yet."""
     asked = (f"VENV={ABSENT}", f"PYTHON={sys.executable}", f"{ABSENT}/.run-installed")
     return says("make", "-n", "-C", ROOT, *asked)
+
+
+@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="x86 alone has tiles")
+def test_every_byte_of_a_tile_configuration_is_stored_before_it_is_loaded(tmp_path: Path) -> None:
+    """Else the first prompt ends the process, on a processor with AMX."""
+    source = tmp_path / "tiles.cpp"
+    source.write_text(
+        "#include <immintrin.h>\n"
+        "void load() {\n"
+        "  alignas(64) char tiles[64] = {}; tiles[63] = 77; _tile_loadconfig(tiles);\n"
+        "}\n"
+    )
+    compiler = shutil.which("c++") or shutil.which("clang++")
+    assert compiler is not None
+    headers = ROOT / "requirements" / "compiler"
+    made = subprocess.run(
+        [compiler, "-O3", "-mamx-tile", "-isystem", headers, "-S", "-o", "-", source],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "ldtilecfg" in made.stdout
+    assert "$77" in made.stdout
