@@ -45,6 +45,8 @@ class GgufHead:
     """Weights in all tensors."""
     names: frozenset[str] = field(default=frozenset(), repr=False)
     """The names of the tensors in the file."""
+    matrix_types: frozenset[int] = field(default=frozenset(), repr=False)
+    """ggml's types of the tensors with more than one dimension, of a model in one file."""
 
     @property
     def architecture(self) -> str:
@@ -185,24 +187,35 @@ class _Reader:
             if value is not None:
                 metadata[key] = value
         names: set[str] = set()
-        needed, weights = self._tensors(tensors, metadata.get("general.alignment", 32), names)
-        head = GgufHead(version, tensors, needed, metadata, weights, frozenset(names))
+        types: set[int] = set()
+        alignment = metadata.get("general.alignment", 32)
+        needed, weights = self._tensors(tensors, alignment, names, types)
+        head = GgufHead(
+            version, tensors, needed, metadata, weights, frozenset(names), frozenset(types)
+        )
         if not tensors and head.parts == 1:
             raise _UnsupportedGguf("it holds no weights")
         return head
 
-    def _tensors(self, count: int, alignment: Any, names: set[str]) -> tuple[int, int]:
-        """The bytes that the file must have, and the weights in it; adds the tensors' names."""
+    def _tensors(
+        self, count: int, alignment: Any, names: set[str], types: set[int]
+    ) -> tuple[int, int]:
+        """The bytes that the file must have, and the weights in it; adds the tensors' names, and
+        the types of matrices.
+        """
         if not isinstance(alignment, int) or alignment <= 0:
             raise _UnsupportedGguf("its head makes no sense")
         end = total = 0
         for _ in range(count):
             names.add(self._string())
-            weights = 1
-            for _ in range(self._bounded(8)):
+            weights, dimensions = 1, self._bounded(8)
+            for _ in range(dimensions):
                 weights *= self._scalar("<Q")
             total += weights
-            block, size = _TENSOR_BLOCKS.get(self._scalar("<I"), (1, 0))
+            kind = self._scalar("<I")
+            if dimensions > 1:
+                types.add(kind)
+            block, size = _TENSOR_BLOCKS.get(kind, (1, 0))
             end = max(end, self._scalar("<Q") + weights // block * size)
         return -(-self._at // alignment) * alignment + end, total
 

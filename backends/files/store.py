@@ -20,6 +20,7 @@ from platformdirs import user_cache_path
 
 from backends.errors import InvalidRequest, ModelFetchError, ModelNotFound
 from backends.files.atomic import hold_lock, move_into_place, sha256_of, try_lock, write_atomically
+from backends.files.copies import remove_copies
 from backends.files.fetch import Fetch, FetchProgress, check_digest
 from backends.files.gguf import check_gguf, check_parts
 from backends.files.origins import fetch_from_origin, refuse_unverified_http
@@ -152,7 +153,7 @@ class ModelStore:
             return await asyncio.to_thread(self._accept, fetch, parsed, came, sha256)
 
     def remove(self, source: str) -> bool:
-        """Remove a source's file and partial downloads; return whether there were any.
+        """Remove a source's file, partial downloads and copies; return whether there were any.
 
         Raises `InvalidRequest` for a `file:` source, which the store does not own, and
         `ModelFetchError` while it is being fetched.
@@ -193,6 +194,7 @@ class ModelStore:
         had = any(part.exists() for part in parts) or work.exists()
         for part in parts:
             part.unlink(missing_ok=True)
+        had = remove_copies(final) or had
         self._record_path(parsed).unlink(missing_ok=True)
         shutil.rmtree(work, ignore_errors=True)
         with suppress(OSError):  # until a folder that is not empty

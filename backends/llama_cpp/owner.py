@@ -228,12 +228,14 @@ class OwnerThread:
     def _load_into_room(self, path: Path) -> InMemory:
         """Load the model once others have made room for it; on cards, as many layers as fit."""
         from backends.llama_cpp.loaded_model import load_model
+        from backends.llama_cpp.preparing import find_prepared
         from backends.llama_cpp.video_memory import free_video_memory, list_video_devices
 
         def video() -> int | None:
             return free_video_memory(list_video_devices(), self._options)
 
         head, options = self._file.read().head, self._options
+        path = find_prepared(path, options) or path
         needed = find_demand(head, options, bytes_of_parts(path), has_video=video() is not None)
         make_room(self, needed, video=video)
         options = fit_video_memory(head, options, needed, video())

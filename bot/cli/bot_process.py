@@ -21,6 +21,7 @@ from bot.app import App, background, open_app
 from bot.cli.console import errors, redact
 from bot.cli.loop import run_async
 from bot.cli.models import fetch_all
+from bot.cli.preparing import prepare_models
 from bot.installation import Installation, ModelFile
 from bot.knowledge.loading.scans.package import is_installed, missing_package
 from bot.observability.log_file import LogFile
@@ -108,6 +109,7 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
     for file in missing:
         try:
             fetch_all(here.store, [file])
+            run_async(prepare_models(here, [file.model]))
         except BackendError as error:
             if file.model in vital:
                 raise

@@ -19,6 +19,7 @@ from bot.cli.console import AsJson, console, download_bar, errors, format_size, 
 from bot.cli.loop import run_async
 from bot.cli.model_status import read_statuses
 from bot.cli.options import ConfigPath, read_installation
+from bot.cli.preparing import prepare_models
 from bot.errors import NotFound
 from bot.installation import Installation, ModelFile
 from bot.models.entries import ModelEntry, find_entry
@@ -116,6 +117,7 @@ def pull(
         else:
             files += _find_files(here, reference)
     fetch_all(here.store, files)
+    run_async(prepare_models(here, [file.model for file in files if file.model in here.specs]))
     for file in files:
         path = here.store.path(file.source, file.sha256)
         console.print(f"{file.model}: {path} ({format_size(bytes_of_parts(path))})")

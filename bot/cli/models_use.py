@@ -16,6 +16,7 @@ from backends.files.store import ModelStore
 from backends.pool.spec import ModelSpec
 from bot.cli.console import console, download_bar, errors, redact
 from bot.cli.loop import run_async
+from bot.cli.preparing import prepare_models
 from bot.cli.running_bot import ask_async
 from bot.config.yaml_document import YamlDocument
 from bot.control.protocol import ControlError
@@ -65,6 +66,7 @@ async def choose_model(
     context = EngineContext(here.store, here.secrets.get)
     if served is not None:
         await _fetch_files(here, served)
+        await prepare_models(here, [served])
         tried = await _try(here, served, here.specs[served], context) if trial else None
         return Chosen(served, tried)
     machine = await asyncio.to_thread(look_at_machine, here.store.root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from backends.llama_cpp.native_library import lib
 from bot.cli import app
 from tests.fakes.file_server import FileServer, ServedFile
 from tests.fakes.hub import serve_repository
@@ -77,6 +79,16 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
     path.write_text(WRITTEN, "utf-8")
     return path
+
+
+def quantised(model: bytes, folder: Path) -> bytes:
+    """The model in Q4_1."""
+    whole, made = folder / "whole.gguf", folder / "made.gguf"
+    whole.write_bytes(model)
+    params = lib.llama_model_quantize_default_params()
+    params.ftype, params.nthread = 3, 1
+    assert lib.llama_model_quantize(bytes(whole), bytes(made), ctypes.byref(params)) == 0
+    return made.read_bytes()
 
 
 def models(config: Path, *arguments: str) -> Result:
@@ -166,3 +178,21 @@ def test_what_is_listed_says_whether_it_fits(config: Path) -> None:
     rows = models(config, "list", "--json")
     assert '"fits": true' in rows.stdout
     assert '"fits": null' in rows.stdout  # of what has no known size
+
+
+def test_a_file_is_prepared_when_it_is_pulled_and_removed_with_its_copy(
+    config: Path, hub: FileServer, tiny: bytes
+) -> None:
+    serve_repository(hub, "acme/Tiny-GGUF", {"tiny-Q4_1.gguf": quantised(tiny, config.parent)})
+    entry = {"backend": "llama_cpp", "source": "hf:acme/Tiny-GGUF/tiny-Q4_1.gguf"}
+    written = yaml.safe_load(WRITTEN)
+    written["models"]["tiny"] = {**entry, "context": 128, "prepare": "q8_0"}
+    config.write_text(yaml.safe_dump(written), "utf-8")
+    pulled = models(config, "pull", "tiny")
+    assert pulled.exit_code == 0, pulled.output
+    assert "Prepared a copy of tiny as configured: +0 MB on disk and in memory." in pulled.output
+    (folder,) = (config.parent / "store" / "hf").rglob("tiny-Q4_1.gguf")
+    copies = list(folder.parent.glob("*.prepared-*.gguf"))
+    assert len(copies) == 1
+    assert models(config, "remove", "tiny").exit_code == 0
+    assert not list((config.parent / "store" / "hf").rglob("*.gguf"))
