@@ -7,6 +7,7 @@ cores are those that Python counts, and the free memory is unknown.
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import sys
 from collections.abc import Collection, Iterator
@@ -72,6 +73,24 @@ def release_free_memory() -> None:
         trim: Any = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim is not None:
             trim(0)
+
+
+def release_file_pages(paths: Collection[Path]) -> None:
+    """Take the pages of mapped files out of this process's memory.
+
+    They come back from the system's file cache as they are read again. So weights that llama.cpp
+    has laid out anew beside the file are not held twice. Pages that are locked stay.
+    """
+    if sys.platform != "linux":
+        return
+    wanted = {str(path.resolve()) for path in paths}
+    madvise = ctypes.CDLL(None).madvise
+    for line in _read(_ROOT / "proc/self/maps").splitlines():
+        span, _, rest = line.partition(" ")
+        name = rest.split(None, 4)[4:]
+        if name and name[0] in wanted:
+            start, end = (int(bound, 16) for bound in span.split("-"))
+            madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
 
 
 def _affinity() -> Collection[int]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backends.errors import BackendError
+from backends.files.split_names import part_paths
 from backends.llama_cpp.embedding import LoadedEmbedder
 from backends.llama_cpp.job import Job, Outcome
 from backends.llama_cpp.metadata import is_embedder, read_model_head
@@ -14,6 +15,7 @@ from backends.llama_cpp.native import Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.scheduler import Scheduler
 from backends.llama_cpp.stats import EngineStats
+from backends.machine import release_file_pages
 
 
 class LoadedChatModel:
@@ -95,6 +97,10 @@ def load_model(
     go_on: Callable[[], bool],
 ) -> LoadedChatModel | LoadedEmbedder:
     """Load a model as a chat model or an embedder. Raises a `BackendError`."""
+    loaded: LoadedChatModel | LoadedEmbedder
     if is_embedder(read_model_head(path), options):
-        return LoadedEmbedder(path, options, go_on)
-    return LoadedChatModel(path, options, deliver, go_on)
+        loaded = LoadedEmbedder(path, options, go_on)
+    else:
+        loaded = LoadedChatModel(path, options, deliver, go_on)
+    release_file_pages(part_paths(path))
+    return loaded

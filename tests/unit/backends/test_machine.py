@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from backends.files.catalog import EMBEDDER_FILE
 from backends.files.store import ModelStore
 from backends.gpt4all.options import GPT4AllOptions
 from backends.llama_cpp.options import LlamaCppOptions
-from backends.machine import available_memory, cpu_quota, usable_cores
+from backends.machine import available_memory, cpu_quota, release_file_pages, usable_cores
 from backends.onnx.files import open_session
 
 GIB = 1 << 30
@@ -177,3 +180,25 @@ def test_every_engine_in_this_process_takes_the_cores_of_its_affinity(
         os.sched_setaffinity(0, before)
     assert LlamaCppOptions(source="file:m.gguf", n_threads=3).threads() == (3, 3)
     assert GPT4AllOptions(source="file:m.gguf", n_threads=3).threads() == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep the pages")
+def test_pages_of_a_mapped_file_are_given_back_and_come_again(tmp_path: Path) -> None:
+    paths = [tmp_path / "a model.gguf", tmp_path / "other.gguf"]
+    content = os.urandom(1 << 20)
+
+    def resident(path: Path) -> int:
+        return sum(one.rss for one in psutil.Process().memory_maps() if one.path == str(path))
+
+    views = []
+    for path in paths:
+        path.write_bytes(content)
+        with path.open("rb") as file:
+            views.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        assert bytes(views[-1]) == content
+    assert [resident(path) for path in paths] == [1 << 20, 1 << 20]
+    release_file_pages(paths[:1])
+    assert [resident(path) for path in paths] == [0, 1 << 20]
+    assert bytes(views[0]) == content
+    for view in views:
+        view.close()
