@@ -3,9 +3,10 @@
     python -m bench [ROOM ...] [--quick]
 
 The rooms are core, engine, loading, platforms, pool, reading, replies, retrieval, scale and start;
-without one all are run. The rooms agent (what approvals hold off and cost), corpus (how well files
-of other programs are read), notations (how well calls of tools are read) and schedules (how late
-reminders come) are run only where they are named. The room reading asks the blind questions of a
+without one all are run. Only where they are named: agent (what approvals hold off and cost), corpus
+(how well files of other programs are read), notations (how well calls of tools are read), prepared
+(a copy of the default model's file beside the file as it came) and schedules (how late reminders
+come). The room reading asks the blind questions of a
 scripted model that knows the truth; with READER=NAME also of a model of config.yaml (by its name
 under `models`), which reads the passages and answers: `READER=large make bench ARGS=reading`. So
 does AGENT_MODEL=NAME in the room agent.
@@ -32,7 +33,7 @@ ROOMS = (
     *("start", "core", "platforms", "replies", "pool", "engine", "retrieval", "reading", "scale"),
     "loading",
 )
-NAMED_ROOMS = ("agent", "corpus", "notations", "schedules")
+NAMED_ROOMS = ("agent", "corpus", "notations", "prepared", "schedules")
 """Rooms that need programs or data of others, and are run only where they are named."""
 OUTPUT = Path("build/bench.json")
 
