@@ -5,8 +5,13 @@ from __future__ import annotations
 from backends.errors import BackendBusy
 
 _TARGET_ROUND_S = 0.08
+_LONGEST_TILE_S = 0.16
+"""Time that a round of one whole tile may take; beyond it, answers would stutter."""
 _MIN_BUDGET_TOKENS = 16
-_FIRST_BUDGET_TOKENS = 64
+_TILE_TOKENS = 64
+"""From so many rows on, llama.cpp's flash attention works in tiles on a CPU, at a fraction of the
+cost: a round that reads 64 tokens takes less time than one that reads 40.
+"""
 _SMOOTHING_WEIGHT = 0.3
 _TYPICAL_ANSWER_TOKENS = 200
 
@@ -19,6 +24,7 @@ class RoundBudget:
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
+        self._tiled_row_s: float | None = None
         self._row_s: float | None = None
         self.rounds = 0
         self.decode_rate = 0.0
@@ -29,9 +35,11 @@ class RoundBudget:
     @property
     def budget(self) -> int:
         """Prompt tokens that the next round may read."""
-        if self._row_s is None:
-            return min(_FIRST_BUDGET_TOKENS, self._largest)
-        return max(_MIN_BUDGET_TOKENS, min(self._largest, int(_TARGET_ROUND_S / self._row_s)))
+        if self._tiled_row_s is None or self._tiled_row_s * _TILE_TOKENS <= _LONGEST_TILE_S:
+            fitting = int(_TARGET_ROUND_S / self._tiled_row_s) if self._tiled_row_s else 0
+            return min(self._largest, max(_TILE_TOKENS, fitting))
+        row_s = self._row_s or self._tiled_row_s
+        return min(self._largest, max(_MIN_BUDGET_TOKENS, int(_TARGET_ROUND_S / row_s)))
 
     @property
     def python_share(self) -> float:
@@ -42,7 +50,10 @@ class RoundBudget:
         """Record a round: its sequences, the prompt tokens read, and its seconds."""
         self.rounds += 1
         if read >= _MIN_BUDGET_TOKENS:
-            self._row_s = _smooth(self._row_s, native_s / read)
+            if read >= _TILE_TOKENS:
+                self._tiled_row_s = _smooth(self._tiled_row_s, native_s / read)
+            else:
+                self._row_s = _smooth(self._row_s, native_s / read)
             self.prefill_rate = _smooth(self.prefill_rate or None, read / native_s)
         elif not read:
             self._writing_s += round_s

@@ -131,3 +131,10 @@ def test_the_reading_budget_follows_the_machine() -> None:
     assert slow.budget == 16
     assert fast.budget == 512
     assert slow.prefill_rate == pytest.approx(100)
+
+
+def test_a_round_reads_a_whole_tile_where_fewer_tokens_would_take_longer() -> None:
+    budget = RoundBudget(512)
+    for tokens, token_s in ((64, 0.0015), (24, 0.0044), (40, 0.0044)):
+        budget.note(8, tokens, tokens * token_s, tokens * token_s)
+    assert budget.budget == 64
