@@ -21,6 +21,8 @@ _MAX_ANONYMOUS_PROMPTS = 4
 
 Every cell in use costs every round a little, so what nobody will come back for must not pile up.
 """
+_IDLE_SHARE = 0.25
+"""The part of the cells that idle conversations may hold where every round goes through them."""
 
 
 class SequenceCache:
@@ -32,6 +34,8 @@ class SequenceCache:
         self._live: dict[int, Sequence] = {}
         self._idle: OrderedDict[int, Sequence] = OrderedDict()
         self._idle_by_conversation: dict[str, Sequence] = {}
+        share = _IDLE_SHARE if context.goes_through_all else 1.0
+        self._most_idle_cells = int(context.cells * share)
         self.offload = KVOffload(parking_bytes)
         self.evicted = 0
         self.restored = 0
@@ -96,6 +100,7 @@ class SequenceCache:
         if sequence.tokens:
             self._idle[sequence.id] = sequence
             self._idle_by_conversation[sequence.conversation] = sequence
+            self._thin_out()
         else:
             self._clear(sequence)
 
@@ -127,6 +132,17 @@ class SequenceCache:
         self._forget(sequence)
         self.evicted += 1
         return True
+
+    def _thin_out(self) -> None:
+        """Offload idle conversations but the last, the oldest first, while all hold too many cells.
+
+        None is lost for it.
+        """
+        for sequence in list(self._idle.values())[:-1]:
+            if sum(s.own for s in self._idle.values()) <= self._most_idle_cells:
+                return
+            if self.offload.has_room(self._context.size(sequence.id)) and self._offload(sequence):
+                self._forget(sequence)
 
     # -- looking ---------------------------------------------------------------------------------
 
@@ -261,15 +277,17 @@ class SequenceCache:
         self._context.drop(sequence.id)
         self._free.append(sequence.id)
 
-    def _offload(self, sequence: Sequence) -> None:
+    def _offload(self, sequence: Sequence) -> bool:
+        """Copy a conversation to host memory; return False if it is not worth it, or too large."""
         if sequence.conversation is None or len(sequence.tokens) < _MIN_OFFLOAD_TOKENS:
-            return
+            return False
         if not self.offload.fits(self._context.size(sequence.id)):
-            return
+            return False
         state = self._context.save(sequence.id)
         if state is not None:
             saved = OffloadedSequence(sequence.tokens, state, sequence.checkpoint)
             self.offload.put(sequence.conversation, saved)
+        return state is not None
 
     def _restore(self, conversation: str) -> Sequence | None:
         """Bring an offloaded conversation back, evicting others until it fits; None if it

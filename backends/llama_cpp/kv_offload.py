@@ -45,6 +45,10 @@ class KVOffload:
             log.info("llama_cpp.conversation_not_parked bytes=%d most=%d", size, self._budget)
         return size <= self._budget
 
+    def has_room(self, size: int) -> bool:
+        """Return whether a state of that many bytes fits without dropping another."""
+        return self.bytes + size <= self._budget
+
     def find(self, conversation: str | None) -> OffloadedSequence | None:
         return self._sequences.get(conversation) if conversation is not None else None
 

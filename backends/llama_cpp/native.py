@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backends.errors import BackendUnavailable, ModelNotFound
+from backends.llama_cpp.attention import set_attention
 from backends.llama_cpp.metadata import read_model_head
 from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
@@ -179,7 +180,7 @@ class Context:
         params = lib.llama_context_default_params()
         params.n_ctx = options.cells()
         params.n_batch = options.n_batch
-        params.n_ubatch = min(options.n_ubatch, options.n_batch)
+        set_attention(params, options)
         params.n_seq_max = sequences
         # Only last tokens have outputs; the default would reserve n_batch times the vocabulary.
         params.n_outputs_max = min(max(sequences, options.parallel), options.n_batch)
@@ -188,7 +189,6 @@ class Context:
         params.n_threads, params.n_threads_batch = options.threads()
         params.type_k = _CACHE_TYPES[options.type_k]
         params.type_v = _CACHE_TYPES[options.type_v]
-        params.flash_attn_type = -1 if options.flash_attn is None else int(options.flash_attn)
         params.no_perf = True
         self.handle = lib.llama_init_from_model(model.handle, params)
         if not self.handle:
@@ -200,6 +200,7 @@ class Context:
         self._window = model.window
         self.can_copy = not model.recurrent
         self.cells = int(lib.llama_n_ctx(self.handle))
+        self.goes_through_all = params.flash_attn_type == 0 and self.can_copy
 
     def decode(self, batch: Batch) -> int:
         """Compute a batch. 0 done; 1 the cache is full; others as llama.cpp's `llama_decode`."""

@@ -79,7 +79,9 @@ class LlamaCppOptions(EngineOptions):
     and go back. False keeps their window alone, which takes less memory where `context` is long.
     """
     flash_attn: bool | None = None
-    """None lets llama.cpp choose. Without it, idle conversations slow the others down."""
+    """None turns it off on a CPU where the cache is small and answers are few, and lets llama.cpp
+    choose elsewhere. Without it, idle conversations slow the others down.
+    """
 
     n_gpu_layers: int = -1
     """Layers on the GPU, -1 for all; without effect in a build for the CPU."""
@@ -108,7 +110,7 @@ class LlamaCppOptions(EngineOptions):
             raise ValueError(
                 f"cache_tokens ({self.cache_tokens}) must be at least context ({self.context})"
             )
-        if self.type_v not in ("f32", "f16", "bf16") and self.flash_attn is False:
+        if self.quantises_values and self.flash_attn is False:
             raise ValueError(f"type_v {self.type_v} needs flash_attn")
         if not self.embeddings and self.n_batch < (least := self.sequences()):
             raise ValueError(
@@ -116,6 +118,10 @@ class LlamaCppOptions(EngineOptions):
                 f"({self.parallel}): four times as much, and never more than {MAX_SEQUENCES}"
             )
         return self
+
+    @property
+    def quantises_values(self) -> bool:
+        return self.type_v not in ("f32", "f16", "bf16")
 
     def sequences(self, each: int = 4) -> int:
         """Return how many conversations the cache distinguishes.

@@ -82,7 +82,7 @@ async def test_a_shared_beginning_is_computed_once_by_those_who_come_together(ma
 
 async def test_a_conversation_pushed_out_goes_on_as_an_uninterrupted_one(make: Make) -> None:
     small = make(context=256, cache_tokens=256)
-    large = make(context=256, cache_tokens=1024)
+    large = make(context=256, cache_tokens=2048)
     texts = []
     for backend in (small, large):
         first = await tell(backend, f"0 {LONG}", conversation="c0")
@@ -94,6 +94,19 @@ async def test_a_conversation_pushed_out_goes_on_as_an_uninterrupted_one(make: M
     assert small.stats().restored == 1
     assert large.stats().restored == 0
     assert texts[0] == texts[1]
+
+
+async def test_idle_conversations_are_parked_before_the_cache_is_full_of_them(make: Make) -> None:
+    backend = make(context=256, cache_tokens=2048, parallel=2)
+    first = await tell(backend, f"0 {LONG}", conversation="c0")
+    for n in range(1, 5):
+        await tell(backend, f"{n} {LONG}", conversation=f"c{n}", max_tokens=1)
+    again = await tell(backend, f"0 {LONG}", first.text, "Why?", conversation="c0")
+    assert again.usage.cached_tokens >= first.usage.prompt_tokens
+    stats = backend.stats()
+    assert (stats.evicted, stats.restored) == (0, 1)
+    assert stats.parked_sequences + stats.idle_sequences == 5
+    assert stats.parked_sequences >= 2
 
 
 async def test_parking_stays_within_its_budget(make: Make) -> None:
@@ -120,6 +133,7 @@ async def test_nameless_requests_leave_only_what_they_share(make: Make) -> None:
 
 async def test_the_same_seed_writes_the_same_text(make: Make) -> None:
     backend = make(parallel=1)
+    await tell(backend, "A poem.", max_tokens=1)  # the others begin alike: from its kept prompt
     one, two, other = [
         (await tell(backend, "A poem.", temperature=1.2, seed=seed, max_tokens=16)).text
         for seed in (5, 5, 6)
