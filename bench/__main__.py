@@ -33,7 +33,7 @@ ROOMS = (
     *("start", "core", "platforms", "replies", "pool", "engine", "retrieval", "reading", "scale"),
     "loading",
 )
-NAMED_ROOMS = ("agent", "corpus", "notations", "prepared", "schedules")
+NAMED_ROOMS = ("agent", "corpus", "notations", "prepared", "schedules", "streams")
 """Rooms that need programs or data of others, and are run only where they are named."""
 OUTPUT = Path("build/bench.json")
 
