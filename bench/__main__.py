@@ -2,14 +2,11 @@
 
     python -m bench [ROOM ...] [--quick]
 
-The rooms are core, engine, loading, platforms, pool, reading, replies, retrieval, scale and start;
-without one all are run. Only where they are named: agent (what approvals hold off and cost), corpus
-(how well files of other programs are read), notations (how well calls of tools are read), prepared
-(a copy of the default model's file beside the file as it came) and schedules (how late reminders
-come). The room reading asks the blind questions of a
-scripted model that knows the truth; with READER=NAME also of a model of config.yaml (by its name
-under `models`), which reads the passages and answers: `READER=large make bench ARGS=reading`. So
-does AGENT_MODEL=NAME in the room agent.
+Without a room all are run but those that are run only where they are named; `--help` lists both.
+The room engine is measured beside the llama-server that LLAMA_SERVER=path names. The room reading
+asks the blind questions of a scripted model that knows the truth; with READER=NAME also of a model
+of config.yaml (by its name under `models`), which reads the passages and answers: `READER=large
+make bench ARGS=reading`. So does AGENT_MODEL=NAME in the room agent.
 """
 
 from __future__ import annotations
@@ -33,8 +30,16 @@ ROOMS = (
     *("start", "core", "platforms", "replies", "pool", "engine", "retrieval", "reading", "scale"),
     "loading",
 )
-NAMED_ROOMS = ("agent", "corpus", "notations", "prepared", "schedules", "streams")
-"""Rooms that need programs or data of others, and are run only where they are named."""
+NAMED_ROOMS = {
+    "agent": "what approvals hold off and cost",
+    "corpus": "how well files of other programs are read",
+    "notations": "how well calls of tools are read",
+    "prepared": "a copy of the default model's file beside the file as it came",
+    "schedules": "how late reminders come",
+    "streams": "layouts of the engine's memory",
+}
+"""Rooms that are run only where they are named: they take long, or need programs or data of others.
+Each is a module of this folder with a coroutine `rows(quick)`."""
 OUTPUT = Path("build/bench.json")
 
 
@@ -72,13 +77,20 @@ def write(measured: dict[str, list[Row]], path: Path) -> None:
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=", ".join(ROOMS + NAMED_ROOMS))
+    rooms = (*ROOMS, *NAMED_ROOMS)
+    named = "\n".join(f"  {name}: {what}" for name, what in NAMED_ROOMS.items())
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description=__doc__,
+        epilog=f"run where they are named:\n{named}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=", ".join(rooms))
     parser.add_argument("--quick", action="store_true", help="shorter runs, rougher figures")
     arguments = parser.parse_args()
-    unknown = [room for room in arguments.rooms if room not in ROOMS + NAMED_ROOMS]
+    unknown = [room for room in arguments.rooms if room not in rooms]
     if unknown:
-        parser.error(f"no such room: {unknown[0]}; there are {', '.join(ROOMS + NAMED_ROOMS)}")
+        parser.error(f"no such room: {unknown[0]}; there are {', '.join(rooms)}")
     shorten_switch_interval()  # as `parlance` does
     console = Console(width=max(100, Console().width))
     measured: dict[str, list[Row]] = {}

