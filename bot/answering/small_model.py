@@ -112,7 +112,7 @@ def small_note(ctx: Context, model: str, history: Sequence[StoredMessage]) -> No
     if any(turn.role == "assistant" and turn.model in ("", model) for turn in history):
         return None
     if at_this_machine(ctx.asker):
-        more = say("docs/models.md shows how to get a larger one.")
+        more = say("`parlance setup model` proposes a larger one.")
     else:
         more = say("ask the person who runs me for a larger one.")
     return Notice(

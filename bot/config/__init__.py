@@ -24,7 +24,7 @@ from bot.config.notices import NoticeSettings
 from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
 from bot.config.reference import Row, describe_keys
 from bot.config.root import Config
-from bot.config.secrets import TOKEN_SHAPES, Secrets, is_secret_name
+from bot.config.secrets import TOKEN_SHAPES, Secrets, find_secret_parameter, is_secret_name
 
 __all__ = [
     "TOKEN_SHAPES",
@@ -57,6 +57,7 @@ __all__ = [
     "WebSearchSettings",
     "WrittenConfig",
     "describe_keys",
+    "find_secret_parameter",
     "is_secret_name",
     "load",
 ]

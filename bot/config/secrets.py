@@ -92,6 +92,12 @@ def is_secret_name(key: str) -> bool:
     return bool(_NAMES_A_SECRET.search(key))
 
 
+def find_secret_parameter(address: str) -> str:
+    """The name of a parameter in an address that is a secret by that name, "" if none is."""
+    names = (part.partition("=")[0] for part in address.partition("?")[2].split("&"))
+    return next((name for name in names if is_secret_name(name)), "")
+
+
 class Secrets:
     """The operator's secrets, by the name of their variable.
 

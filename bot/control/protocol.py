@@ -17,6 +17,8 @@ STOP = "stop"
 """The command that every bot knows; it is answered with the process id, then obeyed."""
 OFFER_WORD, WORD_STATE, WITHDRAW_WORD = "offer-word", "word-state", "withdraw-word"
 """Have the bot listen for a word that makes an admin, and say who wrote it."""
+LOOKS = frozenset({"status", WORD_STATE})
+"""Commands that change nothing, and are given every few seconds while somebody watches."""
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 REQUEST_TIMEOUT_S = 5.0

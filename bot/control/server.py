@@ -16,6 +16,7 @@ import structlog
 from bot.control.address import SOCKET_NAME, socket_address
 from bot.control.protocol import (
     COMMAND_TIMEOUT_S,
+    LOOKS,
     MAX_REQUEST_BYTES,
     REQUEST_TIMEOUT_S,
     STOP,
@@ -146,7 +147,8 @@ class _Connections:
             return "", {"error": str(exc)}
         except ValueError:
             return "", {"error": "The request is too long."}
-        log.info("control.command_received", command=command[:_MAX_LOGGED_CHARACTERS])
+        tell = log.debug if command in LOOKS else log.info
+        tell("control.command_received", command=command[:_MAX_LOGGED_CHARACTERS])
         if command == STOP:
             self._keep_open(writer)
             return command, {"result": {"pid": os.getpid()}}

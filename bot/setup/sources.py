@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bot.catalogue.sentence import say
 from bot.config.knowledge import SyncSource
+from bot.config.secrets import find_secret_parameter
 from bot.errors import UsageError
 
 EVERY = {"path": "10m", "git": "30m", "url": "6h"}
@@ -35,6 +36,10 @@ def read_source(said: str, folder: Path, every: str | None = None) -> dict[str, 
         raise UsageError(say("A folder, or an address with https:// or ssh://, is needed."))
     else:
         kind, said = "path", _folder(said, folder)
+    if kind == "url" and (name := find_secret_parameter(said)):
+        raise UsageError(
+            say("Whoever asks would see {name} of that address; name one without it.", name=name)
+        )
     entry = {kind: said, "every": every or EVERY[kind]}
     try:
         SyncSource.model_validate(entry, context={"root": folder.resolve()})

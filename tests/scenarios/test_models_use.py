@@ -29,3 +29,16 @@ async def test_a_running_bot_takes_it_at_once(tmp_path: Path) -> None:
             assert before["configuration"] != after["configuration"]
             bot.stdin.write(b"/model list\n")
             assert "b** (llama_cpp" in await read_until(bot, "answers here")
+
+
+async def test_it_counts_for_more_than_what_was_chosen_in_chat_before(tmp_path: Path) -> None:
+    """Also where no bot runs that could be told: the choice in the database went first once."""
+    folder = Folder(tmp_path)
+    scripted = {"backend": "scripted"}
+    folder.configure(models={"default": scripted, "other": scripted, "embedder": scripted})
+    chosen = (await folder.run("run", stdin=b"/model use other default\n/model list\n")).no_trace()
+    assert "other** (scripted, ready) ← answers here, the default" in chosen.out, chosen.err
+    used = (await folder.run("models", "use", "default", "--no-trial")).no_trace()
+    assert used.status == 0, used.err
+    listed = (await folder.run("run", stdin=b"/model list\n")).no_trace()
+    assert "default** (scripted, ready) ← answers here, the default" in listed.out

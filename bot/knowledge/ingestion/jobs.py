@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot.catalogue.sentence import say
 from bot.config.knowledge import KnowledgeSettings
+from bot.config.secrets import find_secret_parameter
 from bot.errors import NotFound, Refused, nearest
 from bot.knowledge.access import is_private
 from bot.knowledge.index.chroma import ChromaIndex, IndexDamaged
@@ -60,6 +61,14 @@ class IngestionJobs:
 
     async def add(self, location: str, base: str, by: str) -> AsyncGenerator[Ingested, None]:
         """Adds a URL, a sitemap, a file or a folder; see `KnowledgeService.add`."""
+        if is_url(location) and (name := find_secret_parameter(location)):
+            raise Refused(
+                say(
+                    "Whoever asks would see {name} in the source of an answer. Name a page without "
+                    "it, or add the text or the file.",
+                    name=name[:40],
+                )
+            )
         skipped: Counter[str] = Counter()
         async with aclosing(self.add_source(location, base, by, skipped)) as events:
             async for event in events:

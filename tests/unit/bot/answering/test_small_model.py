@@ -111,7 +111,7 @@ async def test_what_the_model_is_is_said_once_in_a_conversation(tiny: Stage) -> 
     for again in ("hello", "Tell me about penguins"):
         assert not [one for one in (await hear(tiny, again)).notices if one.startswith(NOTE)]
     assert (await hear(tiny, "hello", TERMINAL)).notices == [
-        NOTE + "docs/models.md shows how to get a larger one."
+        NOTE + "`parlance setup model` proposes a larger one."
     ]
 
 

@@ -30,6 +30,20 @@ async def test_a_folder_is_read_in_and_found_again(
     assert 0 < best.score <= 1
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["https://wiki.example/page?token=s3cret", "http://wiki.example/?a=1&api_key=s3cret#x"],
+)
+async def test_an_address_with_a_secret_in_it_is_refused_and_not_kept(
+    service: KnowledgeService, drain: Drain, address: str
+) -> None:
+    """It would stand in lists, and under every answer from that page."""
+    with pytest.raises(Refused, match=r"Whoever asks would see (token|api_key)") as caught:
+        await drain(service.add(address))
+    assert "s3cret" not in str(caught.value)
+    assert await service.list() == []
+
+
 async def test_what_is_not_in_the_documents_is_no_evidence(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:

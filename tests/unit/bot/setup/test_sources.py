@@ -45,6 +45,7 @@ def test_how_often_may_be_said(tmp_path: Path) -> None:
         ("ftp://a.example/", "https:// or ssh://, is needed"),
         ("https://ada:secret@a.example/", "without a user name"),
         ("https://ada:secret@git.example/wiki.git", "without a password"),
+        ("https://a.example/page?id=1&token=secret", "would see token of that address"),
         ("a\x00b", "no folder"),
     ],
 )
