@@ -24,7 +24,7 @@ run: $(RUN) ## set up once, then start (terminal chat, or the platforms whose to
 	@exec $(PY) -m bot run
 
 setup: $(RUN) ## the same, guided: a better model, Discord, Slack, documents, and a first question
-	@exec $(PY) -m bot setup $(ARGS)
+	@$(PY) -m bot setup $(ARGS) || [ $$? = 130 ] # Ctrl-C is no error
 
 ocr: $(RUN) ## install the text recognition that knowledge.ocr needs
 	@$(operators_index) $(UV) pip install -q --require-hashes --no-deps -r $(LOCKS)/ocr.lock

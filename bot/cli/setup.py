@@ -92,7 +92,12 @@ class Setup:
         done = look(read_installation(self.path)).is_done(step)
         given = {Step.MODEL: self._model, Step.DOCUMENTS: self._documents}.get(step)
         if done and not given and step not in self.chosen and not self._checks(step):
-            self.dialogue.tell(say("{step}: done already.", step=TITLES[step]))
+            text = say(
+                "{step}: done already; `parlance setup {name}` does it again.",
+                step=TITLES[step],
+                name=step.value,
+            )
+            self.dialogue.tell(text)
             return
         if not given and not self.dialogue.asks and step is Step.DOCUMENTS:
             return

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
+import shutil
 import signal
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 from bot.catalogue.sentence import say
@@ -27,6 +31,7 @@ class Dialogue:
 
     def __init__(self, *, asks: bool) -> None:
         self.asks = asks
+        self._program = find_program()
 
     def heading(self, text: str) -> None:
         """Begin a step."""
@@ -34,7 +39,8 @@ class Dialogue:
         console.print(redact(text), style="bold", soft_wrap=not console.is_terminal)
 
     def tell(self, text: str) -> None:
-        """Say a sentence."""
+        """Say a sentence; a command in it stands there as it can be called from here."""
+        text = text.replace("`parlance ", f"`{self._program} ")
         console.print(redact(escape_controls(text)), soft_wrap=not console.is_terminal)
 
     def show(self, text: str) -> None:
@@ -80,6 +86,15 @@ class Dialogue:
         except (KeyboardInterrupt, EOFError):
             raise Interrupted from None
         return str(typed).strip()
+
+
+def find_program() -> str:
+    """What somebody types to call `parlance`: its name where the shell finds it, else its path."""
+    own = Path(sys.executable).with_name("parlance")
+    found = shutil.which("parlance")
+    if not own.is_file() or (found is not None and own.samefile(found)):
+        return "parlance"
+    return os.path.relpath(own) if own.is_relative_to(Path.cwd()) else str(own)
 
 
 async def until(true: Callable[[], T | None], pause_s: float = _LOOK_AGAIN_S) -> T:

@@ -54,7 +54,12 @@ class Guidance:
         number = len(await app.knowledge.list())
         self.dialogue.tell(say("Documents that can be asked now: {number}.", number=number))
         if states["refused"]:
-            self.dialogue.tell(say("What could not be read is said above; the rest is there."))
+            self.dialogue.tell(
+                say(
+                    "What could not be read is said above, and tried again later; in config.yaml "
+                    "it stands under knowledge.sync."
+                )
+            )
 
     async def accompany(self, app: App, adapters: Sequence[Adapter]) -> None:
         """Say who is online, find the admin, and see the first question answered."""

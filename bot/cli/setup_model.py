@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from backends.errors import BackendError
+from backends.files.catalog import DEFAULT_MODELS
 from bot.catalogue.sentence import join_sentences, say, say_number
 from bot.cli.console import download_bar, errors, format_size
 from bot.cli.options import read_installation
@@ -47,7 +48,12 @@ async def set_up_model(path: Path | None, dialogue: Dialogue, wanted: str | None
     with errors.status(say("Looking at this machine …")):
         found = await survey(here.store)
     dialogue.tell(describe_machine(found))
-    proposals = [one for one in propose(found) if one.fits and not _answers_already(here, one)]
+    small = {model.name for model in DEFAULT_MODELS}
+    proposals = [
+        one
+        for one in propose(found)
+        if one.fits and one.name not in small and not _answers_already(here, one)
+    ]
     shown = _order(proposals)
     if not shown:
         dialogue.tell(
@@ -60,6 +66,13 @@ async def set_up_model(path: Path | None, dialogue: Dialogue, wanted: str | None
         dialogue.tell(f"     {describe(proposal)}")
     if any(one.speed is not None for one in shown):
         dialogue.tell(MEASURED)
+        if not shown[0].recommended:
+            dialogue.tell(
+                say(
+                    "None of them has an answer ready within a minute here, so none is proposed. "
+                    "A machine that has other work just now is faster later."
+                )
+            )
     while True:
         chosen = await _choose(shown, dialogue)
         if chosen is None:

@@ -44,7 +44,7 @@ def read_source(said: str, folder: Path, every: str | None = None) -> dict[str, 
     try:
         SyncSource.model_validate(entry, context={"root": folder.resolve()})
     except ValidationError as error:
-        why = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        why = str(error.errors()[0]["msg"]).removeprefix("Value error, ").removeprefix("url ")
         raise UsageError(say("That cannot be kept in sync: it {why}.", why=why)) from None
     return entry
 

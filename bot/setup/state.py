@@ -3,12 +3,10 @@ again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.config.resources import resource
-from bot.config.yaml_file import read_file
+from backends.files.catalog import CHAT_FILE
 from bot.installation import Installation
 
 PLATFORMS = ("discord", "slack")
@@ -49,13 +47,13 @@ class State:
 
 def look(here: Installation) -> State:
     """See what is set up."""
-    config, shipped = here.config, read_file(resource("config.yaml"))
+    config = here.config
     platforms = tuple(name for name in PLATFORMS if _has_tokens(here, name))
     named = {key.partition(":")[0] for key in (*config.admins.users, *config.admins.roles)}
     default = config.models[config.default_model]
     sources = [replica.options.get("source") for replica in default.replicas]
     return State(
-        own_model=sources != [_shipped_source(shipped)],
+        own_model=sources != [CHAT_FILE.source],
         platforms=platforms,
         without_admin=tuple(name for name in platforms if name not in named),
         own_documents=any(
@@ -71,9 +69,3 @@ def _has_tokens(here: Installation, platform: str) -> bool:
     return get("SLACK_BOT_TOKEN") is not None and bool(
         get("SLACK_APP_TOKEN") or get("SLACK_SIGNING_SECRET")
     )
-
-
-def _shipped_source(shipped: Mapping[str, object]) -> str:
-    models = shipped["models"]
-    assert isinstance(models, dict)
-    return str(models[shipped["default_model"]]["source"])

@@ -43,7 +43,10 @@ def test_how_often_may_be_said(tmp_path: Path) -> None:
         ("nowhere", "no folder nowhere"),
         ("note.md", "is a file; name its folder"),
         ("ftp://a.example/", "https:// or ssh://, is needed"),
-        ("https://ada:secret@a.example/", "without a user name"),
+        (
+            "https://ada:secret@a.example/",
+            "it must be an http or https address",
+        ),
         ("https://ada:secret@git.example/wiki.git", "without a password"),
         ("https://a.example/page?id=1&token=secret", "would see token of that address"),
         ("a\x00b", "no folder"),

@@ -54,3 +54,14 @@ def test_another_default_model_is_a_choice(path: Path) -> None:
 
     change(path, edit)
     assert look(Installation.read(path)).is_done(Step.MODEL)
+
+
+def test_a_choice_is_seen_in_the_configuration_that_ships(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a clone that is the file that setup writes: the model was asked for again."""
+    monkeypatch.setattr("bot.config.resources.INSTALLED", True)
+    monkeypatch.setattr("bot.config.resources._PACKAGED", path.parent)
+    assert resource("config.yaml") == path
+    change(path, lambda document: document.set("default_model", "minilm"))
+    assert look(Installation.read(path)).is_done(Step.MODEL)
