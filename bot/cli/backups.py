@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.console import console
+from bot.cli.console import console, errors
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.errors import NotFound
@@ -91,7 +91,8 @@ def restore(
     _say(f"{here.config.database} is now what {file} holds.")
     if kept is not None:
         _say(f"What was there before is kept as {kept}.")
-    made = run_async(make_vectors())
+    with errors.status("Making the vectors of the documents again …"):
+        made = run_async(make_vectors())
     _say(f"{made.documents:,} documents; {made.vectors_added:,} vectors were made again.")
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,9 +42,13 @@ def lock_data_dir(data_dir: Path) -> Iterator[None]:
         except OSError as exc:
             raise StorageError(f"{path} cannot be locked: {exc.strerror}.") from exc
         tighten(data_dir)
-        _write(held, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
+        try:
+            _write(held, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
+        except OSError as exc:
+            raise StorageError(f"{path} cannot be written: {exc.strerror}.") from exc
         yield
-        _write(held, {})
+        with suppress(OSError):  # the lock goes with the process, whatever stands in it
+            _write(held, {})
     finally:
         os.close(held)
 

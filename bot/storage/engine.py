@@ -137,7 +137,7 @@ def storage_error(path: Path, exc: Exception) -> StorageError:
     elif "unable to open" in text:
         what = "it cannot be opened; check that its folder exists and may be written to"
     elif "not a database" in text or "malformed" in text:
-        what = "it is damaged or not a database; put back a copy from the folder backups beside it"
+        what = "it is damaged or not a database; `parlance restore` puts a backup back"
     elif "locked" in text or "busy" in text:
         what = "another process keeps it locked"
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -92,3 +93,13 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
         lock_data_dir(tmp_path / "data"),
     ):
         pytest.fail("a file is no folder")
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(StorageError, match=r"parlance\.lock cannot be written: File too large"):
+            lock_data_dir(tmp_path).__enter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
