@@ -17,6 +17,9 @@ from bot.errors import PluginError
 
 ENTRY_POINTS = "parlance.plugins"
 
+_PASSED_OVER = ("_", ".", "test_", "conftest.py")
+"""How the names of files begin that are no plugins: private ones, and a plugin's tests."""
+
 PluginCandidate: TypeAlias = tuple[str, str, Callable[[], Any]]
 """The plugin's name, its origin in words, and a function that imports it."""
 
@@ -41,7 +44,7 @@ def find_plugins(
             yield folder.name, str(folder), _raiser(f"{folder} cannot be read: {exc.strerror}.")
             continue
         for path in paths:
-            if path.name.startswith(("_", ".")):
+            if path.name.startswith(_PASSED_OVER):
                 continue
             if path.suffix == ".py" and path.is_file():
                 yield path.stem, str(path), _file_importer(path)

@@ -201,7 +201,7 @@ class Parlance:
 async def running_skills(
     *,
     plugins: Sequence[str] | None = None,
-    folders: Sequence[Path] = (),
+    folders: Sequence[Path | str] = (),
     replies: Sequence[str | Reply] = (),
     models: Sequence[Backend] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
@@ -221,7 +221,7 @@ async def running_skills(
     """
     found = load_plugins(
         SHIPPED_PLUGINS if plugins is None else tuple(plugins),
-        folders=folders,
+        folders=[Path(one) for one in folders],
         settings=settings,
         installed=plugins is None,
     )
