@@ -42,6 +42,10 @@ _UNIQUE: Final[Mapping[str, tuple[str, ...]]] = {
 """Columns by which a row is known again where the table's key is only a number."""
 
 
+_WRITTEN_TO_S: Final = 1e-6
+"""How exactly a file tells a time, in seconds; the database holds it more exactly."""
+
+
 class LeftOut(Exception):
     """A record that is not taken in: it belongs to something that is not here, or to others."""
 
@@ -122,7 +126,7 @@ class Insertion:
     def _insert(self, table: Table, kind: str, row: dict[str, Any]) -> bool:
         """Insert a row; False where it is there already."""
         if kind in _UNIQUE:
-            same = sa.and_(*(table.c[name] == row[name] for name in _UNIQUE[kind]))
+            same = sa.and_(*(_is_same(table.c[name], row[name]) for name in _UNIQUE[kind]))
             if self._connection.scalar(sa.select(sa.literal(1)).where(same).limit(1)):
                 return False
         if kind == "memory":
@@ -285,3 +289,10 @@ async def import_file(database: Database, path: Path, known_bases: Collection[st
             return Insertion(connection, RecordFile(path, stream), known_bases).run()
 
     return await database.write(job, changes=choices)
+
+
+def _is_same(column: sa.Column[Any], value: object) -> sa.ColumnElement[bool]:
+    """Whether a column holds what a file says of it."""
+    if isinstance(column.type, sa.Float):
+        return sa.func.abs(column - value) < _WRITTEN_TO_S
+    return column == value

@@ -63,6 +63,17 @@ async def test_a_person_gets_every_kind_and_not_a_word_of_others(path: Path) -> 
     assert {call["state"] for call in lines(text, "call")} == {"done", "waiting"}
 
 
+async def test_what_comes_back_where_it_was_exported_adds_nothing(
+    path: Path, tmp_path: Path
+) -> None:
+    """The file tells times to the microsecond, and the database holds them more exactly."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        moved = connection.execute("UPDATE knowledge_versions SET at = at + 0.0000004")
+        assert moved.rowcount > 0
+    again = await taken_in(tmp_path, await written(path), "here")
+    assert again.added.total() == 0, again.added
+
+
 async def test_what_was_exported_is_the_same_after_it_was_taken_in(
     path: Path, tmp_path: Path
 ) -> None:
