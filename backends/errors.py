@@ -13,11 +13,15 @@
     ├── ModelNotFound           no such model, or its file is missing or damaged
     └── ModelFetchError         a model's file could not be fetched; nothing was put in place
 
+`SpecError` is none of them: entries of config.yaml that the pool cannot take.
+
 `str(exc)` is one sentence that may be shown to a person: it never holds a secret, an address with
 credentials, or a stack trace.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class BackendError(Exception):
@@ -83,3 +87,11 @@ class InvalidSource(InvalidRequest, ValueError):
 
 class ModelFetchError(BackendError):
     """A model's file could not be fetched: a network or disk failure, or the wrong content."""
+
+
+class SpecError(ValueError):
+    """Entries of config.yaml that are invalid; `problems` has a line with a path for each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(problems))

@@ -6,7 +6,6 @@ alone take a second, and nothing is open yet that would have to be closed.
 
 # What `signal` wraps: it is built in, where importing the other takes another 10 ms.
 import _signal  # type: ignore[import-not-found]
-import gc
 import os
 
 
@@ -21,11 +20,8 @@ for _number in (_signal.SIGINT, _signal.SIGTERM):
 
 def main() -> None:
     """Run the command line."""
-    gc.disable()  # imports leave nothing to collect, and looking for it takes a sixth of their time
     from bot.cli import main as command
 
-    gc.freeze()
-    gc.enable()
     command()
 
 

@@ -30,7 +30,7 @@ from backends.usage import Usage
 from bot.adapters.background_tasks import BackgroundTasks, Refusal
 from bot.adapters.inbox import Answer, Inbox, InboxPort, Incoming, RecentQuestion, edited_action
 from bot.adapters.platform import Findings, Platform, PlatformContext
-from bot.adapters.protocol import Adapter, AdapterError, Core, Question
+from bot.adapters.protocol import Adapter, Core, Question
 from bot.agent.budget import require_budget
 from bot.agent.loop import act
 from bot.agent.provenance import Provenance, Writer, least_trusted
@@ -63,6 +63,7 @@ from bot.commands.options import Completion, Option
 from bot.commands.time_words import parse_since
 from bot.config.base import PlatformSettings
 from bot.errors import (
+    AdapterError,
     Busy,
     Denied,
     Failed,

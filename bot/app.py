@@ -16,11 +16,12 @@ from typing import Any
 import structlog
 
 from backends.pool.pool import Pool
-from bot.adapters.protocol import Adapter, AdapterError
+from bot.adapters.protocol import Adapter
 from bot.adapters.supervisor import PlatformState, describe_platform, supervise
 from bot.assembly import load_rules, open_core, reserved_names
 from bot.catalogue.languages import set_folders
 from bot.config.mcp import KEY_VARIABLE
+from bot.errors import AdapterError
 from bot.history.reply_addresses import SqlReplies
 from bot.history.retention import remove_expired_daily
 from bot.history.sql_store import SqlHistoryStore

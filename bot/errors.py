@@ -15,6 +15,8 @@
         └── Failed              the work was tried and could not be done
             └── Gone            a page that its server no longer has
 
+`AdapterError` stands apart: what an adapter raises where only the operator can help.
+
 A `UserFacingError` says in one sentence what was wrong and what to do. It never contains a secret
 or a stack trace.
 """
@@ -96,6 +98,10 @@ class Failed(UserFacingError):
 
 class Gone(Failed):
     """A page is not there: its server answers 404 or 410."""
+
+
+class AdapterError(Exception):
+    """The platform refuses the bot permanently; `str(exc)` tells the operator what to change."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

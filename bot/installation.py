@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.base import Engine, EngineContext
-from backends.errors import BackendError, InvalidSource
+from backends.errors import BackendError, InvalidSource, SpecError
 from backends.files.sources import parse_source
 from backends.files.store import ModelStore
 from backends.pool.pool import Pool
-from backends.pool.spec import ModelSpec, ResolvedReplica, SpecError
+from backends.pool.spec import ModelSpec, ResolvedReplica
 from backends.registry import load_engines
 from bot.adapters.platform import Platform, PlatformContext
 from bot.commands.declaration import Command

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from backends.pool.spec import SpecError
+from backends.errors import SpecError
 from backends.registry import load_engines
 from bot.app import App
 from bot.config import Config, WrittenConfig

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from bot.adapters.platform import Platform
-from bot.adapters.protocol import Adapter, AdapterError
-from bot.errors import ConfigError, Failed, NotFound, nearest
+from bot.adapters.protocol import Adapter
+from bot.errors import AdapterError, ConfigError, Failed, NotFound, nearest
 from bot.installation import Installation
 from bot.skills.plugin_declarations import PluginProblem
 

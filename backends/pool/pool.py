@@ -24,12 +24,11 @@ from backends.base import (
     EngineContext,
     Health,
 )
-from backends.errors import BackendError, ModelNotFound
+from backends.errors import BackendError, ModelNotFound, SpecError
 from backends.pool.health_watch import HealthWatch
 from backends.pool.model import ServedModel
 from backends.pool.replica import Replica, ReplicaStatus
-from backends.pool.spec import ModelSpec, PoolLimits, ResolvedReplica, SpecError, suggest_similar
-from backends.worker.backend import WorkerBackend, create_worker
+from backends.pool.spec import ModelSpec, PoolLimits, ResolvedReplica, suggest_similar
 
 __all__ = ["Pool", "PoolLimits", "ReplicaStatus"]
 
@@ -197,8 +196,11 @@ def _create_replica(
     name = f"{model}[{index}]" if several else model
     try:
         backend = one.engine.create(name, one.options, context)
-        if one.isolated and not isinstance(backend, WorkerBackend):
-            backend = create_worker(one.engine, name, one.options, context)
+        if one.isolated:
+            from backends.worker.backend import WorkerBackend, create_worker  # seldom wanted
+
+            if not isinstance(backend, WorkerBackend):
+                backend = create_worker(one.engine, name, one.options, context)
     except (BackendError, ValueError) as error:
         raise SpecError([f"models.{name}: {error}"]) from error
     return Replica(

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from backends.base import Engine, EngineOptions
+from backends.errors import SpecError
 from backends.notations.thoughts import Thinking
 from backends.pool.sampling import SamplingDefaults
 from backends.registry import ENGINE_MODULES
@@ -35,14 +36,6 @@ _MIN_REDACTED_CHARACTERS = 6
 """A shorter value may be a part of any sentence, in characters."""
 
 _SECONDS_PER_UNIT = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-class SpecError(ValueError):
-    """Entries of config.yaml that are invalid; `problems` has a line with a path for each."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(problems))
 
 
 def parse_seconds(value: Any) -> Any:

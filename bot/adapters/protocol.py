@@ -197,13 +197,8 @@ class Adapter(Protocol):
         ...
 
 
-class AdapterError(Exception):
-    """The platform refuses the bot permanently; `str(exc)` tells the operator what to change."""
-
-
 __all__ = [
     "Adapter",
-    "AdapterError",
     "ChannelSettings",
     "Core",
     "Question",

@@ -9,7 +9,8 @@ from typing import Literal
 import structlog
 
 from bot.adapters.backoff import Backoff
-from bot.adapters.protocol import Adapter, AdapterError, Core
+from bot.adapters.protocol import Adapter, Core
+from bot.errors import AdapterError
 
 _log = structlog.get_logger(__name__)
 

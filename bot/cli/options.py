@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.console import set_secrets
-from bot.installation import Installation
+from bot.cli.imports import importing
+
+if TYPE_CHECKING:
+    from bot.installation import Installation
 
 ConfigPath = Annotated[
     Path | None,
@@ -21,6 +24,9 @@ Base = Annotated[
 
 def read_installation(config: Path | None) -> Installation:
     """Read the installation of a config.yaml, and redact its secrets in all later output."""
-    here = Installation.read(config)
+    with importing():  # the plugins, too
+        from bot.installation import Installation
+
+        here = Installation.read(config)
     set_secrets(here.secrets.known())
     return here

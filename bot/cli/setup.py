@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from backends.errors import BackendError
-from bot.adapters.protocol import AdapterError
 from bot.catalogue.sentence import join_sentences, say
 from bot.cli.bot_process import Guide, fetch_missing, serve
 from bot.cli.console import console
@@ -20,7 +19,7 @@ from bot.cli.running_bot import ask_async
 from bot.cli.setup_dialogue import Dialogue, Interrupted
 from bot.cli.setup_guide import QUESTION, Guidance, find_admin_beside
 from bot.cli.setup_platforms import Platforms
-from bot.errors import ConfigError, ParlanceError, UsageError
+from bot.errors import AdapterError, ConfigError, ParlanceError, UsageError
 from bot.installation import base_folder
 from bot.setup.settings_file import add_admin, add_source
 from bot.setup.sources import read_source

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from bot.adapters.protocol import AdapterError
 from bot.catalogue.sentence import join_sentences, say
 from bot.cli.options import read_installation
 from bot.cli.setup_dialogue import Dialogue
 from bot.config import DiscordSettings, SlackSettings
+from bot.errors import AdapterError
 from bot.installation import Installation, base_folder
 from bot.platforms import print_manifest
 from bot.setup.env_file import write_values

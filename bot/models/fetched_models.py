@@ -17,9 +17,9 @@ from typing import Any, Final
 import structlog
 
 from backends.base import EngineContext
-from backends.errors import BackendError
+from backends.errors import BackendError, SpecError
 from backends.files.store import ModelStore
-from backends.pool.spec import ModelSpec, SpecError
+from backends.pool.spec import ModelSpec
 from backends.registry import load_engines
 from bot.catalogue.sentence import lay_out, say
 from bot.errors import Failed, Refused, UserFacingError

@@ -20,11 +20,11 @@ from typing import Literal
 import structlog
 
 from backends.base import EngineContext
-from backends.errors import BackendError
+from backends.errors import BackendError, SpecError
 from backends.files.catalog import CATALOG, CHAT_FILE, CatalogModel
 from backends.files.hub_listing import is_reachable
 from backends.files.store import ModelStore
-from backends.pool.spec import ModelSpec, SpecError
+from backends.pool.spec import ModelSpec
 from bot.catalogue.sentence import Sentence, say
 from bot.models.local_machine import LocalMachine, look_at_machine
 from bot.models.local_servers import LocalServer, ServedModel, find_servers

@@ -29,10 +29,10 @@ from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.gateway import log_in, stay_connected, stay_connected_sharded
 from bot.adapters.discord.transport.rate_limits import keep_pace
 from bot.adapters.discord.transport.timing import Timing
-from bot.adapters.protocol import AdapterError, Core
+from bot.adapters.protocol import Core
 from bot.commands.checks import Asker
 from bot.config.platforms import DiscordSettings
-from bot.errors import Refused
+from bot.errors import AdapterError, Refused
 from bot.events import Attachment, Reader
 from bot.replies.edit_budget import EditBudget
 from bot.replies.protocol import Replies, Reply, Sink

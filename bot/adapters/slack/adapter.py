@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.background_tasks import MAX_TASKS, BackgroundTasks
 from bot.adapters.backoff import Backoff
-from bot.adapters.protocol import AdapterError, Core
+from bot.adapters.protocol import Core
 from bot.adapters.slack.command_names import CommandNames
 from bot.adapters.slack.inbound.files import Files
 from bot.adapters.slack.inbound.history import HistoryReader
@@ -44,7 +44,7 @@ from bot.adapters.slack.transport.tokens import (
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.config.platforms import SlackSettings
-from bot.errors import Refused
+from bot.errors import AdapterError, Refused
 from bot.events import Attachment, Reader
 from bot.http.messages import ASGIApp
 from bot.replies.protocol import Replies, Reply, Sink

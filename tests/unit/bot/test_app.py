@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.adapters.protocol import AdapterError, Core
+from bot.adapters.protocol import Core
 from bot.adapters.terminal.sink import ReplySink
 from bot.app import App, open_app
 from bot.doctor import run_checks
-from bot.errors import ConfigError, StorageError
+from bot.errors import AdapterError, ConfigError, StorageError
 from bot.events import Message
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.installation import Installation

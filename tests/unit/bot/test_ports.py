@@ -14,10 +14,10 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.adapters.protocol import Adapter, AdapterError, Core
+from bot.adapters.protocol import Adapter, Core
 from bot.app import open_app
 from bot.control.client import ask
-from bot.errors import ConfigError
+from bot.errors import AdapterError, ConfigError
 from bot.installation import Installation
 from bot.ports import open_ports
 from tests.fakes.platforms import FakePlatform

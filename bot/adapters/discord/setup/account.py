@@ -12,9 +12,9 @@ import discord
 from bot.adapters.discord.setup.manifest import NAMES, invite_link
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.gateway import CONTENT_REFUSED, final_error
-from bot.adapters.protocol import AdapterError
 from bot.catalogue.sentence import say
 from bot.config.platforms import DiscordSettings
+from bot.errors import AdapterError
 
 _WHERE = say("Copy the one that Reset Token shows on the page Bot of your application.")
 _KINDS = (

@@ -16,7 +16,7 @@ from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
 from bot.adapters.backoff import Backoff
 from bot.adapters.discord.transport.errors import FAILURES
-from bot.adapters.protocol import AdapterError
+from bot.errors import AdapterError
 
 _log = structlog.get_logger(__name__)
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from bot.adapters.protocol import AdapterError
 from bot.adapters.slack.setup.manifest import scopes
 from bot.adapters.slack.transport.client import API_URL, Client
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.tokens import Token, token_error
 from bot.catalogue.sentence import say, say_number
 from bot.config.platforms import SlackSettings
+from bot.errors import AdapterError
 
 _TIMEOUT_S = 30.0
 _MAX_NAMED_SCOPES = 3

@@ -22,10 +22,10 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.backoff import Backoff
-from bot.adapters.protocol import AdapterError
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.adapters.slack.transport.tokens import retry_after, token_error
+from bot.errors import AdapterError
 
 _log = structlog.get_logger(__name__)
 

@@ -9,8 +9,8 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 
-from bot.adapters.protocol import AdapterError
 from bot.adapters.slack.transport.errors import error_of
+from bot.errors import AdapterError
 
 _log = structlog.get_logger(__name__)
 

@@ -29,9 +29,10 @@ from backends.errors import (
     DeadlineExceeded,
     InvalidRequest,
     ModelNotFound,
+    SpecError,
 )
 from backends.pool.pool import Pool
-from backends.pool.spec import ModelSpec, PoolLimits, SpecError
+from backends.pool.spec import ModelSpec, PoolLimits
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import ScriptedOptions
 from tests.fakes.contexts import bare_context

@@ -8,8 +8,9 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError
 
 from backends.base import Backend, Engine, EngineContext, EngineOptions, Sampling
+from backends.errors import SpecError
 from backends.pool.pool import resolve_models
-from backends.pool.spec import ModelSpec, SpecError
+from backends.pool.spec import ModelSpec
 from backends.scripted.backend import ENGINE as SCRIPTED
 
 

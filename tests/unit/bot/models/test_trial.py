@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from backends.base import EngineContext
-from backends.errors import BackendError, BackendProtocolError, ModelNotFound
+from backends.errors import BackendError, BackendProtocolError, ModelNotFound, SpecError
 from backends.files.store import ModelStore
-from backends.pool.spec import ModelSpec, SpecError
+from backends.pool.spec import ModelSpec
 from bot.models.trial import Speed, try_model
 from tests.fakes.ggufs import tiny_bert
 from tests.fakes.ollama import OllamaServer

@@ -14,11 +14,11 @@ import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.discord import DiscordAdapter
-from bot.adapters.protocol import AdapterError
 from bot.adapters.slack import SlackAdapter
 from bot.adapters.slack.transport.tokens import TokenWatch
 from bot.app import App, open_app
 from bot.config.platforms import DiscordSettings, SlackSettings
+from bot.errors import AdapterError
 from bot.installation import Installation
 from bot.replies.protocol import Reply
 from bot.types import ConversationKey

@@ -6,8 +6,8 @@ import pytest
 
 from bot.adapters.discord.setup.account import describe_missing, look_up, tidy, wrong_kind
 from bot.adapters.discord.setup.manifest import PERMISSIONS, invite_link
-from bot.adapters.protocol import AdapterError
 from bot.config.platforms import DiscordSettings
+from bot.errors import AdapterError
 from tests.fakes.discord import TOKEN, FakeDiscord
 from tests.fakes.discord.state import APPLICATION, GUILD
 

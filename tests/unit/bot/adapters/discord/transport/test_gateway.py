@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.protocol import AdapterError
+from bot.errors import AdapterError
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.gateway import MESSAGE_CONTENT
 from tests.fakes.discord.running import Bot, running

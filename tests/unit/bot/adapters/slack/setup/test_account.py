@@ -6,10 +6,10 @@ from typing import Literal
 
 import pytest
 
-from bot.adapters.protocol import AdapterError
 from bot.adapters.slack.setup.account import check_app_token, look_up, tidy, wrong_kind
 from bot.adapters.slack.setup.manifest import scopes
 from bot.config.platforms import SlackSettings
+from bot.errors import AdapterError
 from tests.fakes.slack import FakeSlack
 
 BOT_TOKEN, APP_TOKEN = "xoxb-test-bot-token", "xapp-test-app-token"

@@ -14,11 +14,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.adapters.protocol import AdapterError
 from bot.adapters.slack import SlackAdapter
 from bot.adapters.slack.transport.http_mode import MAX_BODY_BYTES
 from bot.app import App
 from bot.config.platforms import SlackSettings
+from bot.errors import AdapterError
 from bot.ports import Ports
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.bots import (

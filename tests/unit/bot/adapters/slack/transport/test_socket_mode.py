@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.protocol import AdapterError
+from bot.errors import AdapterError
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.bots import (
     CHANNEL,
