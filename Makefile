@@ -29,7 +29,7 @@ setup: $(RUN) ## the same, guided: a better model, Discord, Slack, documents, an
 ocr: $(RUN) ## install the text recognition that knowledge.ocr needs
 	@$(operators_index) $(UV) pip install -q --require-hashes --no-deps -r $(LOCKS)/ocr.lock
 
-test: export PYTHONDONTWRITEBYTECODE = # else every process compiles what no other one keeps
+run setup test bench: export PYTHONDONTWRITEBYTECODE = # else every process compiles what no other one keeps
 test: $(DEV) ## the whole test suite, the real default models included
 	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 

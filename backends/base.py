@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from backends.usage import Usage as Usage
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
@@ -22,7 +24,7 @@ it is given, or `varied`."""
 DEFAULT_ANSWER_TOKENS = 512
 """The longest answer of a request that sets no limit, where no pool sets one, in tokens."""
 
-Embeddings: TypeAlias = npt.NDArray[np.float32]
+Embeddings: TypeAlias = "npt.NDArray[np.float32]"
 """float32, shape (n, dim), every row of unit length."""
 
 

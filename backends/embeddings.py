@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from backends.arrays import np
 from backends.base import Embeddings
 from backends.errors import BackendProtocolError
 

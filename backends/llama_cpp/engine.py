@@ -10,8 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
+from backends.arrays import np
 from backends.base import (
     Capabilities,
     ChatMessage,

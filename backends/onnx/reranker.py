@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
+from backends.arrays import np
 from backends.base import (
     Backend,
     Capabilities,
@@ -34,6 +33,9 @@ from backends.onnx.files import open_session, plan_batches, read_tokenizer
 from backends.onnx.model import OnnxModel
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Encoding, Tokenizer
 
@@ -41,7 +43,7 @@ _MAX_CHARACTERS_PER_TOKEN = 100
 _QUESTION_TOKEN_DIVISOR = 2
 """A question may take one in so many of the tokens; the text has the rest."""
 
-Scores = npt.NDArray[np.float32]
+Scores: TypeAlias = "npt.NDArray[np.float32]"
 
 
 class RerankerOptions(EngineOptions):

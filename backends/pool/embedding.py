@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from backends.arrays import np
 from backends.base import Embeddings
 from backends.errors import BackendProtocolError
 

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-import numpy as np
-
+from backends.arrays import np
 from backends.base import (
     COPIES_NOTHING,
     Backend,

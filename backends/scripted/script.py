@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from backends.arrays import np
 from backends.base import ChatMessage, Embeddings, EngineOptions
 from backends.errors import (
     BackendBusy,

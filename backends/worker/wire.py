@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from backends import errors
+from backends.arrays import np
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, Embeddings, Health
 from backends.errors import BackendBusy, BackendError, ContextOverflow
 from backends.worker.frames import Head

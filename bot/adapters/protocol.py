@@ -150,8 +150,8 @@ class Adapter(Protocol):
     `find_channel(conversation, name)`, the key of a channel beside it, by its name or id, or None;
     `time_zone_of(person)`, the zone that they have set there, or an empty text; and
     `written(call)`, how a call such as `/ask how so?` is shown to people, as Markdown. A platform
-    that is served `alone` may have `interactive`, whether Ctrl-C belongs to it, and `status`, the
-    exit status.
+    that is served `alone` may have `interactive`, whether Ctrl-C belongs to it; `settled`, an
+    `asyncio.Event` before which nothing is done that can wait; and `status`, the exit status.
     """
 
     name: str

@@ -33,7 +33,7 @@ from bot.web.late_fetch import CLIENT_MODULE
 log = structlog.get_logger(__name__)
 
 _WARM_UP_STOP_S = 2.0
-_LATE_MODULES = ("rich.markdown", "jsonschema", CLIENT_MODULE)
+_LATE_MODULES = ("numpy", "rich.markdown", "jsonschema", CLIENT_MODULE)
 """Imported behind the first prompt instead of before it: the first question may need them. The
 lines of a pipe are there already, and wait for what they need alone."""
 
@@ -131,7 +131,8 @@ async def _serve(
                 kept.open()  # the data folder is this process's now
             await (guide.prepare(app) if guide is not None else _ingest_once(app))
             late = _LATE_MODULES if service or interactive else ()
-            warming = asyncio.create_task(_warm_up(app, late), name="warm up")
+            settled = [one.settled for one in serving if hasattr(one, "settled")]
+            warming = asyncio.create_task(_warm_up(app, late, settled), name="warm up")
             # What is loaded by then stays. Looking through it takes the collector 150 ms, in which
             # everybody would wait.
             warming.add_done_callback(lambda _: gc.freeze())
@@ -155,7 +156,10 @@ async def _serve(
     return max(getattr(adapter, "status", 0) for adapter in serving)
 
 
-async def _warm_up(app: App, modules: Sequence[str]) -> None:
+async def _warm_up(app: App, modules: Sequence[str], settled: Sequence[asyncio.Event]) -> None:
+    """Load what the first question needs, once those who are waited for have settled."""
+    for event in settled:
+        await event.wait()
     for name in modules:
         await asyncio.to_thread(importlib.import_module, name)
     await app.warm_up()

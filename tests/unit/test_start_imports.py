@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+import typer
+
+from bot.cli import COMMANDS, app
 
 LATE = frozenset(
     {
@@ -21,6 +29,7 @@ LATE = frozenset(
         "jsonschema",
         "llama_cpp",
         "mcp",
+        "numpy",
         "onnxruntime",
         "huggingface_hub",
         "prompt_toolkit",
@@ -44,15 +53,23 @@ asyncio.run(main())
 print("LOADED", *sorted(sys.modules))
 """
 
+HEAVY = frozenset({"bot.installation", "bot.config", "pydantic", "sqlalchemy", "structlog", "yaml"})
+"""What reads a configuration and serves."""
+
 _START = """
 import sys
-sys.argv = ["parlance", "--help"]
+import backends.llama_cpp.engine, backends.onnx.embedder, backends.pool.pool, bot.app, bot.cli.run
+print("LOADED", *sorted(sys.modules))
+"""
+
+_CALL = """
+import sys
+sys.argv = ["parlance", *sys.argv[1:]]
 from bot.__main__ import main
 try:
     main()
 except SystemExit:
     pass
-import backends.llama_cpp.engine, backends.pool.pool, bot.app, bot.cli.run
 print("LOADED", *sorted(sys.modules))
 """
 
@@ -113,6 +130,63 @@ def test_the_start_imports_nothing_that_only_later_is_needed() -> None:
     assert modules & LATE == set()
 
 
+@pytest.mark.parametrize("call", [["--help"], []], ids=" ".join)
+def test_the_list_of_commands_imports_none_of_them(call: list[str]) -> None:
+    modules = loaded(_CALL, *call)
+    assert "typer" in modules
+    assert modules & (LATE | HEAVY | {"rich.console"}) == set()
+    assert {name for name in modules if name.startswith("bot.cli.")} == {
+        "bot.cli.imports",
+        "bot.cli.lazy_group",
+    }
+
+
+def test_each_command_of_the_list_is_there() -> None:
+    context = typer.Context(typer.main.get_command(app))
+    for name, one in COMMANDS.items():
+        command = one.load(name)
+        assert command.name == name
+        assert command.help
+        assert command.hidden == one.hidden
+        assert command.get_usage(context)
+
+
+def test_the_prompt_shows_before_what_only_the_first_question_needs(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(_CONFIG, "utf-8")
+    names = _imports_until_the_end_of_a_chat(config, tmp_path / "imports")
+    prompt = names.index("prompt_toolkit.patch_stdout")
+    before = set(names[:prompt])
+    assert "bot.app" in before
+    assert before & (LATE - {"prompt_toolkit"}) == set()
+
+
+def _imports_until_the_end_of_a_chat(config: Path, log: Path) -> list[str]:
+    """The modules that a chat in a terminal imports, in their order; Ctrl-D ends it once the prompt
+    shows."""
+    leader, follower = pty.openpty()
+    with log.open("wb") as out:
+        chat = subprocess.Popen(
+            [sys.executable, "-X", "importtime", "-m", "bot", "run", "--config", str(config)],
+            stdin=follower, stdout=follower, stderr=out,
+            cwd=Path(__file__).parents[2], env={**os.environ, "TERM": "xterm"},
+        )  # fmt: skip
+    os.close(follower)
+    seen = b""
+    try:
+        while "›".encode() not in seen:
+            seen += os.read(leader, 65536)
+        os.write(leader, b"\x04")
+        while True:
+            os.read(leader, 65536)
+    except OSError:
+        pass  # the other end is closed
+    finally:
+        chat.kill() if chat.poll() is None and "›".encode() not in seen else chat.wait(30)
+        os.close(leader)
+    return re.findall(r"^import time: .*\| +(\S+)$", log.read_text("utf-8"), re.MULTILINE)
+
+
 def test_chroma_is_opened_without_what_would_send_its_traces(tmp_path: Path) -> None:
     modules = loaded(_CHROMA, str(tmp_path / "chroma"))
     assert "chromadb" in modules
@@ -129,7 +203,7 @@ def test_a_pipe_imports_nothing_that_its_lines_do_not_need(tmp_path: Path) -> No
     config.write_text(_CONFIG, "utf-8")
     modules = loaded(_PIPE, str(config), stdin="hello\nand again\n")
     assert "bot.adapters.terminal.adapter" in modules
-    assert modules & LATE == set()
+    assert modules & (LATE - {"numpy"}) == set()  # the embedder is tried beside the first line
 
 
 def test_a_new_database_needs_no_migrations(tmp_path: Path) -> None:

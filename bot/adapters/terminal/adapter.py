@@ -96,6 +96,9 @@ class TerminalAdapter:
         self._save = partial(save_file, self.history_file.parent / FOLDER_NAME)
         self._core: Core | None = None
         self._question = OpenQuestion()
+        self.settled = asyncio.Event()
+        """Set once the prompt shows, which is sooner if what is not needed for it waits; at once
+        where there is none."""
         self._held: ReplySink | None = None
         """The answer that goes on once the question is answered."""
 
@@ -112,6 +115,8 @@ class TerminalAdapter:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal may not know every character
         self._core = core
+        if not self.interactive:
+            self.settled.set()  # no prompt is waited for
         with core.connect(self):
             if self.stdin is None or self.stdin.closed:
                 await self._play_example(core)
@@ -168,7 +173,7 @@ class TerminalAdapter:
         # Not for a pipe: its toolkit takes as long to import as all else of this adapter.
         module = await asyncio.to_thread(importlib.import_module, "bot.adapters.terminal.prompt")
         prompt: Prompt = module.Prompt(
-            core, self._author, key, self.history_file, self._own_commands
+            core, self._author, key, self.history_file, self._own_commands, self.settled
         )
         console.print(Text.assemble(*GREETING))
         async with aclosing(prompt.lines()) as typed:

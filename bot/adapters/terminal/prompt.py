@@ -62,7 +62,7 @@ class CommandCompleter(Completer):
 
 
 class Prompt:
-    """Asks for one line after another until the person leaves."""
+    """Asks for one line after another until the person leaves. Sets `shown` once they can type."""
 
     def __init__(
         self,
@@ -71,7 +71,9 @@ class Prompt:
         key: ConversationKey,
         history: Path,
         extra: Callable[[], Sequence[str]],
+        shown: asyncio.Event | None = None,
     ) -> None:
+        self._shown = shown or asyncio.Event()
         self._history = history
         self._session: PromptSession[str] = PromptSession(
             history=FileHistory(str(history)),
@@ -87,10 +89,15 @@ class Prompt:
         while True:
             try:
                 with patch_stdout(raw=True):  # a line of the log goes above the prompt
-                    text = await self._session.prompt_async("› ")
+                    text = await self._session.prompt_async("› ", pre_run=self._tell)
             except KeyboardInterrupt:
                 continue
             except EOFError:
                 return
+            self._shown.set()  # a terminal without cursor movement does not call `_tell`
             if text.strip():
                 yield text.strip()
+
+    def _tell(self) -> None:
+        """Called right before the prompt is drawn, in the same step of the loop."""
+        asyncio.get_running_loop().call_soon(self._shown.set)

@@ -20,8 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import numpy as np
-
+from backends.arrays import np
 from backends.base import Embeddings
 from bot.errors import StorageError
 from bot.knowledge.index import chroma_files

@@ -13,7 +13,7 @@ import struct
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
+from backends.arrays import np
 
 DATABASE_NAME = "chroma.sqlite3"
 _SEGMENT_NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

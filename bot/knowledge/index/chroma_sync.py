@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-import numpy as np
-
+from backends.arrays import np
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.quantized_vectors import dequantise
 from bot.knowledge.index.rows import BaseRow

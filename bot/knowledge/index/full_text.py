@@ -12,16 +12,18 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backends.arrays import np
 from bot.knowledge.language.words import is_unspaced, match_expression, normalise, to_indexed_text
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _TITLE_WEIGHT, _HEADING_WEIGHT, _BODY_WEIGHT = 1.0, 1.0, 1.0
 """What a word in the title, the headings, the text counts; measured in `bench/retrieval.py`."""

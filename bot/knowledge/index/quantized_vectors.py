@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from backends.arrays import np
 from backends.base import Embeddings
 
 _INT8_MAX = 127.0

@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from backends.arrays import np
 from backends.base import Embeddings
 from bot.knowledge.index.quantized_vectors import quantise
 from bot.knowledge.index.rows import DocumentRow, NewDocument, PassageRow

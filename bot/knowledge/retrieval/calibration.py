@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from backends.arrays import np
 from backends.base import Embeddings
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 EmbedTexts = Callable[[Sequence[str]], Awaitable[Embeddings]]
-Floats = TypeVar("Floats", npt.NDArray[np.float32], npt.NDArray[np.float64])
+Floats = TypeVar("Floats", "npt.NDArray[np.float32]", "npt.NDArray[np.float64]")
 
 DEFAULT_UNRELATED_COSINE = 0.038
 """The mean cosine of the questions and passages below, with the default embedder."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
+from backends.arrays import np
 from backends.base import Embeddings
 from bot.knowledge.index import full_text
 from bot.knowledge.index.quantized_vectors import dequantise

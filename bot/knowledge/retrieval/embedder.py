@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
+from backends.arrays import np
 from backends.base import Backend, Embeddings
 from backends.errors import BackendProtocolError
 from backends.files.catalog import EMBEDDER_FILE

@@ -8,11 +8,15 @@ best sentence of a passage tells more than the passage as a whole (`bench/retrie
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from backends.arrays import np
 
-Scores = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+Scores: TypeAlias = "npt.NDArray[np.float64]"
 
 SENTENCE_SHARE = 5 / 6
 """Part of the dense weight that the best sentence has; the passage as a whole has the rest."""

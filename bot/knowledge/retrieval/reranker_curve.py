@@ -11,10 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
+
+from backends.arrays import np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Rerank = Callable[[str, Sequence[str]], Awaitable[Sequence[float]]]
 """Scores texts for a question; more is better, on any scale. Raises `BackendError`."""
