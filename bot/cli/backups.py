@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from bot.cli.console import console, errors
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.errors import NotFound
-from bot.installation import Installation
+
+if TYPE_CHECKING:
+    from bot.installation import Installation
 
 
 def backup(

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from rich.progress import BarColumn, MofNCompleteColumn
 
 from backends.errors import BackendError
 from bot.adapters.protocol import Adapter
@@ -190,6 +189,8 @@ async def _ingest_once(app: App) -> None:
     """At the first start, read in the folders of `knowledge.sync`, with a progress bar."""
     if not app.installation.config.knowledge.sync or await app.knowledge.list():
         return
+    from rich.progress import BarColumn, MofNCompleteColumn
+
     with make_progress(errors, BarColumn(), MofNCompleteColumn()) as bar:
         task = bar.add_task("Reading the documents", total=None)
         async for event in app.sync_documents():

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
 from bot.adapters.terminal.screen import Screen, make_progress
 from bot.control_characters import escape_controls, strip_controls
-from bot.observability.redaction import Redactor
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from bot.observability.redaction import Redactor
 
 console = Screen()
 errors = Screen(stderr=True)
 
-_redact = Redactor()
+_secrets: tuple[str, ...] = ()
 
 _UNWRAPPED_COLUMNS = frozenset({"id", "base", "added"})
 _MAX_PIPE_COLUMNS = 2_000
@@ -54,13 +52,20 @@ def to_json_value(value: Any) -> Any:
 
 def set_secrets(known: Iterable[str]) -> None:
     """Set the secrets that are redacted in all later output."""
-    global _redact
-    _redact = Redactor(known)
+    global _secrets
+    _secrets = tuple(known)
 
 
 def redact(text: str) -> str:
     """Remove the known secrets from a text."""
-    return _redact(text)
+    return _redactor(_secrets)(text)
+
+
+@functools.cache
+def _redactor(known: tuple[str, ...]) -> Redactor:
+    from bot.observability.redaction import Redactor  # with all of the configuration
+
+    return Redactor(known)
 
 
 def say(text: str) -> None:
@@ -129,6 +134,13 @@ def format_size(count: int) -> str:
 
 def download_bar() -> Progress:
     """A progress bar for a download, on standard error."""
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
     return make_progress(
         errors, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
     )

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bot.catalogue.sentence import say
-from bot.installation import Installation
-from bot.shipped_platforms import TERMINAL_HISTORY_FILE
+
+if TYPE_CHECKING:
+    from bot.installation import Installation
 
 _FOLDER: Final = Path(__file__).resolve().parents[1] / "demo"
 
@@ -51,6 +52,9 @@ def introduction(demo: Demo) -> str:
 @contextmanager
 def open_demo(demo: Demo) -> Iterator[Installation]:
     """Put a demonstration into a temporary folder, and read it; the folder goes at the end."""
+    from bot.installation import Installation
+    from bot.shipped_platforms import TERMINAL_HISTORY_FILE
+
     with TemporaryDirectory(prefix="parlance-demo-") as place:
         folder = Path(place, demo.value)
         shutil.copytree(_FOLDER / demo.value, folder)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.cli.options import read_installation
-from bot.observability.logs import configure
 
 T = TypeVar("T")
 
@@ -34,6 +33,7 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 def run_with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
     """Run `work` with the app, opened without its platforms; returns its result."""
     from bot.app import open_app
+    from bot.observability.logs import configure
 
     here = read_installation(config)
     configure(here.config.logging.model_copy(update={"level": "warning"}), here.secrets.known())

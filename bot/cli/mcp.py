@@ -13,10 +13,10 @@ from bot.cli.console import AsJson, show, write
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.errors import NotFound, UsageError, nearest
-from bot.installation import Installation
 from bot.observability.logs import configure
 
 if TYPE_CHECKING:
+    from bot.installation import Installation
     from bot.mcp.servers import ToolServers
 
 commands = typer.Typer(no_args_is_help=True, help="The Model Context Protocol, both ways.")

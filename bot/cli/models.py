@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import TaskID
 
 from backends.errors import BackendError
 from backends.files.catalog import CATALOG, CatalogModel
@@ -34,6 +33,9 @@ from bot.models.references import (
     display,
     read_reference,
 )
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 commands = typer.Typer(no_args_is_help=True, help="Which models there are; fetch or remove them.")
 MODEL_HELP = (

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
-
-from rich.progress import TaskID
+from typing import TYPE_CHECKING, Any
 
 from backends.base import EngineContext
 from backends.files.store import ModelStore
@@ -29,6 +27,9 @@ from bot.models.references import Reference, read_reference
 from bot.models.selection import EVERYWHERE, MODEL_CHOICE
 from bot.models.trial import Trial, try_model
 from bot.settings.choices_store import clear_in_file
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 READ_TOKENS, WRITTEN_TOKENS = 1_000, 150
 """A typical answer from documents."""

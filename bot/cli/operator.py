@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from bot.cli.console import AsJson, console, say, show, write
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.cli.running_bot import ask_running_bot, check_running_bot, describe_running_bot
-from bot.installation import Installation
+
+if TYPE_CHECKING:
+    from bot.installation import Installation
 
 plugins = typer.Typer(no_args_is_help=True, help="The plugins that were found.")
 

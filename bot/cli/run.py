@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.bot_process import serve
 from bot.cli.console import errors
 from bot.cli.demo import LINES, Demo, introduction, open_demo
+from bot.cli.imports import importing
 from bot.cli.options import ConfigPath, read_installation
-from bot.installation import Installation
+
+if TYPE_CHECKING:
+    from bot.installation import Installation
 
 
 def run(
@@ -33,10 +36,17 @@ def run(
 
             if (status := offer(config)) is not None:
                 raise typer.Exit(status)
-        raise typer.Exit(serve(here, conversation))
+        raise typer.Exit(_serve(here, conversation))
     with open_demo(demo) as here:
         errors.print(introduction(demo), soft_wrap=False)
-        raise typer.Exit(serve(here, conversation, examples=LINES[demo]))
+        raise typer.Exit(_serve(here, conversation, LINES[demo]))
+
+
+def _serve(here: Installation, conversation: str | None, examples: Sequence[str] = ()) -> int:
+    with importing():  # what a wrong configuration need not wait for
+        from bot.cli.bot_process import serve
+
+    return serve(here, conversation, examples=examples)
 
 
 def _is_first_start(here: Installation) -> bool:

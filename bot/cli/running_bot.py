@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,8 +15,10 @@ from bot.control.client import ask
 from bot.control.client import stop as stop_running
 from bot.control.protocol import COMMAND_TIMEOUT_S, STATUS_TIMEOUT_S, ControlError, NotRunning
 from bot.control_characters import escape_controls
-from bot.installation import Installation
 from bot.storage.data_dir_lock import find_holder
+
+if TYPE_CHECKING:
+    from bot.installation import Installation
 
 WATCH_S = 2.0
 """Pause between two looks of `parlance status --watch`, in seconds."""

@@ -238,7 +238,7 @@ async def test_the_doctor_looks_at_a_platform_of_a_third_party(folder: Folder) -
 _CREATE = """
 import sys
 from pathlib import Path
-import bot.cli.run
+import bot.cli.bot_process
 from bot.installation import Installation
 from bot.platforms import create_adapters
 created = create_adapters(Installation.read(Path(sys.argv[1])))

@@ -53,12 +53,13 @@ asyncio.run(main())
 print("LOADED", *sorted(sys.modules))
 """
 
-HEAVY = frozenset({"bot.installation", "bot.config", "pydantic", "sqlalchemy", "structlog", "yaml"})
+HEAVY = frozenset({"bot.installation", "bot.config", "sqlalchemy", "structlog", "yaml"})
 """What reads a configuration and serves."""
 
 _START = """
 import sys
-import backends.llama_cpp.engine, backends.onnx.embedder, backends.pool.pool, bot.app, bot.cli.run
+import backends.llama_cpp.engine, backends.onnx.embedder, backends.pool.pool, bot.app
+import bot.cli.bot_process
 print("LOADED", *sorted(sys.modules))
 """
 
@@ -139,6 +140,13 @@ def test_the_list_of_commands_imports_none_of_them(call: list[str]) -> None:
         "bot.cli.imports",
         "bot.cli.lazy_group",
     }
+
+
+@pytest.mark.parametrize("call", ["run", "status", "stop", "check", "doctor", "backup", "manifest"])
+def test_the_help_of_a_command_reads_no_configuration(call: str) -> None:
+    modules = loaded(_CALL, call, "--help")
+    assert "bot.cli.options" in modules
+    assert modules & (LATE | HEAVY | {"bot.cli.bot_process", "rich.progress"}) == set()
 
 
 def test_each_command_of_the_list_is_there() -> None:

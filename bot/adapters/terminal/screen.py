@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import Progress, ProgressColumn, TextColumn
 from rich.segment import Segment
 
 from bot.control_characters import strip_controls
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 
 class Screen(Console):
@@ -37,5 +39,7 @@ def markdown(text: str) -> RenderableType:
 
 def make_progress(screen: Screen, *columns: ProgressColumn, **options: Any) -> Progress:
     """A progress bar with a description in front of it."""
+    from rich.progress import Progress, TextColumn  # seldom needed
+
     words = TextColumn("{task.description}", markup=False)
     return Progress(words, *columns, console=screen, **options)

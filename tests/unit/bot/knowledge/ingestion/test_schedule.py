@@ -230,7 +230,7 @@ async def test_the_rounds_wait_until_the_next_source_is_due(room: Room) -> None:
 
 def test_nothing_is_imported_where_no_source_names_a_period(tmp_path: Path) -> None:
     program = (
-        "import sys, bot.app, bot.cli.run; "
+        "import sys, bot.app, bot.cli.bot_process; "
         "print([m for m in sys.modules if m.endswith(('ingestion.schedule', 'loading.git'))])"
     )
     root = Path(__file__).parents[5]
