@@ -8,6 +8,8 @@ What is about the start itself is started by `exec`; see `process.py`.
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import gc
 import importlib
 import io
@@ -28,21 +30,39 @@ from bot.knowledge.index.late_trace_exporter import late_trace_exporter
 _PRELOADED = (
     "aiohttp",
     "aiosqlite",
+    "alembic.command",
     "backends.llama_cpp.engine",
+    "backends.onnx.embedder",
     "backends.scripted.backend",
+    "bot.adapters.terminal.adapter",
     "bot.app",
+    "bot.config.yaml_document",
     "bot.control.client",
     "bot.doctor",
+    "bot.history.asked_questions",
     "bot.knowledge.index.chroma",
+    "bot.knowledge.loading.markup.formats",
+    "bot.knowledge.loading.text",
+    "bot.knowledge.retrieval.evaluation",
     "bot.knowledge.service",
+    "bot.mcp.connection",
+    "bot.observability.log_reader",
     "bot.platforms",
+    "bot.portability.insertion",
     "bot.ports",
+    "bot.service.installed",
+    "bot.setup.settings_file",
+    "bot.setup.sources",
     "bot.storage.creation",
+    "bot.storage.migrations",
+    "bot.web.extract",
     "chromadb",
+    "chromadb.api.rust",
     "discord",
     "httpx",
     "jsonschema",
     "prometheus_client",
+    "py3langid.langid",
     "rich.markdown",
     "rich.progress",
     "slack_bolt.adapter.socket_mode.async_handler",
@@ -54,6 +74,12 @@ while it is imported."""
 
 LONGEST_ORDER_BYTES = 200_000
 
+_NEEDED_AT_THE_END = frozenset(sys.modules) & {
+    "__main__", "_io", "abc", "atexit", "builtins", "codecs", "encodings", "io", "linecache", "os",
+    "sys", "threading", "traceback", "warnings",
+}  # fmt: skip
+"""What the interpreter itself may look for while it ends."""
+
 
 def main(orders: socket.socket) -> None:
     """Make processes until the other end closes; returns only in a process that was made."""
@@ -61,11 +87,23 @@ def main(orders: socket.socket) -> None:
         for name in (*_PRELOADED, *SHIPPED_PLUGINS):
             importlib.import_module(name)
     assert "bot.cli" not in sys.modules
+    atexit.register(_keep, frozenset(sys.modules) - _NEEDED_AT_THE_END)
     gc.collect()
     gc.freeze()  # else the first collection of every process copies all of it
     order = _serve(orders)
     _become(order)
     runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+
+
+def _keep(names: frozenset[str]) -> None:
+    """Take modules out of what the interpreter frees at its end.
+
+    To free what was there before the command takes longer than most commands do. What the command
+    itself imported and made is freed as in any other process.
+    """
+    modules = [module for name in names if (module := sys.modules.pop(name, None))]
+    kept = [*modules, *map(vars, modules)]
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
 
 
 def _serve(orders: socket.socket) -> Mapping[str, Any]:
