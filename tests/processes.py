@@ -19,7 +19,7 @@ def has_ended(pid: int) -> bool:
 
 
 async def until_ended(pid: int) -> None:
-    """Wait for the process to end; TimeoutError after 20 s."""
-    async with asyncio.timeout(20):
+    """Wait for the process to end; TimeoutError after 60 s."""
+    async with asyncio.timeout(60):
         while not has_ended(pid):
             await asyncio.sleep(0.01)

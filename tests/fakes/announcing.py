@@ -78,7 +78,7 @@ class KeyedPlatform:
         """What was read, in order."""
         return [text for _, _, text in self.shown.values()]
 
-    async def until(self, number: int, within_s: float = 10.0) -> list[str]:
+    async def until(self, number: int, within_s: float = 60.0) -> list[str]:
         """Wait for so many messages; what was read."""
         async with asyncio.timeout(within_s):
             while len(self.shown) < number:

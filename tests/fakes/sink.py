@@ -56,13 +56,13 @@ class RecordingSink:
         """The latest view."""
         return self.calls[-1][1]
 
-    async def end(self, within_s: float = 10.0) -> View:
+    async def end(self, within_s: float = 60.0) -> View:
         """Wait until the reply is finished; its last view."""
         async with asyncio.timeout(within_s):
             await self.finished.wait()
         return self.view
 
-    async def until_text(self, text: str, within_s: float = 10.0) -> View:
+    async def until_text(self, text: str, within_s: float = 60.0) -> View:
         """Wait until the reply shows a text; the view that does."""
         async with asyncio.timeout(within_s):
             while not self.calls or text not in self.view.text:

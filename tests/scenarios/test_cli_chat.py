@@ -18,7 +18,7 @@ import pytest
 
 from tests.scenarios.process import ROOT, Folder
 
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>()][0-9A-B]?|\r|\x07")
 TAB, CTRL_C, CTRL_D, UP = "\t", "\x03", "\x04", "\x1b[A"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.discord.state import BOT, CHANNEL, GUILD
-from tests.scenarios.harness import House
+from tests.scenarios.harness import WITHIN_S, House
 from tests.scenarios.on_discord import DiscordDriver
 
 NOTE = b"The deploy is on Friday at noon."
@@ -56,7 +56,7 @@ async def test_a_deleted_question_leaves_the_prompts_to_come_also_after_a_restar
     await driver.delete()
     assert house.app is not None
     history = house.app.services.history
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN_S):
         while await history.recent(f"discord:{GUILD}:{CHANNEL}:t={thread}"):
             await asyncio.sleep(0.01)
     await driver.fake.say("what is the password?", mention=True, channel=thread)

@@ -14,7 +14,7 @@ import pytest
 
 from bot.errors import Refused
 from bot.types import Author, ConversationKey, Notice, View
-from tests.scenarios.harness import House
+from tests.scenarios.harness import WITHIN_S, House
 from tests.scenarios.on_lines import EXAMPLE, LINES_TOKEN, LinesClient, LinesDriver
 from tests.scenarios.process import Folder, end_of
 
@@ -61,7 +61,7 @@ async def room_has(house: House, person: str, room: str) -> bool:
 
 
 async def eventually(true: Any) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(WITHIN_S):
         while not await true():
             await asyncio.sleep(0.01)
 
@@ -84,7 +84,7 @@ async def eventually(true: Any) -> None:
 async def test_nobody_is_let_in_without_the_token_and_a_name(house: House, hello: str) -> None:
     client = await LinesClient().connect(adapter_of(house).port, hello)
     client.write("general hello there")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(WITHIN_S):
         await client.ended.wait()
     assert not any("Hello" in text for _, _, text in client.lines)
     assert LINES_TOKEN not in str(client.lines)
@@ -168,7 +168,7 @@ async def test_what_a_model_writes_is_one_line_and_cannot_pose_as_another(
 async def test_a_line_that_is_too_long_ends_its_client_alone(house: House, join: Any) -> None:
     ada, eve = await join("ada", "kitchen"), await join("eve", "kitchen")
     ada.write("kitchen " + "x" * 100_000)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(WITHIN_S):
         await ada.ended.wait()
     eve.write("kitchen hello there")
     await eve.until("You said: hello there")

@@ -21,7 +21,7 @@ from tests.scenarios.on_discord import DiscordDriver
 from tests.scenarios.on_slack import CHANNEL as SLACK_CHANNEL
 from tests.scenarios.on_slack import SlackDriver
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 
 @dataclass

@@ -249,7 +249,7 @@ class FakeDiscord:
         fault = Fault(method, re.compile(path), status, times, retry_after, via, code, after)
         self._faults.append(fault)
 
-    async def until(self, true: Callable[[], Any], what: str = "", within: float = 20.0) -> Any:
+    async def until(self, true: Callable[[], Any], what: str = "", within: float = 60.0) -> Any:
         """Wait for something to be so, looking again after each request."""
         try:
             async with asyncio.timeout(within):

@@ -28,6 +28,8 @@ CHANNEL = "C1"
 PRIVATE = "G1"
 DM = "D1"
 ADA = "U0ADA"
+WITHIN_S = 60.0
+"""Longest time for one thing to be so, in seconds; only what hangs takes it."""
 SWIFT = Timing(
     edit_interval=0.02, retry_base=0.02, attempts=5, backoff_base=0.02, backoff_cap=0.1,
     ping_interval=2.0, handshake=2.0,
@@ -68,7 +70,7 @@ class ServedBot:
         """Run, and wait until it hears Slack."""
         await self._open_port()
         self.task = asyncio.create_task(self.adapter.run(self.bench.core))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(WITHIN_S):
             while not self.adapter.connected:
                 if self.task.done():
                     self.task.result()
@@ -118,7 +120,7 @@ async def served(bot: ServedBot) -> AsyncIterator[ServedBot]:
         await bot.stop()
 
 
-def speaking(text: str = WORDS, tokens_per_s: float = 600) -> dict[str, ScriptedBackend]:
+def speaking(text: str = WORDS, tokens_per_s: float = 1_500) -> dict[str, ScriptedBackend]:
     """A bench whose model says a text."""
     return {"backend": ScriptedBackend("default", replies=[text], tokens_per_s=tokens_per_s)}
 
@@ -174,7 +176,7 @@ def words(fake: FakeSlack, channel: str | None = None) -> list[str]:
 async def until(fake: FakeSlack, true: Callable[[], Any], what: str = "") -> Any:
     """Wait for something to be so."""
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(WITHIN_S):
             while not (found := true()):
                 await asyncio.sleep(0.01)
             return found

@@ -17,7 +17,7 @@ from tests.unit.bot.adapters.discord.inbound.test_messages import finished
 WORDS = " ".join(f"word{n}" for n in range(300))
 
 
-def speaking(text: str = WORDS, tokens_per_s: float = 600) -> dict[str, ScriptedBackend]:
+def speaking(text: str = WORDS, tokens_per_s: float = 1_500) -> dict[str, ScriptedBackend]:
     return {"backend": ScriptedBackend("default", replies=[text], tokens_per_s=tokens_per_s)}
 
 
