@@ -10,8 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.models", "tests.guards", "bot.testing"]
+
+# How long an example takes says more of what else the machine does than of what is tested.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # A shell that runs the suite in the background ignores Ctrl-C for it, and so for every process that
 # a test starts; what is handled here is the default again in a new process.

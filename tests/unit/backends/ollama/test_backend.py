@@ -192,7 +192,7 @@ async def test_each_failure_is_one_clear_sentence(
 
 
 async def test_silence_before_and_within_an_answer_is_a_timeout(server: OllamaServer) -> None:
-    backend = make(server.url, first_byte_s=0.05, silence_s=0.05)
+    backend = make(server.url, first_byte_s=0.3, silence_s=0.3)
     for after in (0, 3):
         server.faults.append(Fault(how="stall", after=after))
         with pytest.raises(BackendTimeout, match="said nothing"):

@@ -265,7 +265,7 @@ def test_overflows_are_recognised_by_what_servers_say() -> None:
 
 
 async def test_silence_before_and_within_an_answer_is_a_timeout(server: OpenAIServer) -> None:
-    backend = make(server.base, first_byte_s=0.1, silence_s=0.05)
+    backend = make(server.base, first_byte_s=0.3, silence_s=0.3)
     for after in (0, 3):
         server.faults.append(Fault(how="stall", after=after))
         with pytest.raises(BackendTimeout, match="said nothing"):
