@@ -15,10 +15,15 @@ MAX_BATCH_TEXTS = 64
 
 @dataclass(frozen=True, slots=True)
 class BatchRows:
-    """The part of an answer that one round computes: the next of its tokens."""
+    """The part of an answer that one round computes: the next of its tokens.
+
+    `draft` are tokens that may come after them; they are computed too, and kept as far as the
+    sampler chooses the same.
+    """
 
     answer: Answer
     tokens: list[int]
+    draft: Sequence[int] = ()
 
     @property
     def completes(self) -> bool:
@@ -62,6 +67,11 @@ def choose_rows(live: Sequence[Answer], budget: int, size: int, now: float) -> l
         if count := quota[id(answer)]:
             rows.append(BatchRows(answer, answer.next_tokens(count)))
     return rows
+
+
+def without_drafts(rows: Sequence[BatchRows]) -> list[BatchRows]:
+    """Return the round with nothing computed ahead."""
+    return [BatchRows(r.answer, r.tokens) for r in rows]
 
 
 def halve(rows: Sequence[BatchRows]) -> list[BatchRows]:

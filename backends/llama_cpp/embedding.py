@@ -79,7 +79,7 @@ class LoadedEmbedder:
             lib.llama_memory_clear(self._memory, True)
         self._batch.clear()
         for number, ids in enumerate(encoded):
-            self._batch.add(number, 0, ids, output=True)
+            self._batch.add(number, 0, ids, outputs=1)
         self._batch.want_all()
         self._batch.native.n_tokens = self._batch.rows
         compute = lib.llama_decode if self._memory else lib.llama_encode

@@ -78,6 +78,8 @@ class LoadedChatModel:
             evicted=past.evicted + cache.evicted,
             restored=past.restored + cache.restored,
             preempted=past.preempted + s.preempted,
+            drafted_tokens=past.drafted_tokens + (s.drafts.drafted if s.drafts else 0),
+            accepted_tokens=past.accepted_tokens + (s.drafts.accepted if s.drafts else 0),
             rounds=past.rounds + round_budget.rounds,
             decode_rate=round_budget.decode_rate,
             prefill_rate=round_budget.prefill_rate,

@@ -154,19 +154,20 @@ class Batch:
     def clear(self) -> None:
         self.rows = 0
 
-    def add(self, seq: int, start: int, tokens: Sequence[int], *, output: bool) -> int:
-        """Append tokens of a sequence from position `start`; the index of the last row.
+    def add(self, seq: int, start: int, tokens: Sequence[int], *, outputs: int) -> int:
+        """Append tokens of a sequence from position `start`.
 
-        With `output`, the last token's logits will be there after the round.
+        The logits of the last `outputs` tokens will be there after the round; returns the index of
+        the first of these rows.
         """
         first, last = self.rows, self.rows + len(tokens)
         self._token[first:last] = tokens
         self._pos[first:last] = self._counting[: last - first] + start
         self._seq[first:last] = seq
         self._logits[first:last] = 0
-        self._logits[last - 1] = output
+        self._logits[last - outputs : last] = 1
         self.rows = last
-        return last - 1
+        return last - outputs
 
     def want_all(self) -> None:
         """Request an output for every row, which an embedding is pooled from."""
@@ -174,16 +175,23 @@ class Batch:
 
 
 class Context:
-    """The key-value cache and its computation. Sequences are identified by small integers."""
+    """The key-value cache and its computation. Sequences are identified by small integers.
 
-    def __init__(self, model: Model, options: LlamaCppOptions, sequences: int) -> None:
+    `drafted` is the number of tokens that a round computes ahead, at least; `outputs` the number of
+    rows of a round that may have logits.
+    """
+
+    def __init__(
+        self, model: Model, options: LlamaCppOptions, sequences: int, drafted: int = 0
+    ) -> None:
         params = lib.llama_context_default_params()
         params.n_ctx = options.cells()
         params.n_batch = options.n_batch
         set_attention(params, options)
         params.n_seq_max = sequences
         # Only last tokens have outputs; the default would reserve n_batch times the vocabulary.
-        params.n_outputs_max = min(max(sequences, options.parallel), options.n_batch)
+        self.outputs = min(max(sequences, options.parallel + drafted), options.n_batch)
+        params.n_outputs_max = self.outputs
         params.kv_unified = True
         params.swa_full = options.swa_full
         params.n_threads, params.n_threads_batch = options.threads()

@@ -83,6 +83,11 @@ class LlamaCppOptions(EngineOptions):
     choose elsewhere. Without it, idle conversations slow the others down.
     """
 
+    prompt_lookup: bool = True
+    """What an answer may repeat of its prompt is computed ahead where that is quicker; the answer
+    stays the same.
+    """
+
     n_gpu_layers: int = -1
     """Layers on the GPU, -1 for all; without effect in a build for the CPU."""
     main_gpu: Annotated[int, Field(ge=0)] = 0

@@ -46,8 +46,8 @@ class RoundBudget:
         """The part of the writing rounds that was spent outside llama.cpp."""
         return 1 - self._writing_native_s / self._writing_s if self._writing_s else 0.0
 
-    def note(self, sequences: int, read: int, native_s: float, round_s: float) -> None:
-        """Record a round: its sequences, the prompt tokens read, and its seconds."""
+    def note(self, written: int, read: int, native_s: float, round_s: float) -> None:
+        """Record a round: the tokens written, the prompt tokens read, and its seconds."""
         self.rounds += 1
         if read >= _MIN_BUDGET_TOKENS:
             if read >= _TILE_TOKENS:
@@ -58,7 +58,7 @@ class RoundBudget:
         elif not read:
             self._writing_s += round_s
             self._writing_native_s += native_s
-            self.decode_rate = _smooth(self.decode_rate or None, sequences / round_s)
+            self.decode_rate = _smooth(self.decode_rate or None, written / round_s)
 
     def busy(self, waiting: int, parallel: int) -> BackendBusy:
         """Return the error of a full wait queue, with the expected wait for a place."""

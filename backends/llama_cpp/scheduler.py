@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from backends.base import Chunk, FinishReason, Progress
 from backends.errors import BackendError, BackendUnavailable
 from backends.llama_cpp.answer import Answer
-from backends.llama_cpp.batch_plan import BatchRows, choose_rows, halve
+from backends.llama_cpp.batch_plan import BatchRows, choose_rows, halve, without_drafts
 from backends.llama_cpp.cache import SequenceCache
+from backends.llama_cpp.draft_plan import MAX_DRAFT_TOKENS, DraftPlan
 from backends.llama_cpp.job import Job, Outcome
 from backends.llama_cpp.memory_estimate import parking_budget
 from backends.llama_cpp.native import Batch, Context, Model
@@ -57,7 +58,8 @@ class Scheduler:
         # Such a memory is paid for by the sequence, and cannot be cut; others pay by the cell.
         self._forgets = model.recurrent or (model.window > 0 and not options.swa_full)
         sequences = options.sequences(2 if self._forgets else 4)
-        self._context = Context(model, options, sequences)
+        drafts = options.prompt_lookup and not self._forgets
+        self._context = Context(model, options, sequences, MAX_DRAFT_TOKENS if drafts else 0)
         self.cells = self._context.cells
         parking = parking_budget(model.head, options, available_memory())
         self.cache = SequenceCache(self._context, sequences, parking_bytes=parking)
@@ -66,6 +68,7 @@ class Scheduler:
         self._live: list[Answer] = []
         self._outbox: list[tuple[Job, Outcome]] = []
         self.round_budget = RoundBudget(options.n_batch)
+        self.drafts = DraftPlan(self._context.outputs, self._intake.limit) if drafts else None
         self.preempted = 0
         self.requests = 0
         self.prompt_tokens = 0
@@ -107,6 +110,8 @@ class Scheduler:
                 answer.leader = None
                 answer.cached += self.cache.adopt(answer.sequence, answer.target)
         rows = choose_rows(self._live, self.round_budget.budget, self._batch.size, time.monotonic())
+        if rows and self.drafts is not None:
+            rows = self.drafts.add_drafts(rows)
         if rows:
             self._compute(rows)
             self._drop_cancelled()  # once more: whoever left during the round is free by its end
@@ -179,22 +184,30 @@ class Scheduler:
             native = time.perf_counter() - before
             if code != 1:
                 break
-            if not self.cache.evict():
+            if any(r.draft for r in rows):
+                rows = without_drafts(rows)
+            elif not self.cache.evict():
                 rows = self._shrink(rows)
                 if not rows:
                     return
         if code != 0:
-            self._compute_apart(rows)
+            self._compute_apart(without_drafts(rows))
             return
         read = sum(len(r.tokens) for r in rows if len(r.tokens) > 1)
-        native += self._accept(rows, outputs)
-        self.round_budget.note(len(rows), read, native, time.perf_counter() - began)
+        written, sampling = self._accept(rows, outputs)
+        took = time.perf_counter() - began
+        self.round_budget.note(written, read, native + sampling, took)
+        if self.drafts is not None:
+            self.drafts.note_round(rows, took)
 
     def _fill(self, rows: list[BatchRows]) -> list[int]:
         self._batch.clear()
         return [
             self._batch.add(
-                r.answer.sequence.id, len(r.answer.sequence.tokens), r.tokens, output=r.completes
+                r.answer.sequence.id,
+                len(r.answer.sequence.tokens),
+                [*r.tokens, *r.draft],
+                outputs=1 + len(r.draft) if r.completes else 0,
             )
             for r in rows
         ]
@@ -239,11 +252,11 @@ class Scheduler:
                     (r.answer.job, BackendUnavailable("llama.cpp failed on this request."))
                 )
 
-    def _accept(self, rows: list[BatchRows], outputs: list[int]) -> float:
-        """Record what was computed and choose the next tokens; return the seconds that choosing
-        took.
+    def _accept(self, rows: list[BatchRows], outputs: list[int]) -> tuple[int, float]:
+        """Record what was computed and choose the next tokens; return how many were chosen, and the
+        seconds that choosing took.
         """
-        native = 0.0
+        written, native = 0, 0.0
         for r, row in zip(rows, outputs, strict=True):
             completes = r.completes
             r.answer.sequence.tokens += r.tokens
@@ -251,52 +264,76 @@ class Scheduler:
             if not completes:
                 self._say_reading(r.answer)
                 continue
+            chosen, seconds = self._choose(r, row)
+            written, native = written + chosen, native + seconds
+        return written, native
+
+    def _choose(self, rows: BatchRows, row: int) -> tuple[int, float]:
+        """Choose the next token of an answer from the logits in `row`, and from those that follow
+        as long as the tokens chosen are those of its draft; return as `_accept` does.
+        """
+        answer, chosen, native = rows.answer, 0, 0.0
+        sequence = answer.sequence
+        computed = len(sequence.tokens) + len(rows.draft)
+        finish: FinishReason | BackendError | None = None
+        for drafted in (*rows.draft, None):
             before = time.perf_counter()
             try:
-                token = r.answer.sampler.sample(self._context, row)
+                token = answer.sampler.sample(self._context, row + chosen)
             except BackendError as error:
-                self._fail(r.answer, error)
-                continue
+                finish = error
+                break
             finally:
                 native += time.perf_counter() - before
-            self._write(r.answer, token)
-        return native
+            chosen += 1
+            finish = self._write(answer, token)
+            if finish is not None or token != drafted:
+                break
+            sequence.tokens.append(token)
+        if len(sequence.tokens) < computed:
+            self._context.cut(sequence.id, len(sequence.tokens))
+        if isinstance(finish, BackendError):
+            self._fail(answer, finish)
+        elif finish is not None:
+            self._finish(answer, finish)
+        return chosen, native
 
     def _set_checkpoint(self, answer: Answer) -> None:
         if answer.at_checkpoint:
             self.cache.set_checkpoint(answer.sequence)
 
-    def _write(self, answer: Answer, token: int) -> None:
-        """Append a chosen token, and end the answer if it is complete."""
-        finish: FinishReason | None = None
-        text = ""
+    def _write(self, answer: Answer, token: int) -> FinishReason | None:
+        """Append a chosen token; return why the answer ends if it is complete."""
         if self._model.is_end(token):
             answer.begin_writing()
-            finish = "stop"
-        else:
-            text = answer.write(token, self._model.visible_bytes(token))
-            if answer.text.stopped:
-                finish = "stop"
-            elif answer.written >= answer.job.request.sampling.answer_tokens or (
-                len(answer.target) >= self._intake.limit
-            ):
-                finish = "length"
-        if finish is not None:
-            text += answer.text.flush()
+            return "stop"
+        text = answer.write(token, self._model.visible_bytes(token))
         if text:
             self._outbox.append((answer.job, Chunk(text=text)))
-        if finish is not None:
-            usage = answer.usage()
-            self.requests += 1
-            self.prompt_tokens += usage.prompt_tokens
-            self.cached_tokens += usage.cached_tokens
-            self.completion_tokens += usage.completion_tokens
-            tokens = answer.tokens if finish == "length" else ()
-            copies = answer.sampler.copies
-            self._outbox.append(
-                (answer.job, Chunk(finish=finish, usage=usage, tokens=tokens, copies=copies))
-            )
-            self._leave(answer)
+        if answer.text.stopped:
+            return "stop"
+        full = len(answer.target) >= self._intake.limit
+        return (
+            "length"
+            if full or answer.written >= answer.job.request.sampling.answer_tokens
+            else None
+        )
+
+    def _finish(self, answer: Answer, finish: FinishReason) -> None:
+        """End an answer that is complete."""
+        if text := answer.text.flush():
+            self._outbox.append((answer.job, Chunk(text=text)))
+        usage = answer.usage()
+        self.requests += 1
+        self.prompt_tokens += usage.prompt_tokens
+        self.cached_tokens += usage.cached_tokens
+        self.completion_tokens += usage.completion_tokens
+        tokens = answer.tokens if finish == "length" else ()
+        copies = answer.sampler.copies
+        self._outbox.append(
+            (answer.job, Chunk(finish=finish, usage=usage, tokens=tokens, copies=copies))
+        )
+        self._leave(answer)
 
     def _say_reading(self, answer: Answer) -> None:
         if not answer.written and answer.remaining > 1:

@@ -11,7 +11,8 @@ class EngineStats:
 
     Rates are tokens a second over all conversations together: `decode_rate` over the rounds that
     only wrote, `prefill_rate` over those that read; 0 until there was one. Counters only grow.
-    `python_share` is the part of the writing rounds that was spent outside llama.cpp.
+    Drafted tokens were computed ahead, and those accepted among them were written. `python_share`
+    is the part of the writing rounds that was spent outside llama.cpp.
     """
 
     resident: bool = False
@@ -30,6 +31,8 @@ class EngineStats:
     evicted: int = 0
     restored: int = 0
     preempted: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
     rounds: int = 0
     decode_rate: float = 0.0
     prefill_rate: float = 0.0

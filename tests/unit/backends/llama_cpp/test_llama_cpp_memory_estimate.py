@@ -50,7 +50,7 @@ def test_a_token_takes_what_llama_cpp_saves_for_it(model: Model) -> None:
     context = Context(model, set_up, 8)
     try:
         batch = Batch(128)
-        batch.add(0, 0, [5] * 128, output=True)
+        batch.add(0, 0, [5] * 128, outputs=1)
         assert context.decode(batch) == 0
         saved = context.size(0) / 128
     finally:
