@@ -33,6 +33,7 @@ ROOMS = (
 NAMED_ROOMS = {
     "agent": "what approvals hold off and cost",
     "corpus": "how well files of other programs are read",
+    "drafting": "prompt lookup: answers with and without drafts",
     "notations": "how well calls of tools are read",
     "prepared": "a copy of the default model's file beside the file as it came",
     "schedules": "how late reminders come",

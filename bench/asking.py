@@ -84,7 +84,7 @@ def _said(number: int, text: str) -> StoredMessage:
     return StoredMessage(f"q{number}", str(_PLACE), "user", text, _ASKER.key, datetime.now(UTC))
 
 
-def _context(service: KnowledgeService, model: Backend, searching: Searching) -> Context:
+def make_context(service: KnowledgeService, model: Backend, searching: Searching) -> Context:
     nobody: Any = None  # nothing here asks the services that are left out
     services = Services(
         models=ScriptedModels(model),
@@ -191,7 +191,7 @@ async def _rewritten(
 ) -> list[Row]:
     """The same, made to stand alone by a model first."""
     plain = await evaluate(service, asked)
-    context = _context(service, backend, Searching(rewrite=True, deadline_s=60))
+    context = make_context(service, backend, Searching(rewrite=True, deadline_s=60))
     measured = await evaluate(cast(Any, Asking(service, context)), asked)
     what = f"follow-ups, rewritten by {model}"
     return [*_three(what, measured, beside=plain), _wait(what, measured)]
@@ -202,7 +202,7 @@ async def _multiplied(
 ) -> list[Row]:
     """Own golden set, with the model's other wordings beside each question."""
     plain = await evaluate(service, asked)
-    context = _context(service, backend, Searching(multi_query=True, deadline_s=60))
+    context = make_context(service, backend, Searching(multi_query=True, deadline_s=60))
     measured = await evaluate(cast(Any, Asking(service, context)), asked)
     what = f"own golden set, with other wordings by {model}"
     return [*_three(what, measured, beside=plain), _wait(what, measured)]
@@ -226,7 +226,7 @@ async def _cited(
     service: KnowledgeService, model: str, backend: Backend, asked: Sequence[Golden]
 ) -> list[Row]:
     """Answers by a real model: where their citations point, and whether that bears them out."""
-    context = _context(service, backend, Searching())
+    context = make_context(service, backend, Searching())
     shown = good = 0
 
     async def answer(question: str, found: SearchResult) -> str:
