@@ -33,7 +33,7 @@ from backends.files.store import ModelStore
 from backends.llama_cpp import LlamaCppBackend
 from bench.asking import make_context
 from bench.documents import drain, opened, real_embedder, written, xquad
-from bench.engine import SHA256, SOURCE, engine
+from bench.engine_load import SHA256, SOURCE, engine
 from bench.rows import Row
 from bot.answering.grounded_answer import answer_from
 from bot.skills.services import Searching

@@ -31,12 +31,14 @@ VARIANTS = (
     ("--kv-unified", "--cache-reuse", "64"),
     ("--no-kv-unified", "--cache-reuse", "64"),
     ("--no-kv-unified", "-fa", "on"),
+    ("--no-kv-unified", "-fa", "off"),
+    ("--kv-unified", "-fa", "off"),
     ("--no-kv-unified", "-b", "512"),
     ("--no-kv-unified", "--no-cache-idle-slots"),
 )
 """The flags of llama-server that are tried: one memory for all slots or one each, pieces of old
-prompts used again where they have moved, flash attention, a smaller batch, and nothing kept of
-slots that are idle. All put new questions into the batch that is being computed."""
+prompts used again where they have moved, with and without flash attention, a smaller batch, and
+nothing kept of slots that are idle. All put new questions into the batch that is being computed."""
 _VERSION = re.compile(r"version: *(\S+)(?: *\(([^)]*)\))?")
 Trial = Callable[["LlamaServer"], Awaitable[Load]]
 

@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,17 @@ from backends.base import ChatMessage, Sampling
 from backends.files.store import ModelStore
 from backends.llama_cpp import LlamaCppOptions
 from backends.llama_cpp.preparing import Preparation, prepare_file
-from bench.engine import GREEDY, SAMPLED, SHA256, SOURCE, THREADS, answer, engine, together
+from bench.engine_load import (
+    GREEDY,
+    SAMPLED,
+    SHA256,
+    SOURCE,
+    THREADS,
+    answer,
+    engine,
+    stories,
+    together,
+)
 from bench.rows import Row
 
 _TEXT = Path(__file__).parents[1] / "docs" / "security.md"
@@ -83,7 +94,12 @@ async def _speed(original: Path, copy: Path, repeats: int) -> list[Row]:
                 for users in (1, 8):
                     pair = [came, prepared][:: 1 if at % 2 else -1]
                     number = 100 * at + 10 * users
-                    loads = {id(one): await together(one, users, sampling, number) for one in pair}
+                    loads = {
+                        id(one): await together(
+                            partial(answer, one), stories(users, number), sampling
+                        )
+                        for one in pair
+                    }
                     gain = loads[id(prepared)].rate / loads[id(came)].rate
                     ratios.setdefault(f"{users} users, {name}", []).append(gain)
             long = [ChatMessage("user", f"{at} {_LONG} Summarise this.")]
@@ -166,7 +182,8 @@ async def _resident(path: Path) -> float:
 
 async def _say_resident(path: Path) -> None:
     async with engine(path, cache_tokens=2048) as backend:
-        await together(backend, 8, Sampling(temperature=0.0, max_tokens=16), 1)
+        short = Sampling(temperature=0.0, max_tokens=16)
+        await together(partial(answer, backend), stories(8, 1), short)
         sys.stdout.write(f"{psutil.Process().memory_info().rss / 1e6}\n")
 
 

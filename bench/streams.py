@@ -15,7 +15,7 @@ from typing import Any
 
 from backends.files.store import ModelStore
 from backends.llama_cpp import LlamaCppOptions
-from bench.engine import SHA256, SOURCE
+from bench.engine_load import SHA256, SOURCE
 from bench.rows import Row
 
 SHARED_TOKENS = 140
@@ -72,7 +72,7 @@ class _Layout:
         for at in range(start, end, 128):
             self._batch.clear()
             tokens = [100 + (i * 7 + sequence) % 9000 for i in range(at, min(at + 128, end))]
-            self._batch.add(sequence, at, tokens, output=False)
+            self._batch.add(sequence, at, tokens, outputs=0)
             assert self._lib.llama_decode(self.handle, self._batch_of_rows()) == 0
 
     def _batch_of_rows(self) -> Any:
@@ -85,7 +85,7 @@ class _Layout:
         for number in range(6):
             self._batch.clear()
             for user in range(users):
-                self._batch.add(user, self._end + number, [200 + number * 31 + user], output=True)
+                self._batch.add(user, self._end + number, [200 + number * 31 + user], outputs=1)
             began = time.process_time()
             assert self._lib.llama_decode(self.handle, self._batch_of_rows()) == 0
             self._lib.llama_synchronize(self.handle)

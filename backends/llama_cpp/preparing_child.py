@@ -46,7 +46,7 @@ class _Timed:
         for seq in range(sequences):
             self.context.drop(seq)
             some = [(seq + at) % self.model.n_vocab for at in range(tokens)]
-            self.batch.add(seq, 0, some, output=True)
+            self.batch.add(seq, 0, some, outputs=1)
         began = time.perf_counter()
         if self.context.decode(self.batch):
             sys.exit(2)
