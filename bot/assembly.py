@@ -45,7 +45,7 @@ from bot.settings.moderation import Moderation
 from bot.settings.places import AllowedPlaces
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.plugin_lifespans import run_lifespans
-from bot.skills.services import LikenessOf, Searching, Services, Web
+from bot.skills.services import ConsoleLinks, LikenessOf, Searching, Services, Web
 from bot.storage.database import Database
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.erasure import DocumentsOfPeople, Erasure
@@ -152,6 +152,7 @@ async def open_core(
     redact: Redactor | None = None,
     likeness: LikenessOf | None = None,
     pulls: ModelPulls | None = None,
+    console: ConsoleLinks | None = None,
 ) -> AsyncIterator[AssembledCore]:
     """Start the plugins and the core on these parts, which it does not own; end both afterwards."""
     async with AsyncExitStack() as stack:
@@ -181,6 +182,7 @@ async def open_core(
             past=PastTurns(database, partial(relevances, likeness=likeness)),
             likeness=likeness,
             pulls=pulls,
+            console=console,
             schedules=Schedules(
                 Jobs(database),
                 rules.platforms,

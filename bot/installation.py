@@ -46,6 +46,7 @@ SHIPPED_PLUGINS = (
     "plugins.reminders",
     "plugins.moderation",
     "plugins.connect",
+    "plugins.console",
 )
 """Modules of the plugins that ship, in the order in which /help shows them."""
 SHIPPED_PROMPTS = Path(__file__).resolve().parents[1] / "plugins" / "prompts"

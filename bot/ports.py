@@ -15,21 +15,22 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from bot.adapters.protocol import Adapter
 from bot.adapters.supervisor import describe_platform
 from bot.app import App, background
-from bot.control.protocol import OFFER_WORD, WITHDRAW_WORD, WORD_STATE
+from bot.config.platforms import TerminalSettings
+from bot.control.protocol import CONSOLE_LINK, OFFER_WORD, WITHDRAW_WORD, WORD_STATE
 from bot.control.server import Command, serve_control
 from bot.doctor import run_checks
 from bot.http.messages import ASGIApp, Request, Response, endpoint
+from bot.http.port import HttpPort, local_address
 from bot.http.routes import Routes
 from bot.mcp.login_page import client_page, login_page
 from bot.mcp.logins import CALLBACK_PATH, CLIENT_PATH
 from bot.mcp.tokens import PersonalTokens
 from bot.model_changes import take_models
 from bot.settings.admin_word import AdminWord
+from bot.sign_in.sessions import any_session
 from bot.status import describe_process, now, report
 
 log = structlog.get_logger(__name__)
-
-DEFAULT_HTTP_PORT = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +65,74 @@ async def open_ports(
         return await take_models(app)
 
     words = _word_commands(app.core.policy.admin_word)
-    commands = {"status": status, "doctor": doctor, "models": models, **words}
+    commands: dict[str, Command] = {"status": status, "doctor": doctor, "models": models, **words}
     config = app.installation.config
+    routes = _routes(app, adapters)
+    port = HttpPort(routes, config.http.host, config.http.port)
+
+    async def console_link() -> dict[str, Any]:
+        operator = config.section(TerminalSettings)
+        return {"link": await app.door.operator_link(operator.person, operator.place)}
+
+    if config.console.enabled:
+        commands[CONSOLE_LINK] = console_link
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(port)
+        if config.console.enabled:
+            console = _LateConsole(app, adapters, since, port)
+            app.door.open, app.door.close = console.open, console.close
+            stack.push_async_callback(console.close)
+            await stack.enter_async_context(background(console.open_again(), "console"))
         await stack.enter_async_context(serve_control(config.data_dir, commands, stop))
         address = None
-        routes = _routes(app, adapters)
         logins = app.logins
         if logins:
             routes.mount(CALLBACK_PATH, login_page(logins))
             routes.mount(CLIENT_PATH, client_page(logins))
         mcp = await _mount_mcp(routes, app) if serve_mcp or config.mcp.serve else None
-        if routes or config.http.port is not None:
-            serve_http = await asyncio.to_thread(_load_server)
-            _mount_health(routes, app, adapters)
-            port = DEFAULT_HTTP_PORT if config.http.port is None else config.http.port
-            address = await stack.enter_async_context(serve_http(routes, config.http.host, port))
-            log.info("http.server_started", at=address)
+        needed = bool(routes) or config.http.port is not None
+        _mount_health(routes, app, adapters)
+        if needed:
+            address = await port.open()
             logins.reached_at(config.http.public_url, address)
         if mcp is not None:
             await stack.enter_async_context(mcp)  # its streams end before the server waits for them
         if config.metrics.enabled:
             await stack.enter_async_context(background(app.metrics.watch_loop(), "event loop lag"))
         yield Ports(address)
+
+
+class _LateConsole:
+    """Serves the console from the first link on: importing it takes longer than a start may."""
+
+    def __init__(self, app: App, adapters: Sequence[Adapter], since: str, port: HttpPort) -> None:
+        self._app = app
+        self._adapters = adapters
+        self._since = since
+        self._port = port
+        self._opening = asyncio.Lock()
+        self._console: Any = None
+
+    async def open(self) -> str:
+        """Serve it if it is not served yet; returns where this machine reaches the port."""
+        async with self._opening:
+            if self._console is None:
+                module = await asyncio.to_thread(importlib.import_module, "bot.console.console")
+                self._console = await asyncio.to_thread(
+                    module.Console, self._app, self._adapters, self._since
+                )
+                self._port.routes.mount(module.CONSOLE_PATH, self._console.part)
+        return local_address(await self._port.open(anywhere=True))
+
+    async def open_again(self) -> None:
+        """Serve it if somebody is still signed in since before a restart."""
+        if await any_session(self._app.database):
+            await self.open()
+
+    async def close(self) -> None:
+        """End what is open: browsers keep streams for ever."""
+        if self._console is not None:
+            await self._console.close()
 
 
 def _word_commands(word: AdminWord | None) -> Mapping[str, Command]:
@@ -110,13 +156,6 @@ def _word_commands(word: AdminWord | None) -> Mapping[str, Command]:
         WORD_STATE: state,
         WITHDRAW_WORD: withdraw,
     }
-
-
-def _load_server() -> Callable[[ASGIApp, str, int], AbstractAsyncContextManager[str]]:
-    """Import the server, which most do not need."""
-    from bot.http.server import serve_http
-
-    return serve_http
 
 
 def _routes(app: App, adapters: Sequence[Adapter]) -> Routes:

@@ -23,6 +23,9 @@ COMMANDS: Final[Mapping[str, LazyCommand]] = {
         "bot.cli.running_bot:status", "Show how the running bot does, and what is wrong."
     ),
     "stop": LazyCommand("bot.cli.running_bot:stop", "End the running bot in order."),
+    "console": LazyCommand(
+        "bot.cli.console_link:console_link", "Make a link into the console: pages in a browser."
+    ),
     "logs": LazyCommand("bot.cli.logs:logs", "Show what the running bot has logged."),
     "check": LazyCommand(
         "bot.cli.operator:check", "Validate the configuration; starts and loads nothing."

@@ -72,7 +72,7 @@ def status(
             show_json({"running": False})
             raise typer.Exit(1)
         if told is None:
-            raise _not_running(here)
+            raise not_running(here)
         if "disk" not in told:
             raise ControlError("The running bot is of an earlier version; restart it.")
         if as_json:
@@ -154,11 +154,12 @@ def stop(
     try:
         pid = run_async(stop_running(here.config.data_dir, within))
     except NotRunning:
-        raise _not_running(here) from None
+        raise not_running(here) from None
     console.print(f"Parlance (process {pid}) has stopped.")
 
 
-def _not_running(here: Installation) -> NotRunning:
+def not_running(here: Installation) -> NotRunning:
+    """What is raised where no bot runs here; it says who else has the data folder."""
     holder = find_holder(here.config.data_dir)
     if holder is None:
         return NotRunning("Parlance is not running here.")

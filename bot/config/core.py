@@ -213,6 +213,16 @@ class HttpSettings(Section):
     """Address at which others reach it, through your proxy: `https://bot.example.org`."""
 
 
+class ConsoleSettings(Section):
+    """The console: pages in a browser, at `/console` of the HTTP port."""
+
+    enabled: bool = True
+    """Let `parlance console` and /console open it; nothing is served before one of them was
+    used, unless the HTTP port is open anyway."""
+    session_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 12.0
+    """Hours for which somebody stays signed in."""
+
+
 class MetricsSettings(Section):
     """Prometheus metrics, at `/metrics` of the HTTP port."""
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from bot.config.base import PlatformSettings
+from bot.types import ConversationKey
 
 
 class TerminalSettings(PlatformSettings):
@@ -18,6 +19,16 @@ class TerminalSettings(PlatformSettings):
     """Chat in the terminal where no other platform is configured."""
     user: str = "operator"
     """Id of the person at the keyboard: `terminal:operator` in `admins.users`."""
+
+    @property
+    def person(self) -> str:
+        """The `Author.key` of the person at the keyboard: whoever runs the bot."""
+        return f"terminal:{self.user}"
+
+    @property
+    def place(self) -> ConversationKey:
+        """The conversation that the person at the keyboard has when they name none."""
+        return ConversationKey("terminal", "local", "main")
 
 
 class ReplySettings(PlatformSettings):

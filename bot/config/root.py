@@ -18,6 +18,7 @@ from bot.config.core import (
     ChannelOverrides,
     ChatSettings,
     CommandRule,
+    ConsoleSettings,
     FetchSettings,
     HistorySettings,
     HttpSettings,
@@ -106,6 +107,8 @@ class Config(Section):
     """The Model Context Protocol: servers of tools, and programs that ask in a person's name."""
     http: HttpSettings = HttpSettings()
     """The one HTTP port: Slack's HTTP mode, metrics, health."""
+    console: ConsoleSettings = ConsoleSettings()
+    """Pages in a browser that show how the bot does."""
     notices: NoticeSettings = NoticeSettings()
     """What an operator is told of by itself."""
     version_check: bool = False

@@ -19,6 +19,8 @@ OFFER_WORD, WORD_STATE, WITHDRAW_WORD = "offer-word", "word-state", "withdraw-wo
 """Have the bot listen for a word that makes an admin, and say who wrote it."""
 LOOKS = frozenset({"status", WORD_STATE})
 """Commands that change nothing, and are given every few seconds while somebody watches."""
+CONSOLE_LINK = "console-link"
+"""Make a link into the console for the operator."""
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 REQUEST_TIMEOUT_S = 5.0

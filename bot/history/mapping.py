@@ -40,6 +40,7 @@ def to_row(turn: StoredMessage) -> dict[str, Any]:
         "answers": turn.answers,
         "remember": turn.remember,
         "superseded": False,
+        "private": turn.private,
         **answer_columns(turn),
     }
 
@@ -54,6 +55,7 @@ def answer_columns(turn: StoredMessage) -> dict[str, Any]:
         "usage": None if usage is None else _USAGE.dump_json(usage).decode(),
         "explanation": None if why is None else _EXPLANATION.dump_json(why).decode(),
         "cut": None if cut is None else _CUT.dump_json(cut).decode(),
+        "error": turn.error or None,
     }
 
 
@@ -78,6 +80,8 @@ def to_message(row: Mapping[Any, Any]) -> StoredMessage:
         usage=None if usage is None else _USAGE.validate_json(usage),
         explanation=None if why is None else _EXPLANATION.validate_json(why),
         cut=None if cut is None else _CUT.validate_json(cut),
+        private=row["private"],
+        error=row["error"] or "",
     )
 
 

@@ -59,6 +59,10 @@ class StoredMessage:
     usage: Usage | None = None
     explanation: Explanation | None = field(default=None, repr=False)
     cut: Cut | None = field(default=None, repr=False)
+    private: bool | None = None
+    """Whether only the person who asked could read the answer; None where nobody noted it."""
+    error: str = ""
+    """The id that the answer names, where it is an error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,10 @@ turns = Table(
     Column("usage", Text),
     Column("explanation", Text),
     Column("cut", Text),
+    # Whether only the person who asked could read the answer; NULL: nobody noted it.
+    Column("private", Boolean),
+    # The id that the answer names, where it is an error.
+    Column("error", String),
     UniqueConstraint("id"),
     sqlite_autoincrement=True,
 )
@@ -79,6 +83,8 @@ Index(
     turns.c.status,
     sqlite_where=turns.c.status == "running",
 )
+
+Index("ix_turns_error", turns.c.error, sqlite_where=turns.c.error.is_not(None))
 
 processed_events = Table(
     "processed_events",

@@ -110,6 +110,10 @@ class ToolCalls:
         """Say that the person has taken note of these calls: they are not listed any more."""
         await self._change(_in(turn, "untold", "unknown"), state="seen")
 
+    async def of_turn(self, turn: str) -> Sequence[StoredCall]:
+        """The calls of one turn, in their order."""
+        return await self._list(tool_calls.c.turn == turn)
+
     async def of_person(self, person: str, states: Sequence[CallState]) -> Sequence[StoredCall]:
         """Return a person's latest calls in these states; `person` is their `Author.key`."""
         question = turns.alias("question")

@@ -17,8 +17,9 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from bot.http.messages import ASGIApp, Message, Receive, Request, Response, Send, respond
-from bot.mcp.tokens import Holder, PersonalTokens, digest_of
+from bot.mcp.tokens import Holder, PersonalTokens
 from bot.mcp.wrong_tokens import WrongTokens
+from bot.sign_in.digest import digest_of
 from bot.types import ConversationKey
 
 log = structlog.get_logger(__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.mcp.tables import access_tokens
+from bot.sign_in.digest import digest_of
 from bot.storage.database import Database
 from bot.types import ConversationKey
 from bot.values import AccessToken
@@ -115,8 +115,3 @@ class PersonalTokens:
             theirs &= named
         gone = delete(access_tokens).where(theirs)
         return await self._database.write(lambda connection: connection.execute(gone).rowcount)
-
-
-def digest_of(token: str) -> str:
-    """What is kept of a token. A slow hash would add nothing: a token cannot be guessed."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

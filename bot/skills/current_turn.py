@@ -30,6 +30,8 @@ class TurnRecord:
     """Whether the model was asked and its last answer had no word."""
     cut: Cut | None = field(default=None, repr=False)
     """Where the model's last answer reached its length limit."""
+    error: str = ""
+    """The id that the answer names, where the turn ended as an error."""
     read: list[tuple[Attachment, str, str]] = field(default_factory=list, repr=False)
     """The files that were read, each with its title and text; stored with the question."""
 

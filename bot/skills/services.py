@@ -309,6 +309,15 @@ class Logins(Protocol):
         ...
 
 
+class ConsoleLinks(Protocol):
+    """Links into the console, in a browser."""
+
+    async def link(self, person: str, place: ConversationKey, *, near: bool = False) -> str:
+        """Make a link for a person (`Author.key`), whose direct message is `place`; `near` says
+        that they may be at the machine that the bot runs on. Raises `Refused`."""
+        ...
+
+
 class OwnData(Protocol):
     """What is kept of a person, for themselves. People are given by `Author.key`."""
 
@@ -358,6 +367,7 @@ class Services:
     admins: Admins | None = None
     tokens: Tokens | None = None
     logins: Logins | None = None
+    console: ConsoleLinks | None = None
     pulls: ModelPulls | None = None
     """Fetches further models."""
     forget: Callable[[str], Awaitable[int]] | None = None

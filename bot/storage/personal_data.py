@@ -17,12 +17,16 @@ from sqlalchemy import Table
 
 from bot.storage.engine import Base
 
-_WITH_TABLES = ("bot.history", "bot.knowledge.index", "bot.mcp", "bot.schedules")
+_WITH_TABLES = (
+    "bot.history", "bot.knowledge.index", "bot.mcp", "bot.schedules", "bot.sign_in",
+)  # fmt: skip
 for _module in (f"{_room}.tables" for _room in _WITH_TABLES):
     importlib.import_module(_module)  # a table that is named here is there, whoever else needs it
 
 EVENT_RETENTION = timedelta(days=7)
 """A platform gives up redelivering an event long before this."""
+CHANGE_RETENTION = timedelta(days=365)
+"""How long it stays known what was changed in the console."""
 ENDED_JOB_RETENTION = timedelta(days=30)
 """How long a reminder that was sent can still be looked into."""
 
@@ -171,6 +175,24 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         "what their login at a tool's server gave, encrypted",
         Forgetting.DELETED,
         of="person = :person",
+    ),
+    PersonalData(
+        "console_sessions",
+        "that they came into the console, and until when they can",
+        Forgetting.DELETED,
+        of="person = :person",
+        at="ends_at",
+        keep_at_most=timedelta(days=1),
+    ),
+    PersonalData(
+        "console_changes",
+        "what they did in the console",
+        Forgetting.STAYS,
+        why="what was changed stays known; their name is taken out",
+        of="person = :person",
+        blank="person",
+        at="at",
+        keep_at_most=CHANGE_RETENTION,
     ),
     PersonalData(
         "daily_use",

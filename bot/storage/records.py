@@ -52,7 +52,7 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
     "turns": Record(
         "turn",
         "id conversation role text author author_name at command options event_id answers remember"
-        " superseded model status usage explanation cut",
+        " superseded model status usage explanation cut private error",
         left_out="seq platform",
         why="they follow from the others",
         part="conversations",
@@ -122,6 +122,20 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
         "job instant state ended_at",
         left_out="tries try_at posted_at",
         why="they are about how it was sent",
+    ),
+    "console_sessions": Record(
+        "console session",
+        "place at ends_at",
+        left_out="digest person operator",
+        why="a digest is part of a secret",
+        order="at",
+    ),
+    "console_changes": Record(
+        "console change",
+        "at action subject",
+        left_out="id person",
+        why="it is counted anew",
+        order="id",
     ),
     "daily_use": Record("use", "day who steps seconds"),
     "access_tokens": Record(

@@ -80,6 +80,7 @@ class TurnRecorder:
             options=dict(route.options),
             event_id=event.id,
             remember=route.remember,
+            private=event.direct or route.private,
         )
         turn.question = question.id
         answer = replace(
@@ -184,6 +185,7 @@ class TurnRecorder:
             usage=record.usage,
             explanation=record.explanation,
             cut=record.cut if turn.state == "complete" else None,
+            error=record.error,
         )
         if self.answer.cut is not None and turn.state in ("failed", "refused"):
             answer = replace(answer, status="interrupted")  # what stood there stays in prompts

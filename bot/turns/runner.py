@@ -228,6 +228,7 @@ class TurnRunner:
         if (cut := self.turn.record.cut) is not None:
             shown = self._dependencies.redact(cut.text)
             self.turn.record.cut = cut if shown == cut.text else replace(cut, text=shown, tokens=())
+        self.turn.record.error = outcome.error_id or ""
         await self._draft.take_in()
         await self._recorder.close(self.turn, self._draft.whole_text)
         if self._suspended and self._dependencies.suspensions is not None:
@@ -259,7 +260,7 @@ class TurnRunner:
         turn.deadline_s = limit
         self._draft.file_over_chars = turn.settings.file_over_chars
         if self._ticket is not None and await self._ticket.wait(self._show_position):
-            self._delivery.add(Status("working"))
+            self._show(Status("working"))
         if not turn.route.quick:
             claim = self._claims_with_question
             if not await self._recorder.open(turn, claim=claim):
@@ -289,7 +290,11 @@ class TurnRunner:
                 raise DeadlineExceeded(f"it took longer than {limit:.0f} s.") from error
 
     def _show_position(self, position: int) -> None:
-        self._delivery.add(Status("queued", position=position))
+        self._show(Status("queued", position=position))
+
+    def _show(self, status: Status) -> None:
+        self.turn.status = status
+        self._delivery.add(status)
 
 
 def _opening(continues: StoredMessage | None) -> str:

@@ -14,7 +14,7 @@ from bot.events import CommandCall, Message
 from bot.history.protocol import Cut
 from bot.settings.values import ChannelSettings
 from bot.skills.current_turn import Resumption, TurnRecord
-from bot.types import ConversationKey, Explanation, Part, State, Status, Text, Value
+from bot.types import ConversationKey, Explanation, Part, Stage, State, Status, Text, Value
 
 StopReason = Literal["stopped", "question_deleted", "answer_deleted", "replaced", "shutdown"]
 WITHDRAWN: frozenset[StopReason] = frozenset({"question_deleted", "answer_deleted", "replaced"})
@@ -105,6 +105,8 @@ class Turn:
     state: State = "working"
     first_text_at: float | None = None
     """The loop's time of the first text, in seconds."""
+    status: Status | None = None
+    """What it is doing, as was last said; None before anything was."""
     stopped: StopReason | None = None
     stopped_by: str = ""
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -137,6 +139,8 @@ class Turn:
                 await self.save_read()
             return
         assert self.output is not None
+        if isinstance(part, Status):
+            self.status = part
         self.output.add(part)
         now = asyncio.get_running_loop().time()
         if self.first_text_at is None and isinstance(part, Text):
@@ -145,6 +149,13 @@ class Turn:
             return
         await asyncio.sleep(0)
         self._paused_at = now
+
+    @property
+    def stage(self) -> Stage:
+        """What it is doing now."""
+        if self.first_text_at is not None and (self.status is None or not self.status.text):
+            return "writing"
+        return self.status.stage if self.status is not None else "queued"
 
     def go_on(self) -> None:
         """From now on the skill says what was not said before the answer was cut."""

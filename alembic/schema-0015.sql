@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0014');
+INSERT INTO "alembic_version" VALUES('0015');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -29,6 +29,24 @@ CREATE TABLE choices (
 	"by" VARCHAR NOT NULL,
 	at BIGINT NOT NULL,
 	CONSTRAINT pk_choices PRIMARY KEY (name, scope)
+)
+ WITHOUT ROWID
+;
+CREATE TABLE console_changes (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	at BIGINT NOT NULL,
+	person VARCHAR NOT NULL,
+	action VARCHAR NOT NULL,
+	subject VARCHAR NOT NULL
+);
+CREATE TABLE console_sessions (
+	digest VARCHAR NOT NULL,
+	person VARCHAR NOT NULL,
+	place VARCHAR NOT NULL,
+	operator BOOLEAN NOT NULL,
+	at BIGINT NOT NULL,
+	ends_at BIGINT NOT NULL,
+	CONSTRAINT pk_console_sessions PRIMARY KEY (digest)
 )
  WITHOUT ROWID
 ;
@@ -292,21 +310,21 @@ CREATE TABLE "turns" (
 	model VARCHAR NOT NULL,
 	status VARCHAR NOT NULL,
 	usage TEXT,
-	explanation TEXT, cut TEXT,
+	explanation TEXT, cut TEXT, private BOOLEAN, error VARCHAR,
 	CONSTRAINT uq_turns_id UNIQUE (id),
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
+CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_author ON turns (author);
+CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
-CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
+CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);
-CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
+CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_turns_at ON turns (at);
 CREATE INDEX ix_replies_answer ON replies (answer);
 CREATE INDEX ix_feedback_at ON feedback (at);
@@ -331,5 +349,10 @@ CREATE INDEX ix_access_tokens_person ON access_tokens (person);
 CREATE INDEX ix_access_tokens_ends_at ON access_tokens (ends_at);
 CREATE INDEX ix_server_logins_person ON server_logins (person);
 CREATE INDEX ix_tool_calls_open ON tool_calls (state) WHERE state IN ('waiting', 'running', 'untold');
+CREATE INDEX ix_console_sessions_person ON console_sessions (person);
+CREATE INDEX ix_console_sessions_ends_at ON console_sessions (ends_at);
+CREATE INDEX ix_console_changes_at ON console_changes (at);
+CREATE INDEX ix_console_changes_person ON console_changes (person);
+CREATE INDEX ix_turns_error ON turns (error) WHERE error IS NOT NULL;
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);

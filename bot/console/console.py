@@ -1,0 +1,66 @@
+"""The console of a running bot: made when the first request comes, so that none costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot.adapters.protocol import Adapter
+from bot.app import App
+from bot.console.guard import Hosts
+from bot.console.pages import entrance, health
+from bot.console.pages.now import NowPage
+from bot.console.pages.turns import TurnPages
+from bot.console.site import (
+    CONSOLE_PATH,
+    NavigationEntry,
+    Site,
+    create_app,
+    make_templates,
+    read_static,
+)
+from bot.console.visit import Visits
+from bot.http.messages import ASGIApp
+from bot.sign_in.changes import ChangeRecord
+from bot.sign_in.sessions import Sessions
+
+__all__ = ["CONSOLE_PATH", "Console"]
+
+NAVIGATION = (
+    NavigationEntry("/", "Now"),
+    NavigationEntry("/turns", "Turns"),
+    NavigationEntry("/health", "Health", admins=True),
+)
+
+
+class Console:
+    """The pages, as an ASGI app (`part`). `close` ends the streams that are open."""
+
+    def __init__(self, app: App, adapters: Sequence[Adapter], since: str) -> None:
+        config = app.installation.config
+        static = read_static()
+        sessions = Sessions(app.database, timedelta(hours=config.console.session_hours))
+        site = Site(
+            app=app,
+            adapters=adapters,
+            since=since,
+            links=app.door.links,
+            sessions=sessions,
+            changes=ChangeRecord(app.database),
+            hosts=Hosts(config.http.host, config.http.public_url),
+            visits=Visits(sessions, app.core.platforms, app.services.authorize),
+            templates=make_templates(static),
+            navigation=NAVIGATION,
+        )
+        self._now = NowPage(site)
+        routes = [
+            *entrance.routes(site),
+            *self._now.routes(),
+            *TurnPages(site).routes(),
+            *health.routes(site),
+        ]
+        self.part: ASGIApp = create_app(site, static, routes)
+
+    async def close(self) -> None:
+        """End the streams, which browsers open again."""
+        await self._now.live.close()

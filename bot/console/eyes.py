@@ -1,0 +1,36 @@
+"""Decides whose words somebody sees in the console.
+
+What was said in a direct message, or drawn from documents that are for certain people, is shown to
+the person who asked and to nobody else, whoever is an admin. Of other turns an admin sees what is
+known about them, and the words once they ask for these, which is written down.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from bot.commands.authorization import Authorize
+from bot.commands.checks import Asker
+from bot.history.protocol import StoredMessage
+from bot.types import ConversationKey
+
+Sight = Literal["hidden", "closed", "on request", "open"]
+"""What is seen of a turn: nothing; that it is there; its words once they are asked for; all."""
+
+
+async def sight_of(
+    viewer: Asker, question: StoredMessage, answer: StoredMessage, authorize: Authorize
+) -> Sight:
+    """Decide what `viewer` sees of a turn."""
+    if question.author == viewer.author.key:
+        return "open"
+    if not viewer.admin:
+        return "hidden"
+    if answer.private is not False:
+        return "closed"
+    place = ConversationKey.parse(answer.conversation)
+    passages = answer.explanation.passages if answer.explanation is not None else ()
+    for base in sorted({passage.base for passage in passages if passage.base}):
+        if not (await authorize(viewer, f"docs.read:{base}", place)).allowed:
+            return "closed"
+    return "on request"

@@ -1,0 +1,109 @@
+"""How values are written in the pages: times, lengths, sizes, people, places, Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup, escape
+
+from bot.types import ConversationKey
+
+_KB: Final = 1000
+
+
+def write_time(moment: datetime | str | None) -> Markup:
+    """A moment as it is in UTC; the page's script writes it in the reader's own zone."""
+    if moment is None:
+        return Markup("")
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    moment = moment.astimezone(UTC)
+    return Markup('<time datetime="{0}">{1}</time>').format(
+        moment.isoformat(timespec="seconds"), f"{moment:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def write_seconds(seconds: float | None) -> str:
+    """A length of time: `0.42 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def write_size(count: int | None) -> str:
+    """A number of bytes: `512 B`, `1.5 kB`, `20 MB`."""
+    if count is None:
+        return ""
+    size, units = float(count), iter(("kB", "MB", "GB", "TB"))
+    if size < _KB:
+        return f"{count} B"
+    unit = ""
+    while size >= _KB and (unit := next(units, "")):
+        size /= _KB
+    return f"{size:.1f} {unit}" if size < 10 else f"{size:.0f} {unit}"
+
+
+def write_number(number: float | None) -> str:
+    """A number with its thousands apart, or with two digits behind the point."""
+    if number is None:
+        return ""
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.2f}"
+
+
+def write_place(key: str) -> str:
+    """A conversation, as far as its key says where it is."""
+    try:
+        place = ConversationKey.parse(key)
+    except ValueError:
+        return key
+    parts = [place.platform, place.workspace, place.channel]
+    if place.thread is not None:
+        parts.append(f"thread {place.thread}")
+    return " / ".join(part for part in parts if part and part != "@dm")
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> MarkdownIt:
+    """Answers are foreign text: no HTML, and no picture that a browser would fetch."""
+    return (
+        MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable("image")
+    )
+
+
+def write_markdown(text: str) -> Markup:
+    """Text of a person or a model as HTML. Links lead away with no word of where from."""
+    html = _markdown().render(text)
+    return Markup(html.replace("<a href=", '<a rel="noopener noreferrer nofollow" href='))
+
+
+def write_share(share: float | None) -> str:
+    """A share of one as a percentage."""
+    return "" if share is None else f"{share * 100:.0f} %"
+
+
+def write_lines(text: str) -> Markup:
+    """Plain text with its line breaks."""
+    return Markup("<br>").join(escape(line) for line in text.splitlines())
+
+
+FILTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "time": write_time,
+    "seconds": write_seconds,
+    "size": write_size,
+    "number": write_number,
+    "place": write_place,
+    "markdown": write_markdown,
+    "share": write_share,
+    "lines": write_lines,
+}

@@ -1,0 +1,61 @@
+"""Coming in and going out: the page of a link, spending it, signing out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot.console.site import CONSOLE_PATH, Site, cookie_of, go_to, set_cookie
+from bot.console.visit import Visit
+
+ENTER_PATH: Final = "/enter/{token}"
+_NO_LINK: Final = (
+    "This link is used up",
+    "A link works once, and for ten minutes. Ask me for another: run `parlance console` where I "
+    "run, or write /console to me.",
+)
+
+
+def routes(site: Site) -> Sequence[BaseRoute]:
+    """The routes of this page. What looks at a link ahead of a person does not spend it: only the
+    button does."""
+
+    async def show(request: Request) -> Response:
+        token = request.path_params["token"]
+        if not site.links.is_open(token):
+            return site.refuse(410, *_NO_LINK)
+        html = site.render("enter.html", token=token)
+        return HTMLResponse(html, 200, {"cache-control": "no-store"})
+
+    async def enter(request: Request) -> Response:
+        visitor = site.links.spend(request.path_params["token"])
+        if visitor is None:
+            return site.refuse(410, *_NO_LINK)
+        old = await site.sessions.find(cookie_of(request))
+        if old is not None:
+            await site.sessions.end(old)
+        await site.changes.add(visitor.person, "signed in")
+        cookie = await site.sessions.begin(visitor)
+        session = await site.sessions.find(cookie)
+        lasts = session.ends_at - datetime.now(UTC) if session is not None else None
+        response = go_to(f"{CONSOLE_PATH}/")
+        set_cookie(request, response, cookie, int(lasts.total_seconds()) if lasts else 0)
+        return response
+
+    async def leave(request: Request, visit: Visit) -> Response:
+        await site.sessions.end(visit.session)
+        await site.changes.add(visit.asker.author.key, "signed out")
+        response = site.refuse(200, "You are signed out", "Ask me for a link to come back.")
+        set_cookie(request, response, "", 0)
+        return response
+
+    return [
+        Route(ENTER_PATH, show, methods=["GET"]),
+        Route(ENTER_PATH, enter, methods=["POST"]),
+        site.route("/leave", leave, method="POST"),
+    ]

@@ -1,0 +1,117 @@
+"""What goes on now: models, open turns, platforms, the last errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute
+
+from bot.console.live import LivePart
+from bot.console.site import CONSOLE_PATH, Site, go_to
+from bot.console.visit import Visit
+from bot.errors import Denied, NotFound
+from bot.status import report
+from bot.turns.turn import Turn
+
+REFRESH_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTurn:
+    """A row of the open turns: who asks where, by which skill, since when, and what it is doing."""
+
+    id: str
+    asked_by: str
+    conversation: str
+    skill: str
+    doing: str
+    since_s: float
+    model: str
+
+
+def describe_turn(turn: Turn) -> OpenTurn:
+    """The row of an open turn."""
+    began = turn.event.at if turn.event.at.tzinfo else turn.event.at.replace(tzinfo=UTC)
+    return OpenTurn(
+        turn.id,
+        turn.asker.author.name or turn.asker.author.key,
+        str(turn.event.conversation),
+        turn.route.kind if turn.route is not None else "",
+        turn.stage,
+        max(0.0, (datetime.now(UTC) - began).total_seconds()),
+        turn.record.model,
+    )
+
+
+class NowPage:
+    """The page, and the part of it that changes by itself."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.live = LivePart(self._render, REFRESH_S)
+
+    async def values(self, only_of: str | None = None) -> dict[str, Any]:
+        """What the page shows: all of it, or with an `Author.key` their own turns alone."""
+        turns = [
+            describe_turn(turn)
+            for turn in self._site.app.core.open_turns
+            if only_of is None or turn.asker.author.key == only_of
+        ]
+        told = None
+        if only_of is None:
+            told = await report(self._site.app, self._site.adapters, self._site.since)
+        return {"turns": turns, "told": told}
+
+    async def _render(self) -> str:
+        return self._site.render("now_part.html", **await self.values())
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """The routes of this page."""
+        return [
+            self._site.route("/", self._show),
+            self._site.route("/now/events", self._events, admins=True),
+            self._site.route("/turns/{turn}/stop", self._stop, method="POST"),
+        ]
+
+    async def _show(self, _: Request, visit: Visit) -> Response:
+        own = None if visit.asker.admin else visit.asker.author.key
+        return self._site.page(visit, "now.html", **await self.values(own))
+
+    async def _events(self, _: Request, visit: Visit) -> Response:
+        return StreamingResponse(
+            self._while_in(visit),
+            media_type="text/event-stream",
+            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+        )
+
+    async def _while_in(self, visit: Visit) -> AsyncIterator[bytes]:
+        """The events, until the session ends."""
+        left = (visit.session.ends_at - datetime.now(UTC)).total_seconds()
+        events = self.live.events()
+        try:
+            async with asyncio.timeout(left):
+                async for event in events:
+                    yield event
+        except TimeoutError:
+            return
+        finally:
+            await events.aclose()
+
+    async def _stop(self, request: Request, visit: Visit) -> Response:
+        turn = self._site.app.core.open_turns.get(request.path_params["turn"])
+        if turn is None:
+            raise NotFound("There is nothing to stop; this answer has ended.")
+        place = turn.event.conversation
+        authorize = self._site.app.services.authorize
+        decision = await authorize(visit.asker, "button:stop", place, turn.subject)
+        if not decision.allowed:
+            raise Denied(decision.reason)
+        await self._site.changes.add(visit.asker.author.key, "stopped a turn", turn.id)
+        turn.stop("stopped", visit.asker.author.name)
+        return go_to(f"{CONSOLE_PATH}/")

@@ -1,0 +1,233 @@
+"""The pages of the console as an ASGI app, and what each of them is given."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import structlog
+from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
+from starlette.applications import Starlette
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot.adapters.protocol import Adapter
+from bot.app import App
+from bot.console.formatting import FILTERS
+from bot.console.guard import HEADERS, SAFE_METHODS, Hosts, is_own_path
+from bot.console.static_files import StaticFiles
+from bot.console.visit import COOKIE, SECURE_COOKIE, Refusal, Visit, Visits
+from bot.errors import NotFound, UserFacingError
+from bot.http.messages import ASGIApp, Message, Receive, Send
+from bot.sign_in.changes import ChangeRecord
+from bot.sign_in.links import SignInLinks
+from bot.sign_in.sessions import Sessions
+
+log = structlog.get_logger(__name__)
+
+CONSOLE_PATH: Final = "/console"
+MAX_FORM_FIELDS: Final = 100
+_HERE: Final = Path(__file__).parent
+_REFUSALS: Final[Mapping[Refusal, tuple[int, str, str]]] = {
+    "signed out": (
+        401,
+        "You are not signed in",
+        "Ask me for a link: run `parlance console` where I run, or write /console to me.",
+    ),
+    "unknown": (
+        503,
+        "I cannot tell who you are just now",
+        "Your chat platform is not connected, or you have left it. Try again in a minute.",
+    ),
+    "denied": (403, "You may not use the console", "An admin can allow it with /settings."),
+}
+
+Page: TypeAlias = Callable[[Request, Visit], Awaitable[Response]]
+"""What answers a request of somebody who is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationEntry:
+    """A page that is listed beside all others; `admins` says that only they are shown it."""
+
+    path: str
+    name: str
+    admins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the pages share: the running bot, who is in, and the templates."""
+
+    app: App
+    adapters: Sequence[Adapter]
+    since: str
+    """When the process began, in UTC."""
+    links: SignInLinks
+    sessions: Sessions
+    changes: ChangeRecord
+    hosts: Hosts
+    visits: Visits = field(repr=False)
+    templates: Environment = field(repr=False)
+    navigation: Sequence[NavigationEntry] = ()
+
+    def render(self, template: str, /, **values: Any) -> str:
+        """Render a template; all values are escaped."""
+        return self.templates.get_template(template).render(**values)
+
+    def page(
+        self, visit: Visit, template: str, /, *, status: int = 200, **values: Any
+    ) -> HTMLResponse:
+        """Answer with a page, in the frame that all pages have."""
+        shown = [one for one in self.navigation if visit.asker.admin or not one.admins]
+        html = self.render(template, visit=visit, navigation=shown, **values)
+        return HTMLResponse(html, status, {"cache-control": "no-store"})
+
+    def refuse(self, status: int, title: str, words: str, visit: Visit | None = None) -> Response:
+        """Answer that something is not done, and why."""
+        values: dict[str, Any] = {"title": title, "words": words}
+        if visit is not None:
+            return self.page(visit, "refused.html", status=status, **values)
+        html = self.render("outside.html", **values)
+        return HTMLResponse(html, status, {"cache-control": "no-store"})
+
+    # --- how pages are declared -------------------------------------------------------------------
+
+    def route(self, path: str, page: Page, *, method: str = "GET", admins: bool = False) -> Route:
+        """A page for those who are in; with `admins`, for admins alone. A form must be one of the
+        session."""
+
+        async def answer(request: Request) -> Response:
+            visit = await self.visits.find(cookie_of(request))
+            if isinstance(visit, str):
+                return self.refuse(*_REFUSALS[visit])
+            if admins and not visit.asker.admin:
+                return self.refuse(403, "This page is for admins", "Ask an admin.", visit)
+            if method not in SAFE_METHODS:
+                form = await read_form(request)
+                if not visit.knows_form(str(form.get("form", ""))):
+                    words = "Go back, load the page again, and try once more."
+                    return self.refuse(403, "This form is out of date", words, visit)
+            try:
+                return await page(request, visit)
+            except NotFound as error:
+                return self.refuse(404, "This is not here", str(error), visit)
+            except UserFacingError as error:
+                return self.refuse(400, "This was not done", str(error), visit)
+            except Exception:  # a page's top: whatever it was, whoever looks is told
+                error_id = secrets.token_hex(4)
+                log.exception("console.page_failed", path=path, error_id=error_id)
+                words = f"Something went wrong on our side. The log says what under {error_id}."
+                return self.refuse(500, "This did not work", words, visit)
+
+        return Route(path, answer, methods=[method])
+
+
+async def read_form(request: Request) -> FormData:
+    """The fields of a form; read once, and kept with the request. Files are not taken here."""
+    return await request.form(max_files=0, max_fields=MAX_FORM_FIELDS)
+
+
+def read_static() -> StaticFiles:
+    """The files that ship."""
+    return StaticFiles(_HERE / "static")
+
+
+def cookie_of(request: Request) -> str:
+    """The session's cookie."""
+    name = SECURE_COOKIE if request.url.scheme == "https" else COOKIE
+    return request.cookies.get(name, "")
+
+
+def set_cookie(request: Request, response: Response, value: str, max_age_s: int) -> None:
+    """Set the session's cookie, or with an empty value take it away."""
+    secure = request.url.scheme == "https"
+    response.set_cookie(
+        SECURE_COOKIE if secure else COOKIE,
+        value,
+        max_age=max_age_s,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def make_templates(static: StaticFiles) -> Environment:
+    """The templates, with what they write values by."""
+    folder = _HERE / "templates"
+    made = Environment(
+        # Read now, and not while a page is made: reading a file holds the event loop.
+        loader=DictLoader({one.name: one.read_text("utf-8") for one in folder.iterdir()}),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_null_translations()  # type: ignore[attr-defined]  # of the extension
+    made.filters.update(FILTERS)
+    made.globals["root"] = CONSOLE_PATH
+    made.globals["static"] = f"{CONSOLE_PATH}/static/{static.version}"
+    return made
+
+
+def create_app(site: Site, static: StaticFiles, routes: Sequence[BaseRoute]) -> ASGIApp:
+    """The ASGI app that is mounted at `CONSOLE_PATH`: every request passes the guard."""
+
+    async def not_here(_: Request, __: Exception) -> Response:
+        return site.refuse(404, "This is not here", "There is no such page.")
+
+    inner = Starlette(
+        routes=[Route("/static/{version}/{name}", static.answer), *routes],
+        exception_handlers={404: not_here, 405: not_here},
+    )
+
+    async def guarded(scope: Message, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        host = request.headers.get("host", "")
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = {name for name, _ in message["headers"]}
+                more = [(n.encode(), v.encode()) for n, v in HEADERS.items()]
+                message["headers"] = [*message["headers"], *(h for h in more if h[0] not in own)]
+            await send(message)
+
+        async def refuse(status: int, words: str) -> None:
+            response = site.refuse(status, "This is not answered", words)
+            await response(scope, receive, send_with_headers)
+
+        if not site.hosts.knows(host):
+            await refuse(421, "I am not known by this name.")
+            return
+        if scope["method"] not in SAFE_METHODS and not site.hosts.is_same_origin(
+            host, request.headers.get("origin", ""), request.headers.get("sec-fetch-site", "")
+        ):
+            await refuse(403, "This was sent by another site.")
+            return
+        if site.hosts.is_public(host):
+            scope = {**scope, "scheme": "https"}  # as far as the operator's proxy
+        await inner(scope, receive, send_with_headers)
+
+    return guarded
+
+
+def go_to(path: str, default: str = f"{CONSOLE_PATH}/") -> RedirectResponse:
+    """Send the browser on to a page of this console, never to another site."""
+    return RedirectResponse(path if is_own_path(path) else default, 303)
+
+
+def parse_moment(text: str) -> datetime | None:
+    """Read a date or moment of a form; None for anything else. Without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.astimezone()

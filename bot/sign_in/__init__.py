@@ -1,0 +1,1 @@
+"""How people come into the console: links that work once, sessions, and what was changed there."""

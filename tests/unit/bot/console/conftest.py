@@ -1,0 +1,146 @@
+"""A running bot with its console, and browsers of several people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from backends.base import Usage
+from bot.app import App, open_app
+from bot.commands.checks import Asker
+from bot.history.protocol import StoredMessage
+from bot.installation import Installation
+from bot.ports import open_ports
+from bot.types import Author, ConversationKey
+from tests.fakes.platforms import FakePlatform
+
+PLACE = ConversationKey("test", "@dm", "d1")
+CHANNEL = "test:team:general"
+
+
+class People(FakePlatform):
+    """A platform that knows some people; in a direct message it is the person that it names."""
+
+    def __init__(self) -> None:
+        super().__init__("test")
+        self.known = {"ann", "bob"}
+
+    async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
+        ident = person.partition(":")[2]
+        if ident not in self.known:
+            return None
+        return Asker(Author("test", ident, ident.capitalize()), place, direct=True)
+
+
+@dataclass
+class Browser:
+    """Somebody's browser: it keeps cookies, and says where a request comes from."""
+
+    http: httpx.AsyncClient
+    base: str
+
+    async def get(self, path: str, **more: Any) -> httpx.Response:
+        return await self.http.get(f"{self.base}{path}", **more)
+
+    async def post(self, path: str, **fields: str) -> httpx.Response:
+        """Send a form from the page on which it stands."""
+        return await self.http.post(
+            f"{self.base}{path}", data=fields, headers={"origin": self.base}
+        )
+
+    async def form(self, path: str = "/console/") -> str:
+        """The value that the forms of a page carry."""
+        text = (await self.get(path)).text
+        return text.partition('name="form" value="')[2].partition('"')[0]
+
+
+@dataclass
+class Room:
+    """A bot that runs, at whose console people come in."""
+
+    app: App
+    people: People
+    stack: AsyncExitStack
+    base: str = ""
+    _turns: int = field(default=0)
+
+    async def link(self, ident: str = "") -> str:
+        """A link for one of the people; without a name for the operator."""
+        door = self.app.door
+        if not ident:
+            return await door.operator_link(
+                "terminal:operator", ConversationKey("terminal", "local", "main")
+            )
+        return await door.link(f"test:{ident}", replace(PLACE, channel=f"d-{ident}"), near=True)
+
+    async def browser(self, ident: str | None = None) -> Browser:
+        """A browser; with a name, of somebody who has come in ("": the operator)."""
+        http = await self.stack.enter_async_context(httpx.AsyncClient(timeout=30))
+        link = await self.link(ident or "")
+        made = Browser(http, link.partition("/console")[0])
+        if ident is not None:
+            answer = await made.post(link.removeprefix(made.base))
+            assert answer.status_code == 303, answer.text
+        return made
+
+    async def turn(
+        self,
+        by: str = "ann",
+        place: str = CHANNEL,
+        *,
+        text: str = "What is a lamp?",
+        said: str = "A light.",
+        **more: Any,
+    ) -> str:
+        """A stored question with its answer; returns the answer's id."""
+        self._turns += 1
+        number = self._turns
+        more = {"private": False, "model": "default", **more}
+        question = StoredMessage(
+            f"q{number}", place, "user", text, f"test:{by}", datetime.now(UTC),
+            author_name=by.capitalize(), event_id=f"e{number}", command=more.pop("command", ""),
+            private=more["private"],
+        )  # fmt: skip
+        answer = replace(
+            question, id=f"a{number}", role="assistant", text="", author="", author_name="",
+            event_id="", answers=question.id, status="running",
+        )  # fmt: skip
+        history = self.app.services.history
+        assert await history.open(question, answer)
+        usage = Usage(100, 20, 30, 0.1, 0.2, 0.3, 0.4)
+        done = replace(answer, text=said, usage=usage, **{"status": "complete", **more})
+        await history.finish(done)
+        return answer.id
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    said = {
+        "models": {"default": {"backend": "scripted"}, "embedder": {"backend": "scripted"}},
+        "embedder": "embedder",
+        "admins": {"users": ["test:ann"]},
+        "http": {"port": 0},
+    }
+
+    def install() -> Installation:
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(said), "utf-8")
+        return Installation.read(path)
+
+    here = await asyncio.to_thread(install)
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(open_app(here))
+        people = People()
+        stack.enter_context(app.core.connect(people))
+        await stack.enter_async_context(open_ports(app, [people], lambda: None))
+        async with AsyncExitStack() as browsers:
+            yield Room(app, people, browsers)
