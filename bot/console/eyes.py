@@ -14,7 +14,7 @@ from bot.commands.checks import Asker
 from bot.history.protocol import StoredMessage
 from bot.types import ConversationKey
 
-Sight = Literal["hidden", "closed", "on request", "open"]
+Sight = Literal["hidden", "closed", "asked", "open"]
 """What is seen of a turn: nothing; that it is there; its words once they are asked for; all."""
 
 
@@ -33,4 +33,4 @@ async def sight_of(
     for base in sorted({passage.base for passage in passages if passage.base}):
         if not (await authorize(viewer, f"docs.read:{base}", place)).allowed:
             return "closed"
-    return "on request"
+    return "asked"

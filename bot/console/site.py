@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from bot.adapters.protocol import Adapter
 from bot.app import App
+from bot.catalogue.sentence import say
 from bot.console.formatting import FILTERS
 from bot.console.guard import HEADERS, SAFE_METHODS, Hosts, is_own_path
 from bot.console.static_files import StaticFiles
@@ -35,17 +36,21 @@ CONSOLE_PATH: Final = "/console"
 MAX_FORM_FIELDS: Final = 100
 _HERE: Final = Path(__file__).parent
 _REFUSALS: Final[Mapping[Refusal, tuple[int, str, str]]] = {
-    "signed out": (
+    "outside": (
         401,
-        "You are not signed in",
-        "Ask me for a link: run `parlance console` where I run, or write /console to me.",
+        say("You are not signed in"),
+        say("Ask me for a link: run `parlance console` where I run, or write /console to me."),
     ),
     "unknown": (
         503,
-        "I cannot tell who you are just now",
-        "Your chat platform is not connected, or you have left it. Try again in a minute.",
+        say("I cannot tell who you are just now"),
+        say("Your chat platform is not connected, or you have left it. Try again in a minute."),
     ),
-    "denied": (403, "You may not use the console", "An admin can allow it with /settings."),
+    "denied": (
+        403,
+        say("You may not use the console"),
+        say("An admin can allow it with /settings."),
+    ),
 }
 
 Page: TypeAlias = Callable[[Request, Visit], Awaitable[Response]]
@@ -108,23 +113,26 @@ class Site:
             if isinstance(visit, str):
                 return self.refuse(*_REFUSALS[visit])
             if admins and not visit.asker.admin:
-                return self.refuse(403, "This page is for admins", "Ask an admin.", visit)
+                return self.refuse(403, say("This page is for admins"), say("Ask an admin."), visit)
             if method not in SAFE_METHODS:
                 form = await read_form(request)
                 if not visit.knows_form(str(form.get("form", ""))):
-                    words = "Go back, load the page again, and try once more."
-                    return self.refuse(403, "This form is out of date", words, visit)
+                    words = say("Go back, load the page again, and try once more.")
+                    return self.refuse(403, say("This form is out of date"), words, visit)
             try:
                 return await page(request, visit)
             except NotFound as error:
-                return self.refuse(404, "This is not here", str(error), visit)
+                return self.refuse(404, say("This is not here"), str(error), visit)
             except UserFacingError as error:
-                return self.refuse(400, "This was not done", str(error), visit)
+                return self.refuse(400, say("This was not done"), str(error), visit)
             except Exception:  # a page's top: whatever it was, whoever looks is told
                 error_id = secrets.token_hex(4)
                 log.exception("console.page_failed", path=path, error_id=error_id)
-                words = f"Something went wrong on our side. The log says what under {error_id}."
-                return self.refuse(500, "This did not work", words, visit)
+                words = say(
+                    "Something went wrong on our side. The log says what under {error_id}.",
+                    error_id=error_id,
+                )
+                return self.refuse(500, say("This did not work"), words, visit)
 
         return Route(path, answer, methods=[method])
 
@@ -182,7 +190,7 @@ def create_app(site: Site, static: StaticFiles, routes: Sequence[BaseRoute]) -> 
     """The ASGI app that is mounted at `CONSOLE_PATH`: every request passes the guard."""
 
     async def not_here(_: Request, __: Exception) -> Response:
-        return site.refuse(404, "This is not here", "There is no such page.")
+        return site.refuse(404, say("This is not here"), say("There is no such page."))
 
     inner = Starlette(
         routes=[Route("/static/{version}/{name}", static.answer), *routes],
@@ -201,16 +209,16 @@ def create_app(site: Site, static: StaticFiles, routes: Sequence[BaseRoute]) -> 
             await send(message)
 
         async def refuse(status: int, words: str) -> None:
-            response = site.refuse(status, "This is not answered", words)
+            response = site.refuse(status, say("This is not answered"), words)
             await response(scope, receive, send_with_headers)
 
         if not site.hosts.knows(host):
-            await refuse(421, "I am not known by this name.")
+            await refuse(421, say("I am not known by this name."))
             return
         if scope["method"] not in SAFE_METHODS and not site.hosts.is_same_origin(
             host, request.headers.get("origin", ""), request.headers.get("sec-fetch-site", "")
         ):
-            await refuse(403, "This was sent by another site.")
+            await refuse(403, say("This was sent by another site."))
             return
         if site.hosts.is_public(host):
             scope = {**scope, "scheme": "https"}  # as far as the operator's proxy

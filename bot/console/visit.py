@@ -23,7 +23,7 @@ _RIGHTS_REUSE_S: Final = 15.0
 """For how long a platform is not asked again who somebody is."""
 
 
-Refusal: TypeAlias = Literal["signed out", "unknown", "denied"]
+Refusal: TypeAlias = Literal["outside", "unknown", "denied"]
 """Why somebody is not let in: there is no session; their platform cannot tell who they are just
 now, or they have left it; they may not use the console."""
 
@@ -55,7 +55,7 @@ class Visits:
         """The visit of a session's cookie, or why there is none."""
         session = await self._sessions.find(cookie)
         if session is None:
-            return "signed out"
+            return "outside"
         asker = await self._askers.get(session.visitor, _RIGHTS_REUSE_S)
         if asker is None:
             return "unknown"

@@ -10,14 +10,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bot.catalogue.sentence import say
 from bot.console.site import CONSOLE_PATH, Site, cookie_of, go_to, set_cookie
 from bot.console.visit import Visit
 
 ENTER_PATH: Final = "/enter/{token}"
 _NO_LINK: Final = (
-    "This link is used up",
-    "A link works once, and for ten minutes. Ask me for another: run `parlance console` where I "
-    "run, or write /console to me.",
+    say("This link is used up"),
+    say(
+        "A link works once, and for ten minutes. Ask me for another: run `parlance console` where "
+        "I run, or write /console to me."
+    ),
 )
 
 
@@ -39,7 +42,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
         old = await site.sessions.find(cookie_of(request))
         if old is not None:
             await site.sessions.end(old)
-        await site.changes.add(visitor.person, "signed in")
+        await site.changes.add(visitor.person, say("signed in"))
         cookie = await site.sessions.begin(visitor)
         session = await site.sessions.find(cookie)
         lasts = session.ends_at - datetime.now(UTC) if session is not None else None
@@ -49,8 +52,10 @@ def routes(site: Site) -> Sequence[BaseRoute]:
 
     async def leave(request: Request, visit: Visit) -> Response:
         await site.sessions.end(visit.session)
-        await site.changes.add(visit.asker.author.key, "signed out")
-        response = site.refuse(200, "You are signed out", "Ask me for a link to come back.")
+        await site.changes.add(visit.asker.author.key, say("signed out"))
+        response = site.refuse(
+            200, say("You are signed out"), say("Ask me for a link to come back.")
+        )
         set_cookie(request, response, "", 0)
         return response
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from bot.catalogue.sentence import say
 from bot.console.site import Site
 from bot.console.visit import Visit
 from bot.doctor import run_checks
@@ -30,7 +31,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
         return await page(visit, None)
 
     async def check(_: Request, visit: Visit) -> Response:
-        await site.changes.add(visit.asker.author.key, "ran the checks")
+        await site.changes.add(visit.asker.author.key, say("ran the checks"))
         return await page(visit, await run_checks(site.app))
 
     async def page(visit: Visit, checks: list[dict[str, object]] | None) -> Response:
@@ -52,7 +53,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
 def list_versions() -> list[tuple[str, str]]:
     """The versions of Parlance, Python, and the libraries that matter most."""
     found = [
-        ("Parlance", installed_version() or "from its source"),
+        ("Parlance", installed_version() or say("from its source")),
         ("Python", platform.python_version()),
         ("system", f"{platform.system()} {platform.release()} ({platform.machine()})"),
     ]

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from bot.catalogue.sentence import say
 from bot.console.live import LivePart
 from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.visit import Visit
@@ -106,12 +107,12 @@ class NowPage:
     async def _stop(self, request: Request, visit: Visit) -> Response:
         turn = self._site.app.core.open_turns.get(request.path_params["turn"])
         if turn is None:
-            raise NotFound("There is nothing to stop; this answer has ended.")
+            raise NotFound(say("There is nothing to stop; this answer has ended."))
         place = turn.event.conversation
         authorize = self._site.app.services.authorize
         decision = await authorize(visit.asker, "button:stop", place, turn.subject)
         if not decision.allowed:
             raise Denied(decision.reason)
-        await self._site.changes.add(visit.asker.author.key, "stopped a turn", turn.id)
+        await self._site.changes.add(visit.asker.author.key, say("stopped a turn"), turn.id)
         turn.stop("stopped", visit.asker.author.name)
         return go_to(f"{CONSOLE_PATH}/")

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from backends.base import Usage
+from bot.catalogue.sentence import say
 from bot.console.eyes import Sight, sight_of
 from bot.console.site import CONSOLE_PATH, Site, parse_moment
 from bot.console.visit import Visit
@@ -26,7 +27,7 @@ STATUSES: Final = (
 )  # fmt: skip
 FIELDS: Final = ("since", "until", "person", "place", "skill", "model", "status", "error")
 _MAX_FIELD_CHARACTERS: Final = 300
-_GONE: Final = "There is no such turn, or it is not yours to see."
+_GONE: Final = say("There is no such turn, or it is not yours to see.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ def make_timeline(usage: Usage | None, calls: Sequence[StoredCall], asked: datet
     at = 0.0
     if usage is not None:
         for name, kind, length in (
-            ("waiting for the model", "queue", usage.queue_s),
-            ("loading it", "load", usage.load_s),
-            ("reading", "read", usage.prefill_s),
-            ("writing", "write", usage.decode_s),
+            (say("waiting for the model"), "queue", usage.queue_s),
+            (say("loading it"), "load", usage.load_s),
+            (say("reading"), "read", usage.prefill_s),
+            (say("writing"), "write", usage.decode_s),
         ):
             if length > 0:
                 spans.append(Span(name, kind, at, length))
@@ -146,8 +147,8 @@ class TurnPages:
     async def _reveal(self, request: Request, visit: Visit) -> Response:
         """Show the words of a turn that is not one's own, and write down that it was done."""
         question, answer, sight = await self._find(request.path_params["turn"], visit)
-        if sight == "on request":
-            await self._site.changes.add(visit.asker.author.key, "read a turn", answer.id)
+        if sight == "asked":
+            await self._site.changes.add(visit.asker.author.key, say("read a turn"), answer.id)
             sight = "open"
         return await self._page(visit, question, answer, sight)
 
