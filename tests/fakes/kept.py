@@ -149,6 +149,8 @@ def _person(person: str, name: str, other: str) -> list[tuple[str, dict[str, Any
         ("summarised", {"summary": ident, "turn": f"q-{name}-1"}),
         ("access_tokens", {"digest": f"{SECRETS[0]}-{ident}", "person": person}),
         ("server_logins", {"server": "git", "person": person, "sealed": SECRETS[1]}),
+        ("console_sessions", {"digest": f"{SECRETS[0]}-of-{ident}", "person": person}),
+        ("console_changes", {"person": person, "action": "signed in"}),
         ("daily_use", {"day": AT, "who": person, "steps": 2, "seconds": 1.5}),
         ("jobs", {"id": f"job-{name}", "person": person, "place": DIRECT, "direct": True}),
         ("occurrences", {"job": f"job-{name}", "instant": AT, "try_at": AT + second}),

@@ -137,6 +137,8 @@ def plant(connection: Connection, person: str) -> None:
         ("summarised", {"summary": sum(map(ord, person)), "turn": answer}),
         ("access_tokens", {"digest": person, "person": person}),
         ("server_logins", {"server": "git", "person": person}),
+        ("console_sessions", {"digest": person, "person": person}),
+        ("console_changes", {"person": person}),
         ("jobs", {"id": person, "person": person}),
         ("occurrences", {"job": person}),
         ("daily_use", {"who": person}),

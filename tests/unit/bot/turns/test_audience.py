@@ -283,6 +283,7 @@ PRIVATE: dict[str, bool | dict[str, bool]] = {
     "block": True,
     "chat": False,
     "connect": True,
+    "console": True,
     "docs": {
         **{"list": True, "search": True, "changes": True, "feedback": True},
         **{"add": False, "remove": False},
