@@ -44,7 +44,7 @@ from bot.skills.context import Context
 from bot.skills.services import Searching, Services
 from bot.testing.models import ScriptedModels
 from bot.turns.turn import Turn
-from bot.types import Author, ConversationKey, Explanation, Text
+from bot.types import Author, ConversationKey, Explanation, Source, Text
 from bot.values import SearchResult
 
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
@@ -229,9 +229,9 @@ async def _cited(
     context = make_context(service, backend, Searching())
     shown = good = 0
 
-    async def answer(question: str, found: SearchResult) -> str:
+    async def answer(question: str, found: SearchResult) -> tuple[str, Sequence[Source]]:
         nonlocal shown, good
-        text, given = "", set[int]()
+        text, given = "", tuple[Source, ...]()
         family = (await context.models.capabilities("default")).family
         system = context.prompts.render("system", family, persona="", several=False)
         found = replace(found, passages=found.passages[:8])
@@ -240,11 +240,11 @@ async def _cited(
                 if isinstance(part, Text):
                     text += part.delta
                 elif isinstance(part, Explanation):
-                    given = {source.number for source in part.passages}
+                    given = part.passages
         numbers = [int(number) for number in _CITED.findall(text)]
         shown += len(numbers)
-        good += sum(number in given for number in numbers)
-        return text
+        good += sum(number in {source.number for source in given} for number in numbers)
+        return text, given
 
     measured = await evaluate(service, asked, answer=answer)
     share = 100 * good / shown if shown else None

@@ -31,7 +31,7 @@ from bench.engine_load import (
 from bench.engine_peers import NO_SERVER, LlamaServer, fastest
 from bench.reading import asking_context
 from bench.rows import Row, at_least, at_most, unmeasured
-from bot.answering.prompt import AskPrompt, fit_prompt, widen_passages
+from bot.answering.prompt import AskPrompt, fit_prompt, lay_out_passages
 from bot.prompting.templates import JinjaPrompts
 from bot.skills.services import Searching, Services
 from bot.testing.models import ScriptedModels
@@ -144,5 +144,5 @@ async def _prompt(services: Services, question: str, number: int) -> Messages:
     system = context.prompts.render("system", able, persona="", several=False)
     prompt = AskPrompt("bench", system)
     found = await services.knowledge.search(question)
-    found = await widen_passages(context, prompt, question, found)
+    found = await lay_out_passages(context, prompt, question, found)
     return (await fit_prompt(context, prompt, question, found)).messages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePath
 from typing import Literal, Protocol
@@ -65,7 +65,8 @@ class Passage:
     """A passage of a document, as a search found it.
 
     `text` fits into the embedder's window; `context` includes the neighbouring passages, and `read`
-    is what a model reads of them, "" where that is the text alone. `score` is
+    is what a model reads of them, "" where that is the text alone. `position` is its place among
+    the passages of its document. `score` is
     the combined relevance from 0 to 1; `dense` and `lexical` are the scores of the two indexes.
     `near` is the cosine similarity of each sentence to the question; empty for a single sentence.
     `source` is what was added, the folder that the document is in for example, `place` where in its
@@ -88,6 +89,7 @@ class Passage:
     source: str = ""
     place: Place = NOWHERE
     read: str = field(default="", repr=False)
+    position: int = 0
 
     @property
     def name(self) -> str:
@@ -147,7 +149,7 @@ class QuestionPart:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The passages that a search found, best first.
+    """The passages that a search found, best first, unless `ranks` says otherwise.
 
     `evidence` says whether they are good enough to answer from; if not, they are only the nearest
     ones, and `related` says whether these are about the subject at all. `confidence` is from 0 to
@@ -158,7 +160,8 @@ class SearchResult:
     that follow in rank: not good enough to be shown, but a model may read them. `share` is what a
     model that read them gives to an answer beside none, 0 to 1, before it is calibrated; `read_by`
     is that model, "" where none read them. `parts` are the questions that it was split into; none
-    where it asks for one thing.
+    where it asks for one thing. `ranks` are there where the passages stand as in a prompt: the rank
+    of each, 0 for the best.
     """
 
     passages: tuple[Passage, ...]
@@ -173,6 +176,21 @@ class SearchResult:
     further: tuple[Passage, ...] = ()
     share: float | None = None
     read_by: str = ""
+    ranks: tuple[int, ...] = ()
+
+    def best_first(self) -> SearchResult:
+        """The same with the passages by rank, and the numbers of what was pointed to."""
+        if not self.ranks:
+            return self
+        order = sorted(range(len(self.passages)), key=lambda at: self.ranks[at])
+        number = {at + 1: new for new, at in enumerate(order, 1)}
+        pointed = self.pointed
+        return replace(
+            self,
+            passages=tuple(self.passages[at] for at in order),
+            pointed=pointed and tuple(replace(one, number=number[one.number]) for one in pointed),
+            ranks=(),
+        )
 
     @property
     def outcome(self) -> Outcome:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from backends.base import Sampling
 from bot.answering.extractive_quote import Quotation, quote, quote_beginning, quote_pointed
-from bot.answering.prompt import AskPrompt, fit_prompt, passage_label, widen_passages
+from bot.answering.prompt import AskPrompt, fit_prompt, lay_out_passages, passage_label
 from bot.answering.small_model import is_small, small_note
 from bot.answering.support_reading import find_unsaid
 from bot.catalogue.sentence import join_sentences, say, say_number
@@ -65,10 +65,12 @@ async def answer_from(
     """
     name = await ctx.model(model)
     if found.outcome != "answer":
+        found = found.best_first()
         for part in _nearest(_searched(question, about, found), found):
             yield part
         return
     if is_small(await ctx.models.capabilities(name)):
+        found = found.best_first()
         for part in (*_quotation(_searched(question, about, found), found), *_unanswered(found)):
             yield part
         if note := small_note(ctx, name, history):
@@ -82,7 +84,7 @@ async def answer_from(
         sampling.max_tokens if sampling is not None else None,
         memories,
     )
-    found = await widen_passages(ctx, prompt, question, found)
+    found = await lay_out_passages(ctx, prompt, question, found)
     sampling = sampling or SAMPLING
     sampling = replace(sampling, stop=(*sampling.stop, _FENCE_END))
     fitted = await fit_prompt(ctx, prompt, question, found)
@@ -140,7 +142,8 @@ async def _cited(
     if not cited:
         borne_out = [await _has_sentence_from(one, said) for one in found.passages[: len(used)]]
         cited = [one for one, does in zip(used, borne_out, strict=True) if does]
-    return cited or used[:_MAX_UNCITED_SOURCES]
+    best = sorted(used, key=lambda one: found.ranks[one.number - 1])[:_MAX_UNCITED_SOURCES]
+    return cited or [one for one in used if one in best]
 
 
 def _searched(question: str, about: str, found: SearchResult) -> str:

@@ -41,16 +41,20 @@ class AskPrompt:
     memories: Sequence[Memory] = ()
 
 
-async def widen_passages(
-    ctx: Context, prompt: AskPrompt, question: str, found: SearchResult
+async def lay_out_passages(
+    ctx: Context, prompt: AskPrompt, question: str, found: SearchResult, first: int | None = None
 ) -> SearchResult:
-    """Give the best passages their neighbours to be read with, as far as the window has room when
-    all passages are in it. What was widened before stays as it is. Raises `ContextOverflow`."""
-    if any(one.read for one in found.passages):
+    """Give the passages the texts and the order that they have in the prompt.
+
+    The best get their neighbours to be read with, as far as the window has room when all passages
+    are in it. Those that fit are chosen by rank, and then stand as in their documents, the document
+    of the best before the others: so people who ask the same documents have the beginning of their
+    prompts in common. The `first` of the passages stand before the others. What was laid out before
+    stays as it is. Raises `ContextOverflow`.
+    """
+    if found.ranks or not found.passages:
         return found
     wide = _wide_texts(found.passages)
-    if not wide:
-        return found
     last = len(found.passages)
 
     def widened(n: int) -> SearchResult:
@@ -61,7 +65,22 @@ async def widen_passages(
         )
 
     fitted = await fit_prompt(ctx, prompt, question, found, len(wide), widened)
-    return widened(fitted.blocks)
+    found, fits = widened(fitted.blocks), min(fitted.blocks, last)
+    lead = min(fits, last if first is None else first)
+    ranks = (
+        *_document_order(found.passages, range(lead)),
+        *_document_order(found.passages, range(lead, fits)),
+        *range(fits, last),
+    )
+    return replace(found, passages=tuple(found.passages[at] for at in ranks), ranks=ranks)
+
+
+def _document_order(passages: Sequence[Passage], places: Sequence[int]) -> list[int]:
+    """The places of some passages as these stand in their documents."""
+    documents: dict[str, int] = {}
+    for at in places:
+        documents.setdefault(passages[at].document, at)
+    return sorted(places, key=lambda at: (documents[passages[at].document], passages[at].position))
 
 
 def _wide_texts(passages: Sequence[Passage]) -> dict[str, str]:

@@ -18,7 +18,7 @@ import structlog
 
 from backends.base import COPIES_NOTHING, Capabilities, ChatMessage, ChatRequest, Sampling
 from backends.errors import BackendError
-from bot.answering.prompt import AskPrompt, fit_prompt, render_task, widen_passages
+from bot.answering.prompt import AskPrompt, fit_prompt, lay_out_passages, render_task
 from bot.answering.reader_calibration import apply_curve
 from bot.answering.reader_trial import MIN_RIGHT_TRIALS, TRIALS, is_right
 from bot.answering.small_model import is_small
@@ -82,7 +82,7 @@ async def read_passages(
     prompt = AskPrompt(name, system, history, about, memories=memories)
     read = replace(found, passages=(*found.passages, *found.further), further=())
     try:
-        read = await widen_passages(ctx, prompt, question, read)
+        read = await lay_out_passages(ctx, prompt, question, read, len(found.passages))
         reading = await _point(ctx, prompt, question, read)
     except BackendError as error:
         log.warning("reader.model_failed", model=name, error=str(error))
@@ -94,6 +94,7 @@ async def read_passages(
         found,
         passages=tuple(_with_pointed(read.passages[:shown], reading.pointed)),
         further=read.passages[shown:],
+        ranks=read.ranks[:shown],
         evidence=answers,
         related=answers or sure >= MIN_RELATED_PROBABILITY,
         confidence=round(sure, 4),

@@ -17,12 +17,12 @@ from bot.commands.checks import Asker
 from bot.config import TerminalSettings
 from bot.errors import UsageError
 from bot.events import Message
-from bot.knowledge.retrieval.evaluation import Evaluation, evaluate
+from bot.knowledge.retrieval.evaluation import Answer, Evaluation, evaluate
 from bot.knowledge.retrieval.golden import Golden
 from bot.knowledge.retrieval.outcomes import Judged, Outcomes, Rate
 from bot.skills.context import Context
 from bot.turns.turn import Turn
-from bot.types import Author, ConversationKey, Part, Text
+from bot.types import Author, ConversationKey, Explanation, Part, Source, Text
 from bot.values import SearchResult
 
 _ASKED_PASSAGES = 8
@@ -105,17 +105,19 @@ def _context(app: App, question: str) -> Context:
     return Context(turn, app.services)
 
 
-def _make_answerer(app: App) -> Callable[[str, SearchResult], Awaitable[str]]:
-    async def answer(question: str, found: SearchResult) -> str:
+def _make_answerer(app: App) -> Answer:
+    async def answer(question: str, found: SearchResult) -> tuple[str, Sequence[Source]]:
         context = _context(app, question)
         system = context.prompts.render("system", "", persona="")
-        said = ""
+        said, sources = "", tuple[Source, ...]()
         parts = answer_from(context, question, found, system=system)
         async with aclosing(parts) as stream:
             async for part in stream:
                 if isinstance(part, Text):
                     said += part.delta
-        return said
+                elif isinstance(part, Explanation):
+                    sources = part.passages
+        return said, sources
 
     return answer
 

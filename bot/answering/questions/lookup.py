@@ -66,10 +66,12 @@ async def look_up(
     each = max(_MIN_PASSAGES_EACH, _PASSAGES // len(parts))
     found = [await search(part, limit=each) for part in parts]
     passages = _in_turn([one.passages for one in found])
+    ranks: tuple[int, ...] = ()
     parts_read: list[SearchResult] = []
     for part, one in zip(parts, found, strict=True):
-        parts_read.append(await read(part, replace(one, passages=passages, further=())))
-        passages = parts_read[-1].passages  # as they were read: with neighbours
+        given = replace(one, passages=passages, further=(), ranks=ranks)
+        parts_read.append(await read(part, given))
+        passages, ranks = parts_read[-1].passages, parts_read[-1].ranks  # as they were read
     if not any(one.outcome == "answer" for one in parts_read):
         return await read(question, whole)
     return _together(whole, parts, parts_read, passages)
@@ -110,6 +112,7 @@ def _together(
     return replace(
         whole,
         passages=passages,
+        ranks=read[-1].ranks,
         further=(),
         evidence=True,
         related=True,

@@ -183,4 +183,5 @@ def to_passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> P
         near=tuple(round(value, 4) for value in candidate.near),
         source=row.source,
         place=Place(row.page, row.slide, row.sheet, row.sheet_row),
+        position=row.position,
     )

@@ -16,6 +16,7 @@ from bot.errors import UsageError
 from bot.knowledge.citations.support import Support
 from bot.knowledge.retrieval.golden import Golden
 from bot.knowledge.retrieval.outcomes import Judged
+from bot.types import Source
 from bot.values import Passage, SearchResult
 
 _RANKED_DOCUMENTS = 10
@@ -79,8 +80,8 @@ class Searcher(Protocol):
     ) -> tuple[Support, ...]: ...
 
 
-Answer = Callable[[str, SearchResult], Awaitable[str]]
-"""Asks a model; the answer cites `[1]` for the first passage."""
+Answer = Callable[[str, SearchResult], Awaitable[tuple[str, Sequence[Source]]]]
+"""Asks a model; returns the answer, and the sources that it cites by their numbers."""
 Read = Callable[[str, SearchResult], Awaitable[SearchResult]]
 """Has a model read what a search found, and judge it."""
 
@@ -125,8 +126,8 @@ async def evaluate(
         if result.evidence != answerable or (answerable and rank != 1):
             misses.append(_miss(golden, ranking, result, rank))
         if answer is not None and golden.documents and result.evidence:
-            text = await answer(golden.question, result)
-            checked = await service.check_support(text, result.passages)
+            text, sources = await answer(golden.question, result)
+            checked = await service.check_support(text, _by_number(sources))
             cited += [one.borne_out for one in checked if one.cited]
     precision, recall, f1 = _abstention(gate)
     times.sort()
@@ -154,7 +155,18 @@ def _shown(result: SearchResult) -> Sequence[Passage]:
     """Returns the passages that a person is shown: of those that a model pointed to, all."""
     if result.evidence and result.pointed:
         return [result.passages[one.number - 1] for one in result.pointed]
-    return result.passages[:_SHOWN_PASSAGES]
+    return result.best_first().passages[:_SHOWN_PASSAGES]
+
+
+def _by_number(sources: Sequence[Source]) -> list[Passage]:
+    """Returns the passages of sources, `[1]` first; an empty one for a number that none has."""
+    named = {one.number: one for one in sources}
+    nothing = Source(0, "", "")
+    given = [named.get(number, nothing) for number in range(1, max(named, default=0) + 1)]
+    return [
+        Passage("", one.document, one.title, one.location, one.heading, one.passage)
+        for one in given
+    ]
 
 
 def _ranking(passages: Sequence[Passage]) -> list[Passage]:

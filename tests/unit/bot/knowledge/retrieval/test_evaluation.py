@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.answering.grounded_answer import source
 from bot.errors import UsageError
 from bot.knowledge.retrieval.evaluation import evaluate
 from bot.knowledge.retrieval.golden import Golden, load_golden
 from bot.knowledge.retrieval.outcomes import Judged, Rate, count_outcomes, outcomes_by_language
 from bot.knowledge.service import KnowledgeService
+from bot.types import Source
 from bot.values import Pointed, SearchResult
 from tests.unit.bot.knowledge.conftest import Drain, Room
 
@@ -68,8 +70,9 @@ async def test_search_and_abstention_are_measured(
     wrong = Golden("When are logs rotated?", ("bread.md",))
     questions = [*await asyncio.to_thread(load_golden, written(tmp_path, GOLDEN)), wrong]
 
-    async def answer(question: str, found: SearchResult) -> str:
-        return "Logs are rotated at night [1]. Flour feeds the sourdough starter [1]."
+    async def answer(question: str, found: SearchResult) -> tuple[str, list[Source]]:
+        text = "Logs are rotated at night [2]. Flour feeds the sourdough starter [2]."
+        return text, [source(2, found.passages[0])]
 
     measured = await evaluate(service, questions, answer=answer)
     assert (measured.questions, measured.answerable) == (4, 3)
