@@ -84,12 +84,12 @@ async def rows(quick: bool = False) -> list[Row]:
         documents = await _document_prompts(drafting)
         if documents is None:
             return [Row("answers from documents", None, "", _OPEN, None)]
-        few = 16 if quick else _QUESTIONS
+        few, others = (8, 8) if quick else (_QUESTIONS, 16)
         table: list[Row] = []
         for name, prompts, targets in (
             ("answers from documents", documents[:few], (1.4, 1.1)),
-            ("a passage repeated", [_repeated(prompt) for prompt in documents[:16]], (None, None)),
-            ("stories", [_story(n) for n in range(16)], (0.99, 0.99)),
+            ("a passage repeated", [_repeated(prompt) for prompt in documents[:others]], (None, None)),
+            ("stories", [_story(n) for n in range(others)], (0.99, 0.99)),
         ):
             for users, least in zip((1, _MOST_USERS), targets, strict=True):
                 table += await _compare(drafting, plain, name, prompts, users, least)
