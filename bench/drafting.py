@@ -88,7 +88,11 @@ async def rows(quick: bool = False) -> list[Row]:
         table: list[Row] = []
         for name, prompts, targets in (
             ("answers from documents", documents[:few], (1.4, 1.1)),
-            ("a passage repeated", [_repeated(prompt) for prompt in documents[:others]], (None, None)),
+            (
+                "a passage repeated",
+                [_repeated(prompt) for prompt in documents[:others]],
+                (None, None),
+            ),
             ("stories", [_story(n) for n in range(others)], (0.99, 0.99)),
         ):
             for users, least in zip((1, _MOST_USERS), targets, strict=True):
