@@ -55,7 +55,7 @@ async def rows(quick: bool = False) -> list[Row]:
     table: list[Row] = []
     if server is not None:
         table.append(Row(await describe(server), None, "", "", None))
-    table += await throughput(path, server, repeats=1 if quick else 4)
+    table += await throughput(path, server, repeats=1 if quick else 3)
     table += await engine_documents.rows(path, server, quick=quick)
     table.append(await isolation(3 if quick else 6))
     table += await next_turn(path, conversations=3 if quick else 8)

@@ -60,7 +60,7 @@ async def rows(path: Path, server: str | None, *, quick: bool) -> list[Row]:
     ours: list[Load] = []
     theirs: list[Load] = []
     if server is not None:
-        flags = await fastest(server, path, THREADS, name, partial(_asked, prompts[:24]))
+        flags = await fastest(server, path, THREADS, name, partial(_asked, prompts[:12]))
     for _ in range(1 if quick else 2):
         ours.append(await _ours(path, prompts))
         if server is not None:

@@ -91,7 +91,12 @@ class LlamaServer:
     """A llama-server with eight slots, on a free loopback port."""
 
     def __init__(self, base: str) -> None:
-        self._http = httpx.AsyncClient(base_url=base, timeout=120)
+        self._http = httpx.AsyncClient(
+            # A connection that it has just closed must not be used again.
+            base_url=base,
+            timeout=120,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
 
     @classmethod
     @asynccontextmanager
