@@ -4,6 +4,7 @@
     ├── ConfigError             config.yaml or the environment; names the path of the key
     ├── PluginError             a plugin that cannot be loaded; names the plugin
     ├── StorageError            the data directory: held by another process, newer schema, full
+    ├── AdapterError            what an adapter raises where only the operator can help
     └── UserFacingError         str(exc) is shown to the person who asked
         ├── UsageError          a command written the wrong way
         │   └── MissingOption   a required option is absent; a surface may ask for it
@@ -14,8 +15,6 @@
         │   └── Recording       a voice message or a video
         └── Failed              the work was tried and could not be done
             └── Gone            a page that its server no longer has
-
-`AdapterError` stands apart: what an adapter raises where only the operator can help.
 
 A `UserFacingError` says in one sentence what was wrong and what to do. It never contains a secret
 or a stack trace.
@@ -100,7 +99,7 @@ class Gone(Failed):
     """A page is not there: its server answers 404 or 410."""
 
 
-class AdapterError(Exception):
+class AdapterError(ParlanceError):
     """The platform refuses the bot permanently; `str(exc)` tells the operator what to change."""
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from bot.api import Context, Example, Failed, Part, Refused, Skill, Text, command, hookimpl, say
+from bot.api import Context, Failed, Part, Refused, Skill, Text, command, hookimpl, say
 
 
-@command("console", quick=True, private=True, examples=[Example("/console", says="console")])
+@command("console", quick=True, private=True)
 async def console(ctx: Context) -> AsyncIterator[Part]:
     """Open my console in a browser: what I am doing, your questions, and how I am."""
     if (door := ctx.services.console) is None:

@@ -12,7 +12,7 @@ import typer
 from backends.errors import BackendError, SpecError
 from backends.gil import shorten_switch_interval
 from bot.cli.lazy_group import LazyCommand, LazyGroup
-from bot.errors import AdapterError, ConfigError, ParlanceError
+from bot.errors import ConfigError, ParlanceError
 
 COMMANDS: Final[Mapping[str, LazyCommand]] = {
     "run": LazyCommand("bot.cli.run:run", "Start the bot on its platforms, or a chat here."),
@@ -90,7 +90,7 @@ def main() -> None:
         app(prog_name="parlance")
     except (ConfigError, SpecError) as error:
         _end(str(error), 2)
-    except (ParlanceError, BackendError, AdapterError) as error:
+    except (ParlanceError, BackendError) as error:
         _end(str(error), 1)
     except KeyboardInterrupt:
         _end("", 130)

@@ -19,7 +19,7 @@ from bot.cli.running_bot import ask_async
 from bot.cli.setup_dialogue import Dialogue, Interrupted
 from bot.cli.setup_guide import QUESTION, Guidance, find_admin_beside
 from bot.cli.setup_platforms import Platforms
-from bot.errors import AdapterError, ConfigError, ParlanceError, UsageError
+from bot.errors import ConfigError, ParlanceError, UsageError
 from bot.installation import base_folder
 from bot.setup.settings_file import add_admin, add_source
 from bot.setup.sources import read_source
@@ -196,7 +196,7 @@ def run_setup(this: Setup, *, start: bool = True) -> int:
         console.print()
         dialogue.tell(_stopped(this))
         return 130
-    except (ParlanceError, AdapterError, BackendError) as error:
+    except (ParlanceError, BackendError) as error:
         dialogue.tell(str(error))
         dialogue.tell(_stopped(this))
         return 1

@@ -86,4 +86,5 @@ async def test_a_document_of_five_hundred_pages_is_answered_from(
         await shelf.put("long.md", long_document())
         said = await shelf.ask("Where is the spare key of the boiler room?")
         assert said.explanation.outcome != "absent"
-        assert "behind the green door" in said.explanation.passages[0].passage
+        read = [one.passage for one in said.explanation.passages]
+        assert any("behind the green door" in passage for passage in read)

@@ -110,7 +110,7 @@ class TestListed:
                 [
                     *("help", "stop", "agent", "tools", "approvals", "remember", "memory"),
                     *("rap", "model", "docs", "settings", "mydata", "forget", "allow"),
-                    "connect",
+                    *("connect", "console"),
                     *("remind", "schedule", "timezone"),
                 ],
                 key=_as_declared(core),

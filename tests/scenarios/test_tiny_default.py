@@ -79,4 +79,4 @@ async def test_nothing_that_a_newcomer_is_told_is_the_tiny_models_invention(fold
     assert "**tea**" in battle
     assert "may not be supported" not in ended.out
     assert ended.out.count(NOTE) == 1, "said once"
-    assert "docs/models.md" in ended.out
+    assert "parlance setup model" in ended.out

@@ -37,7 +37,7 @@ async def test_an_example_gets_an_answer(command: Command, example: Example) -> 
 def test_every_shipped_plugin_loads_and_has_a_command_with_an_example() -> None:
     assert PLUGINS.problems == ()
     without = [command.name for command in PLUGINS.commands if not command.examples]
-    assert without == ["stop", "mydata", "forget", "allow"]
+    assert without == ["stop", "mydata", "forget", "allow", "console"]
 
 
 async def test_the_shipped_commands_and_menus_fit_what_platforms_allow() -> None:
