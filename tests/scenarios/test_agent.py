@@ -123,6 +123,7 @@ async def test_what_i_may_use_and_what_waits_are_nobody_elses_business(house: Ho
     await house.is_told("- **add_document**: Only admins can do this.")
     await house.driver.mention("write to Mara")
     await house.sees(CARD)
+    await house.until(lambda: not house.is_answering(), "it waits")  # a card shows before
     await house.driver.command("approvals")
     await house.is_told("**write_note**: waits for you")
     assert "waits for you" not in house.text
@@ -132,6 +133,7 @@ async def test_what_i_may_use_and_what_waits_are_nobody_elses_business(house: Ho
 async def test_markup_in_an_argument_is_shown_as_it_is_written(house: House) -> None:
     await house.driver.mention("write what is odd")
     await house.sees(CARD)
+    await house.until(lambda: not house.is_answering(), "it waits")  # a card shows before
     await house.driver.command("approvals")
     await house.hears("waits for you")
     await house.driver.choose("refuse")

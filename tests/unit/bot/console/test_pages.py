@@ -7,6 +7,7 @@ import re
 
 from bot.history.protocol import StoredMessage
 from bot.history.turn_search import TurnFilter, TurnSearch
+from bot.observability.logs import recent_errors
 from bot.sign_in.changes import ChangeRecord
 from bot.types import Explanation, Source
 from tests.unit.bot.console.conftest import Room
@@ -125,6 +126,16 @@ async def test_what_goes_on_now_comes_by_itself(room: Room) -> None:
         lines = events.aiter_lines()
         assert (await anext(lines)).startswith("id: ")
         assert (await anext(lines)).startswith("data: <section")
+
+
+async def test_errors_of_every_kind_are_listed(room: Room) -> None:
+    """One without an id, such as a library's, ended the page."""
+    recent_errors.append({"event": "library.failed"})
+    failed = {"event": "turn.failed", "error_id": "ab12cd34", "reason": "x"}
+    recent_errors.append({**failed, "timestamp": "2026-01-02T03:04:05Z"})
+    text = (await (await room.browser("ann")).get("/console/")).text
+    assert "library.failed" in text
+    assert 'href="/console/turns?error=ab12cd34"' in text
 
 
 async def test_streams_end_with_the_bot(room: Room) -> None:
