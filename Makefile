@@ -30,8 +30,8 @@ ocr: $(RUN) ## install the text recognition that knowledge.ocr needs
 	@$(operators_index) $(UV) pip install -q --require-hashes --no-deps -r $(LOCKS)/ocr.lock
 
 run setup test bench: export PYTHONDONTWRITEBYTECODE = # else every process compiles what no other one keeps
-# Half of a test's time is waiting: four workers keep two cores busy.
-test: WORKERS ?= 4
+# A part of a test's time is waiting: three workers keep two cores busy.
+test: WORKERS ?= 3
 test: $(DEV) ## the whole test suite, the real default models included
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
