@@ -88,6 +88,8 @@ class _Loosener:
 
     def _object(self, node: Mapping[str, Any], depth: int) -> dict[str, Any]:
         properties = node.get("properties")
+        if not properties and node.get("additionalProperties") is False:
+            return {"type": "object", "properties": {}, "additionalProperties": False}
         if not isinstance(properties, Mapping) or not 0 < len(properties) <= _MAX_PROPERTIES:
             return {"type": "object"}
         loose = {str(name): self.loosen(part, depth + 1) for name, part in properties.items()}

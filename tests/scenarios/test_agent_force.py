@@ -71,9 +71,9 @@ async def test_a_model_that_is_forced_chooses_a_tool_by_its_name(folder: Folder)
     assert "cannot use tools" not in ended.out + ended.err
     answer = folder.turns()[-1]
     assert answer["status"] == "complete"
+    assert '"tool"' not in answer["text"]
     with closing(sqlite3.connect(folder.path / "data" / "parlance.db")) as database:
         found = database.execute("SELECT tool, state FROM tool_calls").fetchall()
         [(steps,)] = database.execute("SELECT max(steps) FROM daily_use").fetchall()
-    # How a prompt is cut into rounds moves the numbers of so small a model: it may choose none.
-    assert set(found) <= {("ping", "done")}
-    assert not found or steps >= 2
+    assert set(found) == {("ping", "done")}
+    assert steps >= 2
