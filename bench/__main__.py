@@ -33,9 +33,9 @@ ROOMS = (
 NAMED_ROOMS = {
     "agent": "what approvals hold off and cost",
     "corpus": "how well files of other programs are read",
-    "drafting": "prompt lookup: answers with and without drafts",
+    "prompt_lookup": "answers with and without prompt lookup",
     "notations": "how well calls of tools are read",
-    "prepared": "a copy of the default model's file beside the file as it came",
+    "preparation": "a copy of the default model's file beside the file as it came",
     "schedules": "how late reminders come",
     "streams": "layouts of the engine's memory",
 }

@@ -129,7 +129,8 @@ from bot.skills.document_tree import (
 )
 from bot.skills.hookspecs import hookimpl
 from bot.skills.left_out import LeftOut
-from bot.skills.services import Logins, Services
+from bot.skills.service_protocols import Logins
+from bot.skills.services import Services
 from bot.skills.skill import Skill, model_names
 from bot.skills.tool import AgentTool, Effect, Origin, OutcomeUnknown, ToolResult, tool
 from bot.types import (

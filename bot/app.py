@@ -48,7 +48,7 @@ from bot.platforms import forget_hooks
 from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.choices_store import SqlPreferences
-from bot.sign_in.door import ConsoleDoor
+from bot.sign_in.service import ConsoleSignIn
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.services import Services
 from bot.storage.backup_schedule import BackupSchedule
@@ -78,7 +78,7 @@ class App:
     logins: Logins = field(repr=False)
     backups: BackupSchedule = field(repr=False)
     notices: Notices = field(repr=False)
-    door: ConsoleDoor = field(repr=False)
+    sign_in: ConsoleSignIn = field(repr=False)
     """Makes links into the console."""
     notices_every_s: float = ROUND_S
     """Seconds from one look for trouble to the next."""
@@ -265,7 +265,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             await mark_unread_scans(database)
 
         await asyncio.to_thread(set_folders, map(Path, plugins.language_folders))
-        metrics, door = Metrics(), ConsoleDoor(config.http.public_url)
+        metrics, sign_in = Metrics(), ConsoleSignIn(config.http.public_url)
         metrics.watch_pool(pool.status)
         made = await stack.enter_async_context(
             open_core(
@@ -283,7 +283,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 redact=Redactor(installation.secrets.known()),
                 likeness=Likeness(loaded_embedder(config, pool, embedders)),
                 pulls=pulls,
-                console=door if config.console.enabled else None,
+                console=sign_in if config.console.enabled else None,
             )
         )
         yield App(
@@ -299,7 +299,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             logins,
             backups,
             create_notices(config, database, pool.status, knowledge.source_sync, backups),
-            door,
+            sign_in,
         )
 
 

@@ -45,7 +45,8 @@ from bot.settings.moderation import Moderation
 from bot.settings.places import AllowedPlaces
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.plugin_lifespans import run_lifespans
-from bot.skills.services import ConsoleLinks, LikenessOf, Searching, Services, Web
+from bot.skills.service_protocols import ConsoleLinks, LikenessOf, Web
+from bot.skills.services import Searching, Services
 from bot.storage.database import Database
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.erasure import DocumentsOfPeople, Erasure

@@ -72,7 +72,7 @@ async def open_ports(
 
     async def console_link() -> dict[str, Any]:
         operator = config.section(TerminalSettings)
-        return {"link": await app.door.operator_link(operator.person, operator.place)}
+        return {"link": await app.sign_in.operator_link(operator.person, operator.place)}
 
     if config.console.enabled:
         commands[CONSOLE_LINK] = console_link
@@ -80,7 +80,7 @@ async def open_ports(
         await stack.enter_async_context(port)
         if config.console.enabled:
             console = _LateConsole(app, adapters, since, port)
-            app.door.open, app.door.close = console.open, console.close
+            app.sign_in.open, app.sign_in.close = console.open, console.close
             stack.push_async_callback(console.close)
             await stack.enter_async_context(background(console.open_again(), "console"))
         await stack.enter_async_context(serve_control(config.data_dir, commands, stop))

@@ -10,11 +10,11 @@ from bot.api import Context, Failed, Part, Refused, Skill, Text, command, hookim
 @command("console", quick=True, private=True)
 async def console(ctx: Context) -> AsyncIterator[Part]:
     """Open my console in a browser: what I am doing, your questions, and how I am."""
-    if (door := ctx.services.console) is None:
+    if (console_links := ctx.services.console) is None:
         raise Failed(say("The console is switched off here."))
     if not ctx.asker.direct:
         raise Refused(say("Write this to me in a direct message: the link is for you alone."))
-    link = await door.link(ctx.author.key, ctx.conversation, near=ctx.asker.admin)
+    link = await console_links.link(ctx.author.key, ctx.conversation, near=ctx.asker.admin)
     yield Text(
         say(
             "Here is your way into the console. It works once, within ten minutes, for you alone:"

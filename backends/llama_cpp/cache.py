@@ -34,7 +34,7 @@ class SequenceCache:
         self._live: dict[int, Sequence] = {}
         self._idle: OrderedDict[int, Sequence] = OrderedDict()
         self._idle_by_conversation: dict[str, Sequence] = {}
-        share = _IDLE_SHARE if context.goes_through_all else 1.0
+        share = _IDLE_SHARE if context.attends_to_all_cells else 1.0
         self._most_idle_cells = int(context.cells * share)
         self.offload = KVOffload(parking_bytes)
         self.evicted = 0

@@ -208,7 +208,7 @@ class Context:
         self._window = model.window
         self.can_copy = not model.recurrent
         self.cells = int(lib.llama_n_ctx(self.handle))
-        self.goes_through_all = params.flash_attn_type == 0 and self.can_copy
+        self.attends_to_all_cells = params.flash_attn_type == 0 and self.can_copy
 
     def decode(self, batch: Batch) -> int:
         """Compute a batch. 0 done; 1 the cache is full; others as llama.cpp's `llama_decode`."""

@@ -228,7 +228,7 @@ class OwnerThread:
     def _load_into_room(self, path: Path) -> InMemory:
         """Load the model once others have made room for it; on cards, as many layers as fit."""
         from backends.llama_cpp.loaded_model import load_model
-        from backends.llama_cpp.preparing import find_prepared
+        from backends.llama_cpp.preparation import find_prepared
         from backends.llama_cpp.video_memory import free_video_memory, list_video_devices
 
         def video() -> int | None:

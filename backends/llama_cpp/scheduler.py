@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from backends.base import Chunk, FinishReason, Progress
+from backends.base import Chunk, Progress
 from backends.errors import BackendError, BackendUnavailable
 from backends.llama_cpp.answer import Answer
 from backends.llama_cpp.batch_plan import BatchRows, choose_rows, halve, without_drafts
@@ -25,6 +25,7 @@ from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.request import RequestBuilder
 from backends.llama_cpp.round_budget import RoundBudget
 from backends.llama_cpp.sequence import common_prefix
+from backends.llama_cpp.token_writer import TokenWriter
 from backends.llama_cpp.wait_queue import WaitQueue
 from backends.machine import available_memory
 
@@ -69,11 +70,8 @@ class Scheduler:
         self._outbox: list[tuple[Job, Outcome]] = []
         self.round_budget = RoundBudget(options.n_batch)
         self.drafts = DraftPlan(self._context.outputs, self._intake.limit) if drafts else None
+        self.writer = TokenWriter(model, self._context, self._intake.limit, self._emit)
         self.preempted = 0
-        self.requests = 0
-        self.prompt_tokens = 0
-        self.cached_tokens = 0
-        self.completion_tokens = 0
 
     # -- what the owner thread calls -------------------------------------------------------------
 
@@ -94,12 +92,12 @@ class Scheduler:
         try:
             answer = self._intake.prepare(job)
         except BackendError as error:
-            self._outbox.append((job, error))
+            self._emit(job, error)
             return
         if not self._waiting.add(job.person, answer):
             answer.close()
             busy = self.round_budget.busy(len(self._waiting), self._options.parallel)
-            self._outbox.append((job, busy))
+            self._emit(job, busy)
 
     def run_round(self) -> None:
         """Compute one round; `flush` delivers the outcomes."""
@@ -126,7 +124,7 @@ class Scheduler:
         """End the answers in flight with `error`, and free the context."""
         for answer in [*self._live, *self._waiting]:
             if error is not None:
-                self._outbox.append((answer.job, error))
+                self._emit(answer.job, error)
             answer.close()
         self._live.clear()
         self.flush()
@@ -248,9 +246,7 @@ class Scheduler:
                 self._live.remove(r.answer)
                 self.cache.discard(sequence)
                 r.answer.close()
-                self._outbox.append(
-                    (r.answer.job, BackendUnavailable("llama.cpp failed on this request."))
-                )
+                self._emit(r.answer.job, BackendUnavailable("llama.cpp failed on this request."))
 
     def _accept(self, rows: list[BatchRows], outputs: list[int]) -> tuple[int, float]:
         """Record what was computed and choose the next tokens; return how many were chosen, and the
@@ -264,84 +260,29 @@ class Scheduler:
             if not completes:
                 self._say_reading(r.answer)
                 continue
-            chosen, seconds = self._choose(r, row)
-            written, native = written + chosen, native + seconds
+            done = self.writer.write_next(r, row)
+            written, native = written + done.tokens, native + done.seconds
+            if isinstance(done.ended, BackendError):
+                self._fail(r.answer, done.ended)
+            elif done.ended is not None:
+                self.writer.finish(r.answer, done.ended)
+                self._leave(r.answer)
         return written, native
-
-    def _choose(self, rows: BatchRows, row: int) -> tuple[int, float]:
-        """Choose the next token of an answer from the logits in `row`, and from those that follow
-        as long as the tokens chosen are those of its draft; return as `_accept` does.
-        """
-        answer, chosen, native = rows.answer, 0, 0.0
-        sequence = answer.sequence
-        computed = len(sequence.tokens) + len(rows.draft)
-        finish: FinishReason | BackendError | None = None
-        for drafted in (*rows.draft, None):
-            before = time.perf_counter()
-            try:
-                token = answer.sampler.sample(self._context, row + chosen)
-            except BackendError as error:
-                finish = error
-                break
-            finally:
-                native += time.perf_counter() - before
-            chosen += 1
-            finish = self._write(answer, token)
-            if finish is not None or token != drafted:
-                break
-            sequence.tokens.append(token)
-        if len(sequence.tokens) < computed:
-            self._context.cut(sequence.id, len(sequence.tokens))
-        if isinstance(finish, BackendError):
-            self._fail(answer, finish)
-        elif finish is not None:
-            self._finish(answer, finish)
-        return chosen, native
 
     def _set_checkpoint(self, answer: Answer) -> None:
         if answer.at_checkpoint:
             self.cache.set_checkpoint(answer.sequence)
 
-    def _write(self, answer: Answer, token: int) -> FinishReason | None:
-        """Append a chosen token; return why the answer ends if it is complete."""
-        if self._model.is_end(token):
-            answer.begin_writing()
-            return "stop"
-        text = answer.write(token, self._model.visible_bytes(token))
-        if text:
-            self._outbox.append((answer.job, Chunk(text=text)))
-        if answer.text.stopped:
-            return "stop"
-        full = len(answer.target) >= self._intake.limit
-        return (
-            "length"
-            if full or answer.written >= answer.job.request.sampling.answer_tokens
-            else None
-        )
-
-    def _finish(self, answer: Answer, finish: FinishReason) -> None:
-        """End an answer that is complete."""
-        if text := answer.text.flush():
-            self._outbox.append((answer.job, Chunk(text=text)))
-        usage = answer.usage()
-        self.requests += 1
-        self.prompt_tokens += usage.prompt_tokens
-        self.cached_tokens += usage.cached_tokens
-        self.completion_tokens += usage.completion_tokens
-        tokens = answer.tokens if finish == "length" else ()
-        copies = answer.sampler.copies
-        self._outbox.append(
-            (answer.job, Chunk(finish=finish, usage=usage, tokens=tokens, copies=copies))
-        )
-        self._leave(answer)
-
     def _say_reading(self, answer: Answer) -> None:
         if not answer.written and answer.remaining > 1:
             progress = Progress("reading", tokens=answer.remaining)
-            self._outbox.append((answer.job, Chunk(progress=progress)))
+            self._emit(answer.job, Chunk(progress=progress))
+
+    def _emit(self, job: Job, outcome: Outcome) -> None:
+        self._outbox.append((job, outcome))
 
     def _fail(self, answer: Answer, error: BackendError) -> None:
-        self._outbox.append((answer.job, error))
+        self._emit(answer.job, error)
         self._leave(answer)
 
     def _leave(self, answer: Answer) -> None:

@@ -14,7 +14,8 @@ from bot.commands.declaration import options_schema
 from bot.commands.options import Option
 from bot.knowledge.relevance import combine, stems, word_scores
 from bot.skills.context import Context
-from bot.skills.services import LikenessOf, ToolsByPerson
+from bot.skills.service_protocols import LikenessOf
+from bot.skills.services import ToolsByPerson
 from bot.skills.tool import AgentTool
 
 MAX_OFFERED_TOOLS: Final = 8

@@ -19,8 +19,8 @@ from bot.adapters.terminal.screen import make_progress
 from bot.app import App, background, open_app
 from bot.cli.console import errors, redact
 from bot.cli.loop import run_async
+from bot.cli.model_preparation import prepare_models
 from bot.cli.models import fetch_all
-from bot.cli.preparing import prepare_models
 from bot.installation import Installation, ModelFile
 from bot.knowledge.loading.scans.package import is_installed, missing_package
 from bot.observability.log_file import LogFile

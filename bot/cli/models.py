@@ -16,9 +16,9 @@ from backends.files.split_names import bytes_of_parts
 from backends.files.store import ModelStore
 from bot.cli.console import AsJson, console, download_bar, errors, format_size, show
 from bot.cli.loop import run_async
+from bot.cli.model_preparation import prepare_models
 from bot.cli.model_status import read_statuses
 from bot.cli.options import ConfigPath, read_installation
-from bot.cli.preparing import prepare_models
 from bot.errors import NotFound
 from bot.installation import Installation, ModelFile
 from bot.models.entries import ModelEntry, find_entry

@@ -14,7 +14,7 @@ from backends.files.store import ModelStore
 from backends.pool.spec import ModelSpec
 from bot.cli.console import console, download_bar, errors, redact
 from bot.cli.loop import run_async
-from bot.cli.preparing import prepare_models
+from bot.cli.model_preparation import prepare_models
 from bot.cli.running_bot import ask_async
 from bot.config.yaml_document import YamlDocument
 from bot.control.protocol import ControlError

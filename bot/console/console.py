@@ -8,7 +8,7 @@ from datetime import timedelta
 from bot.adapters.protocol import Adapter
 from bot.app import App
 from bot.console.guard import Hosts
-from bot.console.pages import entrance, health
+from bot.console.pages import health, sign_in
 from bot.console.pages.now import NowPage
 from bot.console.pages.turns import TurnPages
 from bot.console.site import (
@@ -44,7 +44,7 @@ class Console:
             app=app,
             adapters=adapters,
             since=since,
-            links=app.door.links,
+            links=app.sign_in.links,
             sessions=sessions,
             changes=ChangeRecord(app.database),
             hosts=Hosts(config.http.host, config.http.public_url),
@@ -54,7 +54,7 @@ class Console:
         )
         self._now = NowPage(site)
         routes = [
-            *entrance.routes(site),
+            *sign_in.routes(site),
             *self._now.routes(),
             *TurnPages(site).routes(),
             *health.routes(site),

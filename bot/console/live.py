@@ -33,16 +33,19 @@ class LivePart:
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def events(self) -> AsyncGenerator[bytes, None]:
-        """The stream of one reader, as server-sent events: the part, whenever it has changed."""
+    async def events(self, for_s: float) -> AsyncGenerator[bytes, None]:
+        """The stream of one reader, for so many seconds, as server-sent events: the part, whenever
+        it has changed."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + for_s
         self._watching += 1
         if self._task is None:
             self._task = asyncio.create_task(self._refresh(), name="console: live part")
         seen = 0
         try:
-            while not self._closed:
+            while not self._closed and (left_s := ends_at - loop.time()) > 0:
                 try:
-                    async with asyncio.timeout(KEEP_ALIVE_S), self._news:
+                    async with asyncio.timeout(min(KEEP_ALIVE_S, left_s)), self._news:
                         while self._version == seen and not self._closed:
                             await self._news.wait()
                 except TimeoutError:
@@ -53,18 +56,21 @@ class LivePart:
                     yield to_event(self._html, str(seen))
         finally:
             self._watching -= 1
-            if not self._watching and self._task is not None:
-                self._task.cancel()
-                self._task = None
+            if not self._watching:
+                await self._stop()
 
     async def close(self) -> None:
         """End all streams."""
         self._closed = True
         async with self._news:
             self._news.notify_all()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._stop()
+
+    async def _stop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _refresh(self) -> None:
         while True:

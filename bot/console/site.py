@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl
 
 import structlog
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 from starlette.applications import Starlette
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -25,7 +25,8 @@ from bot.console.guard import HEADERS, SAFE_METHODS, Hosts, is_own_path
 from bot.console.static_files import StaticFiles
 from bot.console.visit import COOKIE, SECURE_COOKIE, Refusal, Visit, Visits
 from bot.errors import NotFound, UserFacingError
-from bot.http.messages import ASGIApp, Message, Receive, Send
+from bot.http.messages import ASGIApp, HttpError, Message, Receive, Send
+from bot.http.messages import Request as BoundedRequest
 from bot.sign_in.changes import ChangeRecord
 from bot.sign_in.links import SignInLinks
 from bot.sign_in.sessions import Sessions
@@ -34,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 CONSOLE_PATH: Final = "/console"
 MAX_FORM_FIELDS: Final = 100
+MAX_FORM_BYTES: Final = 64 * 1024
+FORM_TIMEOUT_S: Final = 10.0
 _HERE: Final = Path(__file__).parent
 _REFUSALS: Final[Mapping[Refusal, tuple[int, str, str]]] = {
     "outside": (
@@ -115,8 +118,12 @@ class Site:
             if admins and not visit.asker.admin:
                 return self.refuse(403, say("This page is for admins"), say("Ask an admin."), visit)
             if method not in SAFE_METHODS:
-                form = await read_form(request)
-                if not visit.knows_form(str(form.get("form", ""))):
+                try:
+                    form = await read_form(request)
+                except HttpError as error:
+                    words = say("It is too large, or did not arrive in time.")
+                    return self.refuse(error.status, say("This form was not taken"), words, visit)
+                if not visit.knows_form(form.get("form", "")):
                     words = say("Go back, load the page again, and try once more.")
                     return self.refuse(403, say("This form is out of date"), words, visit)
             try:
@@ -137,9 +144,16 @@ class Site:
         return Route(path, answer, methods=[method])
 
 
-async def read_form(request: Request) -> FormData:
-    """The fields of a form; read once, and kept with the request. Files are not taken here."""
-    return await request.form(max_files=0, max_fields=MAX_FORM_FIELDS)
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form, each with its last value. Raises `HttpError` for one that is too large,
+    too slow, or has too many."""
+    body = await BoundedRequest(request.scope, request.receive).body(MAX_FORM_BYTES, FORM_TIMEOUT_S)
+    try:
+        return dict(
+            parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
+        )
+    except ValueError:
+        raise HttpError(400) from None
 
 
 def read_static() -> StaticFiles:

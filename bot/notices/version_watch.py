@@ -33,10 +33,11 @@ _NEWEST: Final = re.compile(rf"{PACKAGE} \((\d{{1,9}}(?:\.\d{{1,9}}){{0,4}})\)")
 """What pip says first: the name, and the newest version that is no preview."""
 
 
-def installed_version() -> str | None:
-    """The version that runs; None where it was not installed as a package."""
+def installed_version(package: str = PACKAGE) -> str | None:
+    """The version of a package that is installed, of Parlance by default; None where it is not
+    installed as a package."""
     try:
-        return version(PACKAGE)
+        return version(package)
     except PackageNotFoundError:
         return None
 

@@ -29,7 +29,8 @@ from bot.replies.address_filter import AddressFilter
 from bot.skills.current_turn import CurrentTurn, Resumption, TurnRecord, suspend_turn
 from bot.skills.model_call import ModelCalls
 from bot.skills.recordings import recording_refusal
-from bot.skills.services import Knowledge, Prompts, Services, Web
+from bot.skills.service_protocols import Knowledge, Prompts, Web
+from bot.skills.services import Services
 from bot.types import Author, ConversationKey, Part
 from bot.values import Page, PicturesRead
 

@@ -18,7 +18,8 @@ from bot.commands.checks import Asker
 from bot.errors import Denied, NotFound
 from bot.models.protocol import ModelPulls, Models, PullStep
 from bot.models.selection import MODEL_CHOICE
-from bot.skills.services import Knowledge, Services, Settings, tools_for
+from bot.skills.service_protocols import Knowledge, Settings
+from bot.skills.services import Services, tools_for
 from bot.types import ConversationKey, Scope
 from bot.values import (
     Change,

@@ -16,7 +16,8 @@ from bot.commands.declaration import Command, Completion
 from bot.models.protocol import Models
 from bot.skills.context import Context
 from bot.skills.current_turn import TurnRecord
-from bot.skills.services import Knowledge, Prompts, Services, Settings, Turns, Web
+from bot.skills.service_protocols import Knowledge, Prompts, Settings, Turns, Web
+from bot.skills.services import Services
 from bot.values import Document, Ingested, ModelInfo, Page, Passage, SearchResult, Setting
 
 __all__ = [

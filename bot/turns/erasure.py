@@ -11,7 +11,7 @@ import structlog
 
 from bot.errors import StorageError
 from bot.history.protocol import HistoryStore
-from bot.skills.services import Knowledge
+from bot.skills.service_protocols import Knowledge
 from bot.storage.database import Database
 from bot.turns.open_turns import OpenTurns
 from bot.types import Author

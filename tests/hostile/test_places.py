@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,14 @@ class OnDiscord(Guarded):
         await self.fake.until(
             lambda: "\n".join(self.said()).count(text) == times, f"{times} times {text!r}"
         )
+
+    def has_taken(self, message: int) -> bool:
+        """Whether a message was claimed, whatever became of it."""
+        with closing(sqlite3.connect(self.house.folder / "data" / "parlance.db")) as database:
+            found = database.execute(
+                "SELECT 1 FROM processed_events WHERE event_id = ?", (str(message),)
+            )
+            return found.fetchone() is not None
 
     async def settled(self) -> None:
         """Wait until all that was sent before is dealt with: a direct message is answered."""
@@ -181,7 +191,8 @@ class TestDiscord:
         await discord.house.restart()
         await fake.say("hello", mention=True)
         await discord.shows("I am paused here: cleaning.")
-        await fake.say("hello", mention=True)
+        held = await fake.say("hello", mention=True)
+        await fake.until(lambda: discord.has_taken(held), "it was turned away, silently")
         await fake.command("settings", user=ROOT)
         await discord.shows("persona")
         assert fake.threads() == []

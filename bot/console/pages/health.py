@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from starlette.requests import Request
@@ -57,9 +56,5 @@ def list_versions() -> list[tuple[str, str]]:
         ("Python", platform.python_version()),
         ("system", f"{platform.system()} {platform.release()} ({platform.machine()})"),
     ]
-    for name in _PACKAGES:
-        try:
-            found.append((name, version(name)))
-        except PackageNotFoundError:
-            continue
+    found += [(name, number) for name in _PACKAGES if (number := installed_version(name))]
     return found

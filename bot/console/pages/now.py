@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -38,14 +37,13 @@ class OpenTurn:
 
 def describe_turn(turn: Turn) -> OpenTurn:
     """The row of an open turn."""
-    began = turn.event.at if turn.event.at.tzinfo else turn.event.at.replace(tzinfo=UTC)
     return OpenTurn(
         turn.id,
         turn.asker.author.name or turn.asker.author.key,
         str(turn.event.conversation),
         turn.route.kind if turn.route is not None else "",
         turn.stage,
-        max(0.0, (datetime.now(UTC) - began).total_seconds()),
+        max(0.0, (datetime.now(UTC) - turn.event.at).total_seconds()),
         turn.record.model,
     )
 
@@ -85,24 +83,12 @@ class NowPage:
         return self._site.page(visit, "now.html", **await self.values(own))
 
     async def _events(self, _: Request, visit: Visit) -> Response:
+        left = visit.session.ends_at - datetime.now(UTC)
         return StreamingResponse(
-            self._while_in(visit),
+            self.live.events(left.total_seconds()),
             media_type="text/event-stream",
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
         )
-
-    async def _while_in(self, visit: Visit) -> AsyncIterator[bytes]:
-        """The events, until the session ends."""
-        left = (visit.session.ends_at - datetime.now(UTC)).total_seconds()
-        events = self.live.events()
-        try:
-            async with asyncio.timeout(left):
-                async for event in events:
-                    yield event
-        except TimeoutError:
-            return
-        finally:
-            await events.aclose()
 
     async def _stop(self, request: Request, visit: Visit) -> Response:
         turn = self._site.app.core.open_turns.get(request.path_params["turn"])

@@ -14,8 +14,8 @@ from starlette.routing import BaseRoute
 
 from backends.base import Usage
 from bot.catalogue.sentence import say
-from bot.console.eyes import Sight, sight_of
 from bot.console.site import CONSOLE_PATH, Site, parse_moment
+from bot.console.visibility import Visibility, visibility_of
 from bot.console.visit import Visit
 from bot.errors import NotFound
 from bot.history.protocol import StoredMessage
@@ -125,7 +125,9 @@ class TurnPages:
             models=sorted({one.model for one in self._site.app.pool.status()}),
         )
 
-    async def _find(self, ident: str, visit: Visit) -> tuple[StoredMessage, StoredMessage, Sight]:
+    async def _find(
+        self, ident: str, visit: Visit
+    ) -> tuple[StoredMessage, StoredMessage, Visibility]:
         history = self._site.app.services.history
         answer = await history.get(ident)
         question = (
@@ -135,25 +137,27 @@ class TurnPages:
         )
         if answer is None or question is None:
             raise NotFound(_GONE)
-        sight = await sight_of(visit.asker, question, answer, self._site.app.services.authorize)
-        if sight == "hidden":
+        visibility = await visibility_of(
+            visit.asker, question, answer, self._site.app.services.authorize
+        )
+        if visibility == "hidden":
             raise NotFound(_GONE)
-        return question, answer, sight
+        return question, answer, visibility
 
     async def _show(self, request: Request, visit: Visit) -> Response:
-        question, answer, sight = await self._find(request.path_params["turn"], visit)
-        return await self._page(visit, question, answer, sight)
+        question, answer, visibility = await self._find(request.path_params["turn"], visit)
+        return await self._page(visit, question, answer, visibility)
 
     async def _reveal(self, request: Request, visit: Visit) -> Response:
         """Show the words of a turn that is not one's own, and write down that it was done."""
-        question, answer, sight = await self._find(request.path_params["turn"], visit)
-        if sight == "asked":
+        question, answer, visibility = await self._find(request.path_params["turn"], visit)
+        if visibility == "asked":
             await self._site.changes.add(visit.asker.author.key, say("read a turn"), answer.id)
-            sight = "open"
-        return await self._page(visit, question, answer, sight)
+            visibility = "open"
+        return await self._page(visit, question, answer, visibility)
 
     async def _page(
-        self, visit: Visit, question: StoredMessage, answer: StoredMessage, sight: Sight
+        self, visit: Visit, question: StoredMessage, answer: StoredMessage, visibility: Visibility
     ) -> Response:
         calls: Sequence[StoredCall] = ()
         if (stored := self._site.app.services.calls) is not None:
@@ -164,7 +168,7 @@ class TurnPages:
             "turn.html",
             question=question,
             answer=answer,
-            sight=sight,
+            visibility=visibility,
             calls=calls,
             spans=spans,
             total_s=max((span.start_s + span.length_s for span in spans), default=0.0),

@@ -28,7 +28,7 @@ from bot.skills.permitted_services import (
     PermittedModels,
     PermittedSettings,
 )
-from bot.skills.services import Knowledge, Settings
+from bot.skills.service_protocols import Knowledge, Settings
 from bot.testing import Answer, Parlance, running_skills
 from bot.types import SCOPES, ActionName, Author, ConversationKey, Value
 from tests.fakes.plugin_folder import plugins_in

@@ -241,7 +241,7 @@ def test_several_answers_and_a_full_cache_change_nothing(tiny: Model) -> None:
             jobs = [answers.ask(f"{n}{LIST}", max_tokens=100) for n in range(4)]
             answers.run()
             assert answers.scheduler.preempted > 0
-            assert answers.scheduler.completion_tokens == 400
+            assert answers.scheduler.writer.completion_tokens == 400
             texts[lookup] = [answers.text(job) for job in jobs]
             drafts = answers.scheduler.drafts
             assert drafts is None or drafts.drafted > 0

@@ -75,12 +75,12 @@ class Room:
 
     async def link(self, ident: str = "") -> str:
         """A link for one of the people; without a name for the operator."""
-        door = self.app.door
+        sign_in = self.app.sign_in
         if not ident:
-            return await door.operator_link(
+            return await sign_in.operator_link(
                 "terminal:operator", ConversationKey("terminal", "local", "main")
             )
-        return await door.link(f"test:{ident}", replace(PLACE, channel=f"d-{ident}"), near=True)
+        return await sign_in.link(f"test:{ident}", replace(PLACE, channel=f"d-{ident}"), near=True)
 
     async def browser(self, ident: str | None = None) -> Browser:
         """A browser; with a name, of somebody who has come in ("": the operator)."""

@@ -96,6 +96,15 @@ async def test_a_form_of_another_session_is_none_of_this_one(room: Room) -> None
     assert (await one.post("/console/leave", form=form)).status_code == 403
 
 
+async def test_a_form_is_bounded(room: Room) -> None:
+    browser = await room.browser("")
+    form = await browser.form()
+    assert (await browser.post("/console/leave", form=form, x="y" * 100_000)).status_code == 413
+    many = {f"x{n}": "y" for n in range(200)}
+    assert (await browser.post("/console/leave", form=form, **many)).status_code == 400
+    assert (await browser.get("/console/")).status_code == 200
+
+
 async def test_a_name_that_is_not_ours_is_not_answered(room: Room) -> None:
     browser = await room.browser("")
     for host in ("evil.example", "127.0.0.1.evil.example:80", "[::1", "x" * 5000, ""):
@@ -216,11 +225,11 @@ async def test_forgetting_somebody_ends_their_sessions_and_takes_their_name_out(
 
 
 async def test_where_nobody_serves_it_no_link_is_made(room: Room) -> None:
-    room.app.door.open = None
+    room.app.sign_in.open = None
     with pytest.raises(Refused, match="switched off"):
         await room.link("ann")
 
 
 async def test_a_link_that_cannot_be_followed_is_not_made(room: Room) -> None:
     with pytest.raises(Refused, match="machine that I run on"):
-        await room.app.door.link("test:bob", PLACE)
+        await room.app.sign_in.link("test:bob", PLACE)

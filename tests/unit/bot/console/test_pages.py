@@ -143,8 +143,8 @@ async def test_streams_end_with_the_bot(room: Room) -> None:
     async with browser.http.stream("GET", f"{browser.base}/console/now/events") as events:
         lines = events.aiter_lines()
         await anext(lines)
-        assert room.app.door.close is not None
-        closing = asyncio.ensure_future(room.app.door.close())
+        assert room.app.sign_in.close is not None
+        closing = asyncio.ensure_future(room.app.sign_in.close())
         async for _ in lines:
             continue
         await closing

@@ -21,7 +21,7 @@ from backends.files.store import ModelStore
 from backends.llama_cpp import ENGINE, LlamaCppBackend, LlamaCppOptions
 from backends.llama_cpp.native import start_library
 from backends.llama_cpp.native_library import lib
-from backends.llama_cpp.preparing import find_prepared, prepare_file
+from backends.llama_cpp.preparation import find_prepared, prepare_file
 from tests.unit.backends.llama_cpp.asking import tell
 from tests.unit.backends.llama_cpp.tiny import write_sliding_window_model
 
@@ -168,7 +168,7 @@ def _preparing() -> list[psutil.Process]:
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):
             ended = child.status() == psutil.STATUS_ZOMBIE
-            if not ended and any("preparing_child" in word for word in child.cmdline()):
+            if not ended and any("preparation_child" in word for word in child.cmdline()):
                 found.append(child)
     return found
 

@@ -14,13 +14,13 @@ from bot.commands.checks import Asker
 from bot.history.protocol import StoredMessage
 from bot.types import ConversationKey
 
-Sight = Literal["hidden", "closed", "asked", "open"]
+Visibility = Literal["hidden", "closed", "asked", "open"]
 """What is seen of a turn: nothing; that it is there; its words once they are asked for; all."""
 
 
-async def sight_of(
+async def visibility_of(
     viewer: Asker, question: StoredMessage, answer: StoredMessage, authorize: Authorize
-) -> Sight:
+) -> Visibility:
     """Decide what `viewer` sees of a turn."""
     if question.author == viewer.author.key:
         return "open"

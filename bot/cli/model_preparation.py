@@ -21,7 +21,7 @@ async def prepare_models(here: Installation, names: Iterable[str]) -> None:
 
 
 async def _prepare(here: Installation, name: str, options: Any) -> None:
-    from backends.llama_cpp.preparing import prepare_file
+    from backends.llama_cpp.preparation import prepare_file
 
     errors.print(f"Trying a copy of {name} that may be faster on this processor …")
     prepared = await prepare_file(options, here.store)

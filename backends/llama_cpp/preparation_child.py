@@ -1,6 +1,6 @@
-"""The child process of `backends.llama_cpp.preparing`: writes a copy in `Q8_0` and times it.
+"""The child process of `backends.llama_cpp.preparation`: writes a copy in `Q8_0` and times it.
 
-    python -m backends.llama_cpp.preparing_child SOURCE COPY THREADS TIMED
+    python -m backends.llama_cpp.preparation_child SOURCE COPY THREADS TIMED
 
 Prints one line of JSON: the seconds that the copy took and, where `TIMED` is 1, how many times as
 fast it computes eight answers at once, one answer alone, and a prompt.
@@ -24,7 +24,7 @@ _Q8_0_FILE = 7  # LLAMA_FTYPE_MOSTLY_Q8_0
 _PROMPT_TOKENS = 64
 _TOGETHER = 8
 _ROUNDS = 7
-_LEAST_ROUNDS = 3
+_MIN_ROUNDS = 3
 _TIMED_S = 8.0
 _NICENESS = 5
 
@@ -59,7 +59,7 @@ def _gain(original: _Timed, copy: _Timed, sequences: int, tokens: int, until: fl
     for one in (original, copy):
         one.run(sequences, tokens)
     ratios: list[float] = []
-    while len(ratios) < _ROUNDS and (len(ratios) < _LEAST_ROUNDS or time.perf_counter() < until):
+    while len(ratios) < _ROUNDS and (len(ratios) < _MIN_ROUNDS or time.perf_counter() < until):
         ratios.append(original.run(sequences, tokens) / copy.run(sequences, tokens))
     return statistics.median(ratios)
 

@@ -17,7 +17,7 @@ _NOT_REACHED = say(
 )
 
 
-class ConsoleDoor:
+class ConsoleSignIn:
     """Makes links; `open` must be set before, by what serves the console.
 
     `open()` has it served if it is not yet, and returns where this machine reaches it; `close()`

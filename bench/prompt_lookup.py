@@ -43,7 +43,7 @@ _PARAGRAPHS = 60
 """The paragraphs of those questions, and as many again."""
 _TOKENS = 96
 _LARGE_PARAMETERS = 10**9
-_MOST_USERS = 8
+_MAX_USERS = 8
 _OPEN = "not measured: the English part of XQuAD is not there"
 Prompt = tuple[ChatMessage, ...]
 
@@ -95,7 +95,7 @@ async def rows(quick: bool = False) -> list[Row]:
             ),
             ("stories", [_story(n) for n in range(others)], (0.99, 0.99)),
         ):
-            for users, least in zip((1, _MOST_USERS), targets, strict=True):
+            for users, least in zip((1, _MAX_USERS), targets, strict=True):
                 table += await _compare(drafting, plain, name, prompts, users, least)
     return table
 

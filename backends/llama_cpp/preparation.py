@@ -37,9 +37,9 @@ from backends.worker.processes import child_environment, describe_exit, end_proc
 
 log = logging.getLogger("parlance.llama_cpp")
 
-_LEAST_GAIN = 1.15
+_MIN_GAIN = 1.15
 """How many times as fast a copy must be: in the geometric mean of eight answers and of reading."""
-_LEAST_ALONE = 0.9
+_MIN_GAIN_ALONE = 0.9
 """How many times as fast one answer alone must still be."""
 
 _SLOW_TYPES = frozenset({3, 6, 7})
@@ -166,7 +166,7 @@ def _decide(told: dict[str, Any], more: int, *, timed: bool) -> Preparation:
         return Preparation(True, bytes=more, seconds=seconds)
     together, alone, reading = (float(told[key]) for key in ("together", "alone", "reading"))
     gain = math.sqrt(together * reading)
-    kept = gain >= _LEAST_GAIN and together >= 1 and alone >= _LEAST_ALONE
+    kept = gain >= _MIN_GAIN and together >= 1 and alone >= _MIN_GAIN_ALONE
     why = (
         f"a copy answers {together:.2f} times as fast on this processor, and reads {reading:.2f} "
         "times as fast"
@@ -180,7 +180,7 @@ async def _run_child(
     """Have the child write the copy and time it; return what it found, or why it did not."""
     threads, _ = await asyncio.to_thread(options.threads)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "backends.llama_cpp.preparing_child"),
+        *(sys.executable, "-m", "backends.llama_cpp.preparation_child"),
         *(str(source), str(partial), str(threads), str(int(timed))),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -25,7 +25,7 @@ import psutil
 from backends.base import ChatMessage, Sampling
 from backends.files.store import ModelStore
 from backends.llama_cpp import LlamaCppOptions
-from backends.llama_cpp.preparing import Preparation, prepare_file
+from backends.llama_cpp.preparation import Preparation, prepare_file
 from bench.engine_load import (
     GREEDY,
     SAMPLED,
@@ -174,7 +174,7 @@ def _losses(
 async def _resident(path: Path) -> float:
     """Megabytes that a process takes with the model, after eight answers at once."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.prepared", str(path)), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "bench.preparation", str(path)), stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
     return float(output.splitlines()[-1])
