@@ -84,18 +84,25 @@ def _said(number: int, text: str) -> StoredMessage:
     return StoredMessage(f"q{number}", str(_PLACE), "user", text, _ASKER.key, datetime.now(UTC))
 
 
-def make_context(service: KnowledgeService, model: Backend, searching: Searching) -> Context:
-    nobody: Any = None  # nothing here asks the services that are left out
-    services = Services(
-        models=ScriptedModels(model),
+def asking_services(
+    models: ScriptedModels, knowledge: KnowledgeService, searching: Searching
+) -> Services:
+    """The services of a bot that only answers from documents."""
+    nobody: Any = None  # nothing asks the services that are left out
+    return Services(
+        models=models,
         history=nobody,
-        knowledge=service,
+        knowledge=knowledge,
         web=nobody,
         prompts=JinjaPrompts([ROOT / "plugins" / "prompts"]),
         turns=nobody,
         commands=(),
         searching=searching,
     )
+
+
+def make_context(service: KnowledgeService, model: Backend, searching: Searching) -> Context:
+    services = asking_services(ScriptedModels(model), service, searching)
     event = Message("m", _PLACE, _ASKER, "", direct=True)
     return Context(Turn("t", event, Asker(_ASKER, _PLACE, True, True)), services)
 

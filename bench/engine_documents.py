@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from backends.base import Capabilities, Sampling
 from backends.llama_cpp import LlamaCppBackend
-from bench.documents import ROOT, Corpus, drain, opened, real_embedder, written, xquad
+from bench.asking import asking_services
+from bench.documents import Corpus, drain, opened, real_embedder, written, xquad
 from bench.engine_load import (
     THREADS,
     Load,
@@ -32,7 +32,6 @@ from bench.engine_peers import NO_SERVER, LlamaServer, fastest
 from bench.reading import asking_context
 from bench.rows import Row, at_least, at_most, unmeasured
 from bot.answering.prompt import AskPrompt, fit_prompt, lay_out_passages
-from bot.prompting.templates import JinjaPrompts
 from bot.skills.services import Searching, Services
 from bot.testing.models import ScriptedModels
 
@@ -112,21 +111,11 @@ async def _prompts(backend: LlamaCppBackend, questions: int) -> list[Messages] |
     corpus = xquad()
     if corpus is None:
         return None
-    nobody: Any = None  # nothing here asks the services that are left out
     async with real_embedder() as embedder:
         with tempfile.TemporaryDirectory() as folder:
             async with opened(Path(folder), embedder) as knowledge:
                 await drain(knowledge.add(str(written(Path(folder) / "x", _articles(corpus)))))
-                services = Services(
-                    models=Asked(backend),
-                    history=nobody,
-                    knowledge=knowledge,
-                    web=nobody,
-                    prompts=JinjaPrompts([ROOT / "plugins" / "prompts"]),
-                    turns=nobody,
-                    commands=(),
-                    searching=Searching(),
-                )
+                services = asking_services(Asked(backend), knowledge, Searching())
                 asked = enumerate(corpus.questions[:questions])
                 return [await _prompt(services, one, number) for number, (one, _) in asked]
 

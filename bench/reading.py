@@ -21,6 +21,7 @@ from typing import Any
 from backends.base import ChatMessage, ChatRequest, Chunk, Usage
 from backends.scripted.backend import ScriptedBackend
 from bench import blind
+from bench.asking import asking_services
 from bench.documents import ROOT, drain, opened, real_embedder, row
 from bench.rows import Row
 from bot.answering.grounded_answer import answer_from
@@ -37,7 +38,6 @@ from bot.knowledge.retrieval.outcomes import Judged, Rate, count_outcomes
 from bot.knowledge.service import KnowledgeService
 from bot.models.protocol import Models
 from bot.prompting.foreign_text import escape_numbers
-from bot.prompting.templates import JinjaPrompts
 from bot.skills.context import Context
 from bot.skills.services import Searching, Services
 from bot.testing.models import ScriptedModels
@@ -248,17 +248,7 @@ async def scripted_services(knowledge: KnowledgeService) -> AsyncIterator[Servic
     false = [one["sentence"] for one in blind.sentences("test") if one["kind"] != "faithful"]
     answer = TruthfulReader(truth, frozenset(false))
     reader = ScriptedBackend("reader", answer=answer, reads=True)
-    nobody: Any = None  # nothing here asks the services that are left out
-    yield Services(
-        models=ScriptedModels(reader),
-        history=nobody,
-        knowledge=knowledge,
-        web=nobody,
-        prompts=JinjaPrompts([ROOT / "plugins" / "prompts"]),
-        turns=nobody,
-        commands=(),
-        searching=Searching(reader="reader"),
-    )
+    yield asking_services(ScriptedModels(reader), knowledge, Searching(reader="reader"))
 
 
 @asynccontextmanager
