@@ -55,8 +55,11 @@ async def rows(quick: bool = False) -> list[Row]:
     table: list[Row] = []
     if server is not None:
         table.append(Row(await describe(server), None, "", "", None))
-    table += await throughput(path, server, repeats=1 if quick else 3)
-    table += await engine_documents.rows(path, server, quick=quick)
+    variants: Sequence[Sequence[str]] = ()
+    if server is not None:
+        variants = await fastest(server, path, THREADS, "8 users", _trial)
+    table += await throughput(path, server, variants, repeats=1 if quick else 3)
+    table += await engine_documents.rows(path, server, variants[:3], quick=quick)
     table.append(await isolation(3 if quick else 6))
     table += await next_turn(path, conversations=3 if quick else 8)
     table += await second_turn()
@@ -69,7 +72,9 @@ async def rows(quick: bool = False) -> list[Row]:
 # -- tokens a second, time to the first token ------------------------------------------------------
 
 
-async def throughput(path: Path, server: str | None, repeats: int) -> list[Row]:
+async def throughput(
+    path: Path, server: str | None, variants: Sequence[Sequence[str]], repeats: int
+) -> list[Row]:
     """1, 4 and 8 users beside one `Llama` behind a lock, and beside llama-server where named."""
     sides: dict[str, Ask] = {}
     loads: dict[str, Loads] = {"ours": {}, "serial": {}, "server": {}}
@@ -80,8 +85,7 @@ async def throughput(path: Path, server: str | None, repeats: int) -> list[Row]:
         stack.callback(llama.close)
         sides["serial"] = llama.ask
         if server is not None:
-            flags = await fastest(server, path, THREADS, "8 users", _trial)
-            peer = LlamaServer.running(server, path, THREADS, flags)
+            peer = LlamaServer.running(server, path, THREADS, variants[0])
             sides["server"] = (await stack.enter_async_context(peer)).ask
         for side in sides.values():  # the shared prompt is in every cache then
             await together(side, stories(8, 900), WARM)
@@ -187,6 +191,8 @@ async def cancellation(path: Path, repeats: int) -> list[Row]:
     async with engine(path, cache_tokens=16384) as backend:
         neighbours = [asyncio.create_task(answer(backend, question(n), endless)) for n in range(7)]
         try:
+            while backend.stats().slots_busy < len(neighbours):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
             for n in range(repeats):
                 busy = 0
                 request = ChatRequest(question(100 + n), endless)
@@ -210,7 +216,8 @@ async def cancellation(path: Path, repeats: int) -> list[Row]:
 
 
 async def memory(path: Path, requests: int) -> list[Row]:
-    """Resident memory after many mixed requests beside after the first hundred."""
+    """Resident memory after many mixed requests beside after the first two fifths, when as many
+    conversations are parked as may be."""
     process = psutil.Process()
     draw = random.Random(5)
     early = 0
@@ -230,12 +237,12 @@ async def memory(path: Path, requests: int) -> list[Row]:
                 )
             )
             done += 8
-            if not early and done >= 100:
+            if not early and done >= requests * 2 // 5:
                 gc.collect()
                 early = process.memory_info().rss
         gc.collect()
         late = process.memory_info().rss
-    name = f"resident memory after {requests} requests beside after 100"
+    name = f"resident memory after {requests} requests beside after {requests * 2 // 5}"
     return [
         at_most(name, late / early, "x", 1.03),
         Row("resident memory after them", late / 1e6, "MB", "", None),

@@ -49,8 +49,11 @@ class Asked(ScriptedModels):
         return replace(await super().capabilities(model), parameters=0)
 
 
-async def rows(path: Path, server: str | None, *, quick: bool) -> list[Row]:
-    """Our engine, and where there is one a llama-server, over the same prompts."""
+async def rows(
+    path: Path, server: str | None, variants: Sequence[Sequence[str]], *, quick: bool
+) -> list[Row]:
+    """Our engine, and where there is one a llama-server with the best of these sets of flags, over
+    the same prompts."""
     async with engine(path) as backend:
         prompts = await _prompts(backend, 16 if quick else QUESTIONS)
     name = f"{USERS} users asking the same documents"
@@ -59,7 +62,8 @@ async def rows(path: Path, server: str | None, *, quick: bool) -> list[Row]:
     ours: list[Load] = []
     theirs: list[Load] = []
     if server is not None:
-        flags = await fastest(server, path, THREADS, name, partial(_asked, prompts[:12]))
+        trial = partial(_asked, prompts[:12])
+        flags = (await fastest(server, path, THREADS, name, trial, variants))[0]
     for _ in range(1 if quick else 2):
         ours.append(await _ours(path, prompts))
         if server is not None:

@@ -164,10 +164,18 @@ def llama_server() -> str | None:
     return os.environ.get("LLAMA_SERVER") or None
 
 
-async def fastest(binary: str, path: Path, threads: int, what: str, trial: Trial) -> Sequence[str]:
-    """The flags with which a llama-server writes most tokens a second in a trial; prints all."""
+async def fastest(
+    binary: str,
+    path: Path,
+    threads: int,
+    what: str,
+    trial: Trial,
+    variants: Sequence[Sequence[str]] = VARIANTS,
+) -> list[Sequence[str]]:
+    """Sets of flags, those first with which a llama-server writes most tokens a second in a trial;
+    prints all. Those with which it does not answer are left out."""
     rates: dict[Sequence[str], float] = {}
-    for flags in VARIANTS:
+    for flags in variants:
         try:
             async with LlamaServer.running(binary, path, threads, flags) as server:
                 rates[flags] = (await trial(server)).rate
@@ -175,9 +183,9 @@ async def fastest(binary: str, path: Path, threads: int, what: str, trial: Trial
             _say(f"{what}: {' '.join(flags)}: {error!r}")
             continue
         _say(f"{what}: {' '.join(flags)}: {rates[flags]:.0f} tokens/s")
-    best = max(rates, key=lambda flags: rates[flags])
-    _say(f"{what}: measured beside {' '.join((*_SLOTS, *best))}")
-    return best
+    ranked = sorted(rates, key=lambda flags: rates[flags], reverse=True)
+    _say(f"{what}: measured beside {' '.join((*_SLOTS, *ranked[0]))}")
+    return ranked
 
 
 async def describe(binary: str) -> str:
