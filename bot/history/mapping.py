@@ -56,7 +56,25 @@ def answer_columns(turn: StoredMessage) -> dict[str, Any]:
         "explanation": None if why is None else _EXPLANATION.dump_json(why).decode(),
         "cut": None if cut is None else _CUT.dump_json(cut).decode(),
         "error": turn.error or None,
+        **measured_columns(usage),
     }
+
+
+def measured_columns(usage: Usage | None) -> dict[str, int]:
+    """The columns of an answer by which turns are sorted."""
+    if usage is None:
+        return {"wait_ms": 0, "total_ms": 0, "written": 0}
+    wait_s = usage.queue_s + usage.load_s + usage.prefill_s
+    return {
+        "wait_ms": round(wait_s * 1000),
+        "total_ms": round((wait_s + usage.decode_s) * 1000),
+        "written": usage.completion_tokens,
+    }
+
+
+def read_usage(stored: str | None) -> Usage | None:
+    """The usage of a row of `turns`."""
+    return None if stored is None else _USAGE.validate_json(stored)
 
 
 def to_message(row: Mapping[Any, Any]) -> StoredMessage:
@@ -77,7 +95,7 @@ def to_message(row: Mapping[Any, Any]) -> StoredMessage:
         remember=row["remember"],
         model=row["model"],
         status=row["status"],
-        usage=None if usage is None else _USAGE.validate_json(usage),
+        usage=read_usage(usage),
         explanation=None if why is None else _EXPLANATION.validate_json(why),
         cut=None if cut is None else _CUT.validate_json(cut),
         private=row["private"],

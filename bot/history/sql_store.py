@@ -19,7 +19,7 @@ from bot.history.mapping import (
     to_message,
     to_row,
 )
-from bot.history.protocol import Report, StoredMessage, Verdict
+from bot.history.protocol import Report, StoredMessage, TurnStatus, Verdict
 from bot.history.tables import (
     Moment,
     feedback,
@@ -31,6 +31,7 @@ from bot.history.tables import (
     suspended,
     turns,
 )
+from bot.history.turn_counts import count_end, count_reopened, find_counted
 from bot.storage.database import Database
 from bot.storage.insert import Insert, InsertInto, InsertStatement
 
@@ -68,6 +69,7 @@ _get = select(turns).where(turns.c.id == bindparam("turn"))
 _place = select(turns.c.seq).where(turns.c.id == bindparam("turn"))
 _NO_END = 2**62
 _running = select(turns).where(_is_running).order_by(turns.c.seq)
+_running_ids = select(turns.c.id).where(_is_running)
 _wait = (
     update(turns)
     .where(_is_running, turns.c.id.in_(select(suspended.c.turn)))
@@ -185,11 +187,22 @@ class SqlHistoryStore:
 
     async def finish(self, answer: StoredMessage) -> None:
         row = {"turn": answer.id, "remember": answer.remember, **answer_columns(answer)}
-        await self._execute(_finish, row)
+
+        def job(connection: Connection) -> None:
+            stored = find_counted(connection, answer.id)
+            if connection.execute(_finish, row).rowcount and stored is not None:
+                # Of one that went on and said nothing more the same is stored again.
+                usage = answer.usage if row["usage"] != stored["usage"] else None
+                count_end(connection, stored, answer.status, answer.model, usage)
+
+        await self._database.write(job)
 
     async def reopen(self, turn: str) -> bool:
         def job(connection: Connection) -> bool:
-            return connection.execute(_reopen, {"turn": turn}).rowcount == 1
+            if connection.execute(_reopen, {"turn": turn}).rowcount != 1:
+                return False
+            count_reopened(connection, turn)
+            return True
 
         return await self._database.write(job)
 
@@ -248,9 +261,15 @@ class SqlHistoryStore:
 
     async def interrupt_running(self) -> Sequence[StoredMessage]:
         def job(connection: Connection) -> list[StoredMessage]:
+            open_turns = list(connection.scalars(_running_ids))
             connection.execute(_wait)  # it ended just after a turn was suspended
             found = [to_message(row._mapping) for row in connection.execute(_running)]
             connection.execute(_interrupt)
+            broken = {turn.id for turn in found}
+            for turn in open_turns:
+                if (stored := find_counted(connection, turn)) is not None:
+                    status: TurnStatus = "interrupted" if turn in broken else "waiting"
+                    count_end(connection, stored, status)
             return [replace(turn, status="interrupted") for turn in found]
 
         return await self._database.write(job)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.reply_addresses import note_above
 from bot.history.tables import suspended, turns
+from bot.history.turn_counts import count_reopened
 from bot.storage.database import Database
 
 CARD: Final = "card"
@@ -149,6 +150,7 @@ class Suspensions:
             if connection.execute(update(turns).where(*waits).values(status="running")).rowcount:
                 connection.execute(delete(suspended).where(suspended.c.turn == turn))
                 note_above(connection, turn)
+                count_reopened(connection, turn)
                 return True
             return False
 

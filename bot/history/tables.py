@@ -69,6 +69,10 @@ turns = Table(
     Column("private", Boolean),
     # The id that the answer names, where it is an error.
     Column("error", String),
+    # Of an answer, from its usage: until its first word, until its end, and tokens written.
+    Column("wait_ms", BigInteger, nullable=False, server_default="0"),
+    Column("total_ms", BigInteger, nullable=False, server_default="0"),
+    Column("written", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("id"),
     sqlite_autoincrement=True,
 )
@@ -85,6 +89,42 @@ Index(
 )
 
 Index("ix_turns_error", turns.c.error, sqlite_where=turns.c.error.is_not(None))
+# All that turns are looked for and sorted by, the condition included: this is read through in place
+# of the table, whose rows hold texts. It begins with what only grows, so that it is written to at
+# its end alone.
+_LISTED = (
+    "seq", "at", "conversation", "command", "model", "status", "wait_ms", "total_ms", "written",
+    "answers", "role",
+)  # fmt: skip
+Index(
+    "ix_turns_listed",
+    *(turns.c[_name] for _name in _LISTED),
+    sqlite_where=text("role = 'assistant'"),
+)
+
+turn_counts = Table(
+    "turn_counts",
+    Base.metadata,
+    # How much was asked in each quarter of an hour (`at` is its beginning), which is what the days
+    # of all time zones are made of. It is counted by `kind`: for each place, model, skill, and for
+    # each person, of whom a row says place, model and skill, too.
+    Column("kind", String, primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("place", String, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("skill", String, primary_key=True),
+    Column("turns", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    # Turns that a model was asked in; what follows is the sum of these.
+    Column("measured", BigInteger, nullable=False),
+    Column("read", BigInteger, nullable=False),
+    Column("written", BigInteger, nullable=False),
+    Column("queue_ms", BigInteger, nullable=False),
+    Column("wait_ms", BigInteger, nullable=False),
+    Column("machine_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 processed_events = Table(
     "processed_events",

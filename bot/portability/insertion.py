@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Final, get_args
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
-from bot.history.mapping import SNAPSHOT, platform_of, to_message
+from bot.history.mapping import (
+    SNAPSHOT,
+    measured_columns,
+    platform_of,
+    read_usage,
+    to_message,
+)
 from bot.history.protocol import MODERATION_CHOICES, TurnStatus
 from bot.history.tables import choices, quoted, turns
+from bot.history.turn_counts import count_end, find_counted
 from bot.knowledge.access import is_private
 from bot.knowledge.index import full_text
 from bot.knowledge.index.rows import document_id
@@ -44,6 +51,10 @@ _UNIQUE: Final[Mapping[str, tuple[str, ...]]] = {
 
 _WRITTEN_TO_S: Final = 1e-6
 """How exactly a file tells a time, in seconds; the database holds it more exactly."""
+
+
+_MOST_USED: Final = 10**9
+"""More tokens or seconds than any answer has used."""
 
 
 class LeftOut(Exception):
@@ -133,6 +144,10 @@ class Insertion:
             row = row | {"number": self._free_number(table, row)}
         statement = insert_into(self._connection, table).on_conflict_do_nothing()
         added = self._connection.execute(statement, row).rowcount > 0
+        if added and kind == "turn" and row["answers"]:
+            stored = find_counted(self._connection, row["id"])
+            assert stored is not None
+            count_end(self._connection, stored, row["status"], usage=read_usage(row["usage"]))
         if added and kind == "material":
             people = SNAPSHOT.validate_json(row["kept"]).people
             if rows := [{"person": person, "turn": row["turn"]} for person in sorted(people)]:
@@ -180,6 +195,10 @@ class Insertion:
             raise LeftOut
         self._belongs(key, row["author"] if row["role"] == "user" else self._asker(row["answers"]))
         row["platform"] = platform_of(row["conversation"])
+        usage = read_usage(row["usage"])
+        if usage is not None and not all(0 <= n <= _MOST_USED for n in astuple(usage)):
+            raise BadValue("nothing can have used so much")
+        row |= measured_columns(usage)
         if self._person is not None:
             row["remember"] = False  # what a file says was said is in nobody's prompt
 

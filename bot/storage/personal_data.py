@@ -203,6 +203,13 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         keep_at_most=EVENT_RETENTION,
     ),
     PersonalData(
+        "turn_counts",
+        "how much they asked, by quarter of an hour, place, model and skill",
+        Forgetting.DELETED,
+        of="kind = 'person' AND name = :person",
+        at="at",
+    ),
+    PersonalData(
         "processed_events",
         "the platform's numbers of messages, not whose they are",
         Forgetting.STAYS,

@@ -53,7 +53,7 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
         "turn",
         "id conversation role text author author_name at command options event_id answers remember"
         " superseded model status usage explanation cut private error",
-        left_out="seq platform",
+        left_out="seq platform wait_ms total_ms written",
         why="they follow from the others",
         part="conversations",
         of=f"author = :person OR answers IN ({_THEIR_QUESTIONS})",
@@ -138,6 +138,12 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
         order="id",
     ),
     "daily_use": Record("use", "day who steps seconds"),
+    "turn_counts": Record(
+        "count",
+        "at place model skill turns failed measured read written queue_ms wait_ms machine_ms",
+        left_out="kind name",
+        why="it is the person",
+    ),
     "access_tokens": Record(
         "token",
         "place at used_at ends_at",

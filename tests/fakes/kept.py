@@ -152,6 +152,10 @@ def _person(person: str, name: str, other: str) -> list[tuple[str, dict[str, Any
         ("console_sessions", {"digest": f"{SECRETS[0]}-of-{ident}", "person": person}),
         ("console_changes", {"person": person, "action": "signed in"}),
         ("daily_use", {"day": AT, "who": person, "steps": 2, "seconds": 1.5}),
+        (
+            "turn_counts",
+            {"kind": "person", "at": AT, "name": person, "place": CHANNEL, "turns": 2, "read": 3},
+        ),
         ("jobs", {"id": f"job-{name}", "person": person, "place": DIRECT, "direct": True}),
         ("occurrences", {"job": f"job-{name}", "instant": AT, "try_at": AT + second}),
         ("knowledge_bases", {"name": base, "made_at": AT.timestamp()}),

@@ -77,6 +77,8 @@ BROKEN: Final[Mapping[str, tuple[bytes, str]]] = {
     "an answer to nothing": (file({**TURN, "role": "assistant"}), "neither a question nor"),
     "a status of its own": (file({**TURN, "status": "owned"}), "it has no status that there is"),
     "a use of no numbers": (file({**TURN, "usage": "much"}), "it is no message"),
+    "a use without end": (file({**TURN, "usage": {"queue_s": 1e300}}), "have used so much"),
+    "a use of less than nothing": (file({**TURN, "usage": {"queue_s": -1}}), "have used so much"),
     "no blocks": (file({**DOCUMENT, "text": [["script", 0]]}), "text is not what belongs there"),
     "another base": (file({**DOCUMENT, "base": "handbook"}), "no knowledge base 'handbook'"),
     "a path that climbs": (

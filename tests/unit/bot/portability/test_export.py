@@ -89,6 +89,9 @@ async def test_what_was_exported_is_the_same_after_it_was_taken_in(
     assert again.added.total() == 0
     assert again.present == done.added
     assert await written(tmp_path / "there.db") == text
+    with closing(sqlite3.connect(tmp_path / "there.db")) as connection:  # and counted once
+        counted = "SELECT sum(turns), sum(read), sum(failed) FROM turn_counts WHERE kind = 'model'"
+        assert connection.execute(counted).fetchall() == [(2, 6, 0)]
     for name in ("here", "there"):
         database = await Database.open(tmp_path / f"{name}.db")
         history = SqlHistoryStore(database)

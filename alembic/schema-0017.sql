@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0015');
+INSERT INTO "alembic_version" VALUES('0017');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -291,6 +291,25 @@ CREATE TABLE tool_calls (
 )
  WITHOUT ROWID
 ;
+CREATE TABLE turn_counts (
+	kind VARCHAR NOT NULL,
+	at BIGINT NOT NULL,
+	name VARCHAR NOT NULL,
+	place VARCHAR NOT NULL,
+	model VARCHAR NOT NULL,
+	skill VARCHAR NOT NULL,
+	turns BIGINT NOT NULL,
+	failed BIGINT NOT NULL,
+	measured BIGINT NOT NULL,
+	read BIGINT NOT NULL,
+	written BIGINT NOT NULL,
+	queue_ms BIGINT NOT NULL,
+	wait_ms BIGINT NOT NULL,
+	machine_ms BIGINT NOT NULL,
+	CONSTRAINT pk_turn_counts PRIMARY KEY (kind, at, name, place, model, skill)
+)
+ WITHOUT ROWID
+;
 CREATE TABLE "turns" (
 	seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	id VARCHAR NOT NULL,
@@ -310,21 +329,21 @@ CREATE TABLE "turns" (
 	model VARCHAR NOT NULL,
 	status VARCHAR NOT NULL,
 	usage TEXT,
-	explanation TEXT, cut TEXT, private BOOLEAN, error VARCHAR,
+	explanation TEXT, cut TEXT, private BOOLEAN, error VARCHAR, wait_ms BIGINT DEFAULT '0' NOT NULL, total_ms BIGINT DEFAULT '0' NOT NULL, written BIGINT DEFAULT '0' NOT NULL,
 	CONSTRAINT uq_turns_id UNIQUE (id),
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_turns_author ON turns (author);
-CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
-CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
+CREATE INDEX ix_turns_answers ON turns (answers);
+CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
+CREATE INDEX ix_turns_author ON turns (author);
+CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);
-CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
+CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
 CREATE INDEX ix_turns_at ON turns (at);
 CREATE INDEX ix_replies_answer ON replies (answer);
 CREATE INDEX ix_feedback_at ON feedback (at);
@@ -354,5 +373,6 @@ CREATE INDEX ix_console_sessions_ends_at ON console_sessions (ends_at);
 CREATE INDEX ix_console_changes_at ON console_changes (at);
 CREATE INDEX ix_console_changes_person ON console_changes (person);
 CREATE INDEX ix_turns_error ON turns (error) WHERE error IS NOT NULL;
+CREATE INDEX ix_turns_listed ON turns (seq, at, conversation, command, model, status, wait_ms, total_ms, written, answers, role) WHERE role = 'assistant';
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);
