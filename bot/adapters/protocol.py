@@ -148,6 +148,7 @@ class Adapter(Protocol):
     message)`, the files of a message, by the id of its event; `reader_of(conversation)`, a reader
     of its messages (`bot.events.Reader`), for who may read them (`asker_now`);
     `find_channel(conversation, name)`, the key of a channel beside it, by its name or id, or None;
+    `place_name(conversation)`, how its channel is called, or an empty text;
     `time_zone_of(person)`, the zone that they have set there, or an empty text; and
     `written(call)`, how a call such as `/ask how so?` is shown to people, as Markdown. A platform
     that is served `alone` may have `interactive`, whether Ctrl-C belongs to it; `settled`, an

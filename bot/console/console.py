@@ -11,6 +11,8 @@ from bot.console.guard import Hosts
 from bot.console.pages import health, sign_in
 from bot.console.pages.now import NowPage
 from bot.console.pages.turns import TurnPages
+from bot.console.pages.usage import UsePage
+from bot.console.places import PlaceNames
 from bot.console.site import (
     CONSOLE_PATH,
     NavigationEntry,
@@ -29,6 +31,7 @@ __all__ = ["CONSOLE_PATH", "Console"]
 NAVIGATION = (
     NavigationEntry("/", "Now"),
     NavigationEntry("/turns", "Turns"),
+    NavigationEntry("/usage", "Usage"),
     NavigationEntry("/health", "Health", admins=True),
 )
 
@@ -49,18 +52,22 @@ class Console:
             changes=ChangeRecord(app.database),
             hosts=Hosts(config.http.host, config.http.public_url),
             visits=Visits(sessions, app.core.platforms, app.services.authorize),
+            places=PlaceNames(app.core.platforms),
             templates=make_templates(static),
             navigation=NAVIGATION,
         )
-        self._now = NowPage(site)
+        self._site, self._now, self._use = site, NowPage(site), UsePage(site)
         routes = [
             *sign_in.routes(site),
             *self._now.routes(),
             *TurnPages(site).routes(),
+            *self._use.routes(),
             *health.routes(site),
         ]
         self.part: ASGIApp = create_app(site, static, routes)
 
     async def close(self) -> None:
-        """End the streams, which browsers open again."""
+        """End the streams, which browsers open again, and what platforms are asked."""
         await self._now.live.close()
+        await self._use.close()
+        await self._site.places.close()

@@ -22,6 +22,7 @@ from bot.app import App
 from bot.catalogue.sentence import say
 from bot.console.formatting import FILTERS
 from bot.console.guard import HEADERS, SAFE_METHODS, Hosts, is_own_path
+from bot.console.places import PlaceNames
 from bot.console.static_files import StaticFiles
 from bot.console.visit import COOKIE, SECURE_COOKIE, Refusal, Visit, Visits
 from bot.errors import NotFound, UserFacingError
@@ -82,6 +83,7 @@ class Site:
     changes: ChangeRecord
     hosts: Hosts
     visits: Visits = field(repr=False)
+    places: PlaceNames = field(repr=False)
     templates: Environment = field(repr=False)
     navigation: Sequence[NavigationEntry] = ()
 

@@ -107,6 +107,19 @@ class Platforms:
             _log.warning("platform.zone_not_found", platform=person.platform, exc_info=True)
             return ""
 
+    async def place_name(self, place: ConversationKey) -> str:
+        """How the channel of a conversation is called where people see it; empty where the platform
+        does not tell."""
+        find = getattr(self._adapters.get(place.platform), "place_name", None)
+        if find is None:
+            return ""
+        try:
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                return str(await find(place))
+        except Exception:  # noqa: BLE001  # a platform may be anybody's
+            _log.warning("platform.place_not_found", platform=place.platform, exc_info=True)
+            return ""
+
     def reader_of(self, conversation: ConversationKey) -> Reader | None:
         """What reads the messages of a conversation; None where the platform cannot."""
         make = getattr(self._adapters.get(conversation.platform), "reader_of", None)

@@ -168,6 +168,14 @@ class DiscordAdapter:
                 return ConversationKey(near.platform, near.workspace, str(channel.id))
         return None
 
+    async def place_name(self, place: ConversationKey) -> str:
+        """The server and the channel as Discord shows them; empty for one that is not known."""
+        guild = None
+        if self._client is not None and place.workspace.isdecimal():
+            guild = self._client.get_guild(int(place.workspace))
+        channel = guild.get_channel(int(place.channel)) if guild is not None else None
+        return "" if guild is None or channel is None else f"{guild.name} / #{channel.name}"
+
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """A person as they are now in a place; None if they cannot read there."""
         run = self._running

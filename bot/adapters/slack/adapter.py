@@ -216,6 +216,11 @@ class SlackAdapter:
         channel = await run.membership.find_channel(name)
         return None if channel is None else ConversationKey(near.platform, near.workspace, channel)
 
+    async def place_name(self, place: ConversationKey) -> str:
+        """The channel as Slack shows it; empty for a direct message."""
+        run = self._running
+        return "" if run is None else await run.membership.channel_name(place.channel)
+
     async def time_zone_of(self, person: str) -> str:
         """The time zone of a person's profile."""
         run, user = self._running, person.partition(":")[2]

@@ -20,12 +20,17 @@ from bot.console.visit import Visit
 from bot.errors import NotFound
 from bot.history.protocol import StoredMessage
 from bot.history.tool_calls import StoredCall
-from bot.history.turn_search import MESSAGE, TurnFilter, TurnSearch
+from bot.history.turn_counts import MESSAGE
+from bot.history.turn_search import SortColumn, TurnFilter, TurnOrder, TurnPage, TurnSearch
 
 STATUSES: Final = (
     "complete", "running", "waiting", "cancelled", "refused", "failed", "interrupted",
 )  # fmt: skip
 FIELDS: Final = ("since", "until", "person", "place", "skill", "model", "status", "error")
+SORT_COLUMNS: Final[Mapping[SortColumn, str]] = {
+    "time": say("When"), "written": say("Tokens"), "wait": say("Waited"), "total": say("Time"),
+}  # fmt: skip
+"""The columns that turns can be sorted by, with their headings."""
 _MAX_FIELD_CHARACTERS: Final = 300
 _GONE: Final = say("There is no such turn, or it is not yours to see.")
 
@@ -85,6 +90,59 @@ def read_filter(given: Mapping[str, str], own: str | None) -> TurnFilter:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SortHead:
+    """The heading of a column by which turns are sorted when its address is followed; `state` is
+    what `aria-sort` says, empty where they are sorted by another."""
+
+    name: str
+    address: str
+    state: str
+
+
+def read_order(given: Mapping[str, str]) -> TurnOrder:
+    """The order that a query asks for; the newest first where it makes no sense."""
+    name = given.get("sort", "")
+    by, rising = name.removeprefix("-"), not name.startswith("-")
+    found: SortColumn | None = next((one for one in SORT_COLUMNS if one == by), None)
+    if found is None:
+        found, rising = "time", False
+    numbers = given.get("after", "")[:40].split(".")
+    if len(numbers) == 2 and all(one.isascii() and one.isdecimal() for one in numbers):
+        value, seq = (int(one[:18]) for one in numbers)
+        return TurnOrder(found, rising, (value, seq))
+    return TurnOrder(found, rising)
+
+
+def make_heads(kept: Mapping[str, str], order: TurnOrder) -> Mapping[str, SortHead]:
+    """The headings by which turns can be sorted, with what was looked for kept. The first press
+    sorts by the largest, another the other way round."""
+    heads: dict[str, SortHead] = {}
+    for by, name in SORT_COLUMNS.items():
+        chosen = by == order.by
+        rising = chosen and not order.rising
+        state = ("ascending" if order.rising else "descending") if chosen else ""
+        heads[by] = SortHead(name, _address({**kept, "sort": by if rising else f"-{by}"}), state)
+    return heads
+
+
+def _address(query: Mapping[str, str]) -> str:
+    return f"{CONSOLE_PATH}/turns?{urlencode(query)}" if query else f"{CONSOLE_PATH}/turns"
+
+
+def _choices(given: str, *names: str) -> Sequence[str]:
+    """What can be chosen, and what is; a model that is no longer there was once asked, too."""
+    return sorted({*names, given} - {""})
+
+
+def _next_page(query: Mapping[str, str], found: TurnPage) -> str:
+    """The address of the page after this one; empty at the end."""
+    if found.more is None:
+        return ""
+    value, seq = found.more
+    return _address({**query, "after": f"{value}.{seq}"})
+
+
 class TurnPages:
     """The list and the page of one turn."""
 
@@ -101,28 +159,29 @@ class TurnPages:
         ]
 
     async def _list(self, request: Request, visit: Visit) -> Response:
-        own = None if visit.asker.admin else visit.asker.author.key
+        own, core = None if visit.asker.admin else visit.asker.author.key, self._site.app.core
         given = {name: request.query_params.get(name, "").strip() for name in FIELDS}
         wanted = read_filter(given, own)
-        before = request.query_params.get("before", "")
-        found = await self._search.page(
-            wanted, before=int(before[:18]) if before.isdecimal() else 0
-        )
-        older = ""
-        if found.older:
-            kept = {name: value for name, value in given.items() if value}
-            older = f"{CONSOLE_PATH}/turns?{urlencode({**kept, 'before': found.older})}"
+        order = read_order(request.query_params)
+        found = await self._search.page(wanted, order)
+        kept = {name: value for name, value in given.items() if value}
+        sort = f"{'' if order.rising else '-'}{order.by}"
+        sorting = {} if sort == "-time" else {"sort": sort}
         return self._site.page(
             visit,
             "turns.html",
             found=found.turns,
-            older=older,
+            places=await self._site.places.of(one.conversation for one in found.turns),
+            heads=make_heads(kept, order),
+            sort=sorting.get("sort", ""),
+            first=_address({**kept, **sorting}),
+            more=_next_page({**kept, **sorting}, found),
             given=given,
             filtered=any(given.values()),
-            paged=bool(before),
+            paged=order.after is not None,
             statuses=STATUSES,
-            skills=sorted({MESSAGE, *(one.name for one in self._site.app.core.commands)}),
-            models=sorted({one.model for one in self._site.app.pool.status()}),
+            skills=_choices(given["skill"], MESSAGE, *(one.name for one in core.commands)),
+            models=_choices(given["model"], *(one.model for one in self._site.app.pool.status())),
         )
 
     async def _find(
@@ -173,4 +232,5 @@ class TurnPages:
             spans=spans,
             total_s=max((span.start_s + span.length_s for span in spans), default=0.0),
             skill=answer.command or MESSAGE,
+            place=(await self._site.places.of([answer.conversation]))[answer.conversation],
         )

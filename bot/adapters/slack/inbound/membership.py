@@ -91,6 +91,12 @@ class Membership:
                 break
         return None
 
+    async def channel_name(self, channel: str) -> str:
+        """A channel as Slack shows it; empty for a direct message. Raises one of `FAILURES`."""
+        found = (await self._client.conversations_info(channel=channel)).get("channel") or {}
+        name = "" if found.get("is_im") else str(found.get("name") or "")
+        return f"#{name}" if name else ""
+
     async def _is_in(self, user: str, channel: str) -> bool:
         return channel in await self._channels.get(user, self._timing.lookup_reuse)
 

@@ -33,6 +33,10 @@ class People(FakePlatform):
     def __init__(self) -> None:
         super().__init__("test")
         self.known = {"ann", "bob"}
+        self.places: dict[str, str] = {}
+
+    async def place_name(self, place: ConversationKey) -> str:
+        return self.places.get(place.channel, "")
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         ident = person.partition(":")[2]
@@ -104,7 +108,8 @@ class Room:
         """A stored question with its answer; returns the answer's id."""
         self._turns += 1
         number = self._turns
-        more = {"private": False, "model": "default", **more}
+        usage = Usage(100, 20, 30, 0.1, 0.2, 0.3, 0.4)
+        more = {"private": False, "model": "default", "usage": usage, **more}
         question = StoredMessage(
             f"q{number}", place, "user", text, f"test:{by}", datetime.now(UTC),
             author_name=by.capitalize(), event_id=f"e{number}", command=more.pop("command", ""),
@@ -116,8 +121,7 @@ class Room:
         )  # fmt: skip
         history = self.app.services.history
         assert await history.open(question, answer)
-        usage = Usage(100, 20, 30, 0.1, 0.2, 0.3, 0.4)
-        done = replace(answer, text=said, usage=usage, **{"status": "complete", **more})
+        done = replace(answer, text=said, **{"status": "complete", **more})
         await history.finish(done)
         return answer.id
 

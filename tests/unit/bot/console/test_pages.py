@@ -6,7 +6,6 @@ import asyncio
 import re
 
 from bot.history.protocol import StoredMessage
-from bot.history.turn_search import TurnFilter, TurnSearch
 from bot.observability.logs import recent_errors
 from bot.sign_in.changes import ChangeRecord
 from bot.types import Explanation, Source
@@ -35,16 +34,6 @@ async def test_turns_are_found_by_what_is_known_about_them(room: Room) -> None:
     assert await found("since=2999-01-01T00:00") == []
     assert await found("until=2999-01-01T00:00&since=nonsense") == [failed, first]
     assert "No turn is like that" in (await browser.get("/console/turns?error=none")).text
-
-
-async def test_turns_come_in_pages(room: Room) -> None:
-    made = [await room.turn() for _ in range(5)]
-    search = TurnSearch(room.app.database)
-    page = await search.page(TurnFilter(), limit=2)
-    assert [one.id for one in page.turns] == made[:2:-1]
-    rest = await search.page(TurnFilter(), before=page.older, limit=3)
-    assert [one.id for one in rest.turns] == made[2::-1]
-    assert rest.older == 0
 
 
 async def test_somebody_who_is_no_admin_sees_their_own_turns_alone(room: Room) -> None:

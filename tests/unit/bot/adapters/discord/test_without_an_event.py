@@ -328,6 +328,10 @@ class TestAnnouncements:
         assert found == ConversationKey("discord", str(GUILD), str(OTHER_CHANNEL))
         assert await platforms.find_channel(HERE, "nowhere") is None
         assert await platforms.find_channel(AT_HOME, name) is None
+        assert await platforms.place_name(found) == f"The Lab / #{name}"
+        assert await platforms.place_name(AT_HOME) == ""
+        assert await platforms.place_name(ConversationKey("discord", str(GUILD), "12")) == ""
+        assert await platforms.place_name(ConversationKey("discord", str(GUILD), "odd")) == ""
         reader = platforms.reader_of(HERE)
         assert reader is not None
         await reader(5)

@@ -386,6 +386,9 @@ class TestAnnouncements:
         assert await platforms.find_channel(here, "ops") == ops
         assert await platforms.find_channel(here, "C2") == ops
         assert await platforms.find_channel(here, "nowhere") is None
+        assert await platforms.place_name(here) == "#general"
+        assert await platforms.place_name(ConversationKey("slack", "T1", "D1")) == ""
+        assert await platforms.place_name(ConversationKey("elsewhere", "T1", CHANNEL)) == ""
         assert await platforms.time_zone_of(Author("slack", ADA, "Ada")) == "Europe/Berlin"
         reader = platforms.reader_of(here)
         assert reader is not None
