@@ -98,6 +98,7 @@ from bot.prompting.foreign_text import Trusted
 from bot.prompting.speakers import Speakers, plain_name, quoted, speakers
 from bot.replies.call_rates import Rate
 from bot.replies.edit_budget import EditBudget
+from bot.replies.fences import close_fence
 from bot.replies.message_port import (
     MessageClosed,
     MessagePort,
@@ -115,6 +116,7 @@ from bot.schedules.recurrence_words import recurrence_words
 from bot.schedules.service import NewJob, Schedules
 from bot.schedules.wording import time_words
 from bot.skills.attached_files import AttachedFiles, read_attached
+from bot.skills.button_press import ButtonPress
 from bot.skills.context import Context
 from bot.skills.document_loader import Loaded, Loader
 from bot.skills.document_tree import (
@@ -129,7 +131,7 @@ from bot.skills.document_tree import (
 )
 from bot.skills.hookspecs import hookimpl
 from bot.skills.left_out import LeftOut
-from bot.skills.service_protocols import Logins
+from bot.skills.service_protocols import Duels, Logins
 from bot.skills.services import Services
 from bot.skills.skill import Skill, model_names
 from bot.skills.tool import AgentTool, Effect, Origin, OutcomeUnknown, ToolResult, tool
@@ -159,6 +161,8 @@ from bot.values import (
     ChangedLine,
     Difference,
     Document,
+    DuelBoard,
+    DuelChoice,
     FoundPage,
     Ingested,
     ModelInfo,
@@ -167,6 +171,7 @@ from bot.values import (
     PicturesRead,
     SearchResult,
     Setting,
+    Standing,
 )
 
 Quote = ContextMessage
@@ -199,6 +204,7 @@ __all__ = [
     "BackgroundTasks",
     "Block",
     "Busy",
+    "ButtonPress",
     "Capabilities",
     "Change",
     "ChangedLine",
@@ -220,6 +226,9 @@ __all__ = [
     "Denied",
     "Difference",
     "Document",
+    "DuelBoard",
+    "DuelChoice",
+    "Duels",
     "EchoFilter",
     "EditBudget",
     "Effect",
@@ -304,6 +313,7 @@ __all__ = [
     "Source",
     "Sources",
     "Speakers",
+    "Standing",
     "Status",
     "StoredCall",
     "StoredMessage",
@@ -332,6 +342,7 @@ __all__ = [
     "catalog_chat_models",
     "catalog_tool_models",
     "changes_text",
+    "close_fence",
     "command",
     "courtesy",
     "difference_text",

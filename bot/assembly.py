@@ -14,6 +14,7 @@ from functools import partial
 from bot.agent.tool_set import FIND_TOOLS
 from bot.commands.authorization import Authorize
 from bot.config import Config
+from bot.duels.store import DuelStore
 from bot.history.daily_use import DailyLimits, DailyUse
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
@@ -192,6 +193,7 @@ async def open_core(
                 ScheduleLimits(**config.schedules.model_dump()),
             ),
             suspensions=suspensions,
+            duels=DuelStore(database),
             daily_use=DailyUse(
                 database,
                 DailyLimits(config.agent.person.daily_steps, config.agent.person.daily_seconds),

@@ -40,6 +40,7 @@ SHIPPED_PLUGINS = (
     "plugins.page_summary",
     "plugins.summarize",
     "plugins.rap_battle",
+    "plugins.duel",
     "plugins.model_switch",
     "plugins.docs_admin",
     "plugins.settings",

@@ -220,7 +220,9 @@ ActionName = Literal[
     "outdated",
     "share",
     "accept",
+    "press",
 ]
+"""What a button is for; "press" is for a command's own, which it answers itself (`pressed`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Annotated
 
 from bot.api import (
+    Capabilities,
     ChatMessage,
     Context,
     Example,
@@ -51,19 +52,39 @@ async def rap(
     """A rap battle between two performers, who take turns."""
     performers = parse(matchup)
     name = await ctx.model(model)
-    can = await ctx.models.capabilities(name)
     await ctx.say(Explanation(model=name))
+    await battle(ctx, performers, (name, name), rounds=rounds, style=style)
+
+
+async def battle(
+    ctx: Context,
+    performers: tuple[str, str],
+    models: tuple[str, str],
+    *,
+    rounds: int,
+    style: str = "",
+    shown_as: tuple[str, str] | None = None,
+) -> None:
+    """Have two performers take turns, each with the verses of a model of its own. `shown_as` is
+    what stands above their verses, by default their names."""
     verses: list[tuple[str, str]] = []
     for turn in range(rounds * 2):
-        performer, opponent = performers[turn % 2], performers[1 - turn % 2]
+        side = turn % 2
+        performer, opponent, model = performers[side], performers[1 - side], models[side]
+        can = await ctx.models.capabilities(model)
         current = turn // 2 + 1
-        heading = performer if rounds == 1 else f"{performer} · round {current}"
+        heading = (shown_as or performers)[side]
+        heading = heading if rounds == 1 else f"{heading} · round {current}"
         words = say("{name} takes the microphone", name=performer)
         await ctx.say(Status("working", words, done=turn, total=rounds * 2))
         await ctx.say(Text(("\n\n" if turn else "") + f"**{heading}**\n\n"))
 
         def compose(
-            n: int, performer: str = performer, opponent: str = opponent, current: int = current
+            n: int,
+            performer: str = performer,
+            opponent: str = opponent,
+            current: int = current,
+            can: Capabilities = can,
         ) -> str:
             return ctx.prompts.render(
                 "rap",
@@ -78,13 +99,13 @@ async def rap(
 
         fitted = await ctx.services.fitter.fit(
             ctx.models,
-            name,
+            model,
             system=ctx.prompts.render("system", can, persona=""),
             compose=compose,
             blocks=min(3, len(verses)),
             answer_tokens=MAX_VERSE_TOKENS,
         )
-        verse = await _verse(ctx, name, fitted.messages, fitted.max_tokens)
+        verse = await _verse(ctx, model, fitted.messages, fitted.max_tokens)
         if not verse.strip():
             await ctx.say(Text(say("*(has no words left)*")))
         verses.append((performer, verse.strip()))

@@ -91,6 +91,8 @@ class Command:
     was called from a message's menu is answered where the message stands.
     `question`: the name of the option that holds the question; it stands above a public answer.
     `tool`: a model may have it called as a tool.
+    `pressed`: answers the buttons that it puts below its answer, `Action("press", label, value)`; a
+    function of a `ButtonPress` that returns the sentence for the person who pressed.
     `title`: the heading of its form, in place of its name.
     """
 
@@ -111,6 +113,7 @@ class Command:
     reads_history: ReadsHistory = "always"
     tool: bool = False
     title: str = ""
+    pressed: Callable[[Any], Awaitable[str]] | None = field(default=None, repr=False)
 
     def is_private(self, given: Mapping[str, Value]) -> bool:
         """Whether the answer to a call with these options, unchecked, is for the asker alone."""
@@ -206,15 +209,18 @@ def command(
     question: str = "",
     reads_history: ReadsHistory = "always",
     tool: bool = False,
+    pressed: Callable[[Any], Awaitable[str]] | None = None,
 ) -> Callable[[Callable[..., AsyncIterator[Part] | Awaitable[None]]], Command]:
     """Decorate a handler to declare a command; see `Command` for the arguments.
 
     The handler's docstring is the help text and its parameters after `ctx` are the options. Raises
     `PluginError` if the handler is no `async def`, has no docstring, or has a parameter of
-    another type, and if `question` names none of its options.
+    another type, if `question` names none of its options, and if `pressed` is no `async def`.
     """
 
     def declare(handler: Callable[..., AsyncIterator[Part] | Awaitable[None]]) -> Command:
+        if pressed is not None and not inspect.iscoroutinefunction(pressed):
+            raise PluginError(f"/{name}: what answers its buttons must be an `async def`.")
         if not inspect.isasyncgenfunction(handler) and not inspect.iscoroutinefunction(handler):
             raise PluginError(f"/{name}: the handler must be an `async def`.")
         description = inspect.getdoc(handler)
@@ -239,6 +245,7 @@ def command(
             question=question,
             reads_history=reads_history,
             tool=tool,
+            pressed=pressed,
         )
 
     return declare

@@ -9,6 +9,7 @@ from bot.adapters.protocol import Adapter
 from bot.app import App
 from bot.console.guard import Hosts
 from bot.console.pages import health, sign_in
+from bot.console.pages.duel import DuelPages
 from bot.console.pages.now import NowPage
 from bot.console.pages.turns import TurnPages
 from bot.console.pages.usage import UsePage
@@ -32,6 +33,7 @@ NAVIGATION = (
     NavigationEntry("/", "Now"),
     NavigationEntry("/turns", "Turns"),
     NavigationEntry("/usage", "Usage"),
+    NavigationEntry("/duel", "Duel"),
     NavigationEntry("/health", "Health", admins=True),
 )
 
@@ -62,6 +64,7 @@ class Console:
             *self._now.routes(),
             *TurnPages(site).routes(),
             *self._use.routes(),
+            *DuelPages(site).routes(),
             *health.routes(site),
         ]
         self.part: ASGIApp = create_app(site, static, routes)

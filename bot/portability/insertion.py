@@ -16,6 +16,7 @@ from typing import Any, Final, get_args
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
+from bot.duels.tables import duels
 from bot.history.mapping import (
     SNAPSHOT,
     measured_columns,
@@ -40,6 +41,7 @@ from bot.storage.database import Database
 from bot.storage.insert import insert_into
 from bot.storage.records import Record
 from bot.types import ConversationKey
+from bot.values import DuelChoice, DuelKind
 
 _OPEN_STATES: Final = frozenset({"running", "waiting", "untold"})
 _UNIQUE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -88,6 +90,8 @@ class Insertion:
             "material": self._check_material,
             "feedback": self._check_feedback,
             "call": self._check_call,
+            "duel": self._check_duel,
+            "duel vote": self._check_duel_vote,
             "choice": self._check_choice,
             "memory": self._check_memory,
             "job": self._check_job,
@@ -217,6 +221,21 @@ class Insertion:
         if row["state"] in _OPEN_STATES:
             raise LeftOut
         self._theirs(self._asker(self._turn(row["turn"]).answers or ""))
+
+    def _check_duel(self, row: dict[str, Any]) -> None:
+        if self._person is not None:
+            raise LeftOut  # it counts in a table that is everybody's
+        if row["kind"] not in get_args(DuelKind):
+            raise BadValue("it is no kind of duel")
+        self._turn(row["turn"])
+
+    def _check_duel_vote(self, row: dict[str, Any]) -> None:
+        if self._person is not None:
+            raise LeftOut
+        if row["choice"] not in ("", *get_args(DuelChoice)):
+            raise BadValue("nobody can vote so")
+        if not self._connection.scalar(sa.select(sa.literal(1)).where(duels.c.turn == row["duel"])):
+            raise LeftOut
 
     def _check_choice(self, row: dict[str, Any]) -> None:
         if self._person is None:

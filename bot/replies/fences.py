@@ -72,6 +72,18 @@ class Fence:
 
 def open_fence(text: str) -> str:
     """The line that opens the fence again in which a text ends; empty outside of code."""
+    fence = _last_fence(text)
+    return fence.opener.removesuffix("\n") if fence is not None else ""
+
+
+def close_fence(text: str) -> str:
+    """The line that closes the fence in which a text ends; empty outside of code."""
+    fence = _last_fence(text)
+    return fence.closer if fence is not None else ""
+
+
+def _last_fence(text: str) -> Fence | None:
+    """The fence in which a text ends."""
     fence: Fence | None = None
     for line in text.split("\n"):
         if fence is not None and fence.left_by(line):
@@ -80,4 +92,4 @@ def open_fence(text: str) -> str:
             fence = Fence.parse(line)
         elif fence.closed_by(line):
             fence = None
-    return fence.opener.removesuffix("\n") if fence is not None else ""
+    return fence

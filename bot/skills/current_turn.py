@@ -24,6 +24,8 @@ class TurnRecord:
     """What is stored with an answer besides its text; filled in while the skill runs."""
 
     model: str = ""
+    blind: bool = False
+    """Whether nobody is to be told which model is asked: then `model` stays empty."""
     usage: Usage | None = None
     explanation: Explanation | None = None
     silent: bool = False

@@ -58,7 +58,7 @@ class ModelCalls:
         model = await choose()
         shown = addresses or await self._filter(messages)
         record = self._turn.record
-        record.model = model
+        record.model = "" if record.blind else model
         record.cut = None
         self._count += 1
         number = self._count

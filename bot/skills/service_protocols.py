@@ -14,6 +14,10 @@ from bot.values import (
     Change,
     Difference,
     Document,
+    Duel,
+    DuelBoard,
+    DuelChoice,
+    DuelKind,
     FoundPage,
     Ingested,
     Page,
@@ -291,4 +295,27 @@ class OwnData(Protocol):
     async def file(self, person: str) -> File:
         """Return everything as one file. Raises `Busy` where they got it a short while ago, and
         `Refused` where it is too large to be sent."""
+        ...
+
+
+class Duels(Protocol):
+    """Pairs of answers of two models, and what people think of them. People are given by
+    `Author.key`, a duel by the id of the answer that shows both sides."""
+
+    async def add(self, turn: str, kind: DuelKind, model_a: str, model_b: str) -> None:
+        """Store a duel: the models that wrote what is shown as A and as B."""
+        ...
+
+    async def vote(self, turn: str, person: str, choice: DuelChoice) -> None:
+        """Take a person's vote; their last one counts. Raises `NotFound`, and `Refused` where they
+        were told the names before."""
+        ...
+
+    async def tell_names(self, turn: str, person: str, *, unvoted: bool = False) -> Duel:
+        """Return which model is which to a person, whose vote stays from then on as it is. Raises
+        `NotFound`, and `Refused` for somebody who has not voted, unless `unvoted` allows it."""
+        ...
+
+    async def board(self) -> DuelBoard:
+        """Return how the models did in all duels."""
         ...

@@ -22,6 +22,7 @@ from bot.skills.inquiry import Inquiries
 from bot.skills.service_protocols import (
     Admins,
     ConsoleLinks,
+    Duels,
     Knowledge,
     LikenessOf,
     Logins,
@@ -124,6 +125,8 @@ class Services:
     """Sums up conversations that no longer fit into a prompt."""
     suspensions: Suspensions | None = field(default=None, repr=False)
     """The turns that wait for somebody."""
+    duels: Duels | None = field(default=None, repr=False)
+    """Pairs of answers of two models, and the votes on them."""
     inquiries: Inquiries | None = field(default=None, repr=False)
     """Asks people what a tool wants to know in the middle of its work."""
     daily_use: DailyUse | None = field(default=None, repr=False)

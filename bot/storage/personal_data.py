@@ -18,7 +18,7 @@ from sqlalchemy import Table
 from bot.storage.engine import Base
 
 _WITH_TABLES = (
-    "bot.history", "bot.knowledge.index", "bot.mcp", "bot.schedules", "bot.sign_in",
+    "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.schedules", "bot.sign_in",
 )  # fmt: skip
 for _module in (f"{_room}.tables" for _room in _WITH_TABLES):
     importlib.import_module(_module)  # a table that is named here is there, whoever else needs it
@@ -161,6 +161,21 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         Forgetting.CASCADES,
         of="turn IN (SELECT answer.id FROM turns AS answer JOIN turns AS question"
         " ON question.id = answer.answers WHERE question.author = :person)",
+    ),
+    PersonalData(
+        "duels",
+        "which two models answered a question of theirs",
+        Forgetting.CASCADES,
+        of="turn IN (SELECT answer.id FROM turns AS answer JOIN turns AS question"
+        " ON question.id = answer.answers WHERE question.author = :person)",
+        at="at",
+    ),
+    PersonalData(
+        "duel_votes",
+        "which of two answers they found better",
+        Forgetting.DELETED,
+        of="person = :person",
+        at="at",
     ),
     PersonalData(
         "access_tokens",

@@ -76,6 +76,18 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
         part="conversations",
         only=f"state NOT IN ('waiting', 'running', 'untold') AND turn NOT IN ({_OPEN_TURNS})",
     ),
+    "duels": Record(
+        "duel",
+        "turn kind model_a model_b at",
+        part="conversations",
+        only=f"turn NOT IN ({_OPEN_TURNS})",
+    ),
+    "duel_votes": Record(
+        "duel vote",
+        "duel person choice informed at",
+        part="conversations",
+        only=f"duel NOT IN ({_OPEN_TURNS})",
+    ),
     "replies": Record(
         "reply",
         "turn conversation address finished at",

@@ -54,6 +54,7 @@ from bot.web.validators import NOTHING_KNOWN, Validators
 
 _PROMPTS = Path(__file__).resolve().parents[2] / "plugins" / "prompts"
 _ADMIN = "admin"
+_CHOOSING = ("resume", "press")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,9 @@ class Answer:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The values of the buttons of an answer that waits, for `Parlance.press`."""
-        return tuple(one.value for one in self.view.actions if one.name == "resume")
+        """The values of the buttons of an answer that waits, and of those that a command answers
+        itself, for `Parlance.press`."""
+        return tuple(one.value for one in self.view.actions if one.name in _CHOOSING)
 
 
 class _Sink:
@@ -165,7 +167,8 @@ class Parlance:
         """Press a button of an answer: one of its `choices`, or another by its name (`why`).
         Without `user` whoever asked presses."""
         assert isinstance(answer.event, Message | CommandCall | ActionCall)
-        chosen = what in answer.choices
+        buttons = {one.value: one.name for one in answer.view.actions if one.name in _CHOOSING}
+        chosen = buttons.get(what)
         assert chosen or what in get_args(ActionName), f"there is no button {what!r}"
         author = answer.event.author
         return await self.send(
@@ -173,7 +176,7 @@ class Parlance:
                 uuid.uuid4().hex,
                 answer.event.conversation,
                 author if user is None else Author("test", user, user.title()),
-                "resume" if chosen else cast(ActionName, what),
+                chosen or cast(ActionName, what),
                 answer.view.turn,
                 what if chosen else "",
                 answer.event.direct,

@@ -324,6 +324,8 @@ class Intake:
 
     async def _handle_button(self, call: ActionCall) -> Notice:
         asker = self._asker(call)
+        if call.action == "press":
+            return Notice(await self._answer_press(call, asker), private=True)
         if call.action != "stop":
             return await self._buttons.press(call, asker)
         turn = self._open_turns.get(call.turn)
@@ -340,6 +342,13 @@ class Intake:
             say("Stopped.") if stopped else say("There is nothing to stop; this answer has ended.")
         )
         return Notice(words, private=True)
+
+    async def _answer_press(self, call: ActionCall, asker: Asker) -> str:
+        """Have the command whose answer a button belongs to do what it says."""
+        answer, question = await self._buttons.find(replace(call, value=""), asker)
+        own = question is not None and question.author == asker.author.key
+        async with asyncio.timeout(self.dependencies.limits.deadline_s):
+            return await self._router.press(answer.command, answer.id, call.value, asker, own=own)
 
     async def _continue(self, call: ActionCall, sink: Sink) -> None:
         """Have an answer go on that reached its length limit. Raises `NotFound`, `Denied` or

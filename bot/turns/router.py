@@ -10,10 +10,13 @@ from dataclasses import replace
 from pydantic import BaseModel
 
 from bot.catalogue.sentence import say
+from bot.commands.authorization import UNKNOWN_ANSWER
+from bot.commands.checks import Asker
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, check_text
 from bot.commands.parsing import find_command, main_option, parse_options, split_command
 from bot.errors import NotFound, UsageError
 from bot.events import CommandCall, ContextMessage, Message
+from bot.skills.button_press import ButtonPress
 from bot.skills.context import Context
 from bot.skills.permitted_services import permit
 from bot.skills.services import Services, tools_for
@@ -113,6 +116,19 @@ class Router:
                 await context.say_all(answered)
         except SystemExit as error:  # raised in a task, it would end the process
             raise RuntimeError(f"skill {turn.route.skill} tried to end the process") from error
+
+    async def press(self, command: str, turn: str, value: str, asker: Asker, *, own: bool) -> str:
+        """Have a command answer the press of a button below its answer `turn`; returns what the
+        person is told. Raises `NotFound` if the command answers no buttons."""
+        pressed = next((c.pressed for c in self.commands if c.name == command), None)
+        if pressed is None:
+            raise NotFound(UNKNOWN_ANSWER)
+        try:
+            return await pressed(
+                ButtonPress(turn, value, asker, own, permit(self._services, asker))
+            )
+        except SystemExit as error:  # raised in a task, it would end the process
+            raise RuntimeError(f"/{command} tried to end the process") from error
 
     def _command(self, call: CommandCall) -> Route:
         if call.name.startswith(TOOL_CALL_PREFIX):

@@ -135,6 +135,11 @@ def _person(person: str, name: str, other: str) -> list[tuple[str, dict[str, Any
             "replies",
             {"turn": f"a-{name}-1", "answer": f"a-{name}-1", "address": '{"messages":"5"}'},
         ),
+        (
+            "duels",
+            {"turn": f"a-{name}-1", "kind": "question", "model_a": "small", "model_b": "large"},
+        ),
+        ("duel_votes", {"duel": f"a-{name}-1", "person": person, "choice": "a", "informed": True}),
         ("suspended", {"turn": f"a-{name}-2", "person": person, "state": SECRETS[2]}),
         ("tool_calls", {"turn": f"a-{name}-1", "step": 0, "number": 0, "state": "done"}),
         ("tool_calls", {"turn": f"a-{name}-2", "step": 0, "number": 0, "state": "waiting"}),

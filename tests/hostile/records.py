@@ -37,6 +37,12 @@ JOB: Final = {
     **{"private": False, "direct": True, "type": "say", "text": "Tea", "cron": "", "zone": "UTC"},
     **{"locale": "", "next_at": AT, "made_at": AT, "failures": 0},
 }
+DUEL: Final = {
+    **{"kind": "duel", "turn": "q1", "type": "question", "model_a": "x", "model_b": "y", "at": AT},
+}
+DUEL_VOTE: Final = {
+    **{"kind": "duel vote", "duel": "q1", "person": ANN, "choice": "a", "informed": True, "at": AT},
+}
 
 
 def file(*records: Mapping[str, Any] | str, person: str | None = None, **head: Any) -> bytes:
@@ -79,6 +85,8 @@ BROKEN: Final[Mapping[str, tuple[bytes, str]]] = {
     "a use of no numbers": (file({**TURN, "usage": "much"}), "it is no message"),
     "a use without end": (file({**TURN, "usage": {"queue_s": 1e300}}), "have used so much"),
     "a use of less than nothing": (file({**TURN, "usage": {"queue_s": -1}}), "have used so much"),
+    "a duel of no kind": (file(TURN, {**DUEL, "type": "war"}), "it is no kind of duel"),
+    "a vote for nothing": (file(TURN, DUEL, {**DUEL_VOTE, "choice": "c"}), "nobody can vote so"),
     "no blocks": (file({**DOCUMENT, "text": [["script", 0]]}), "text is not what belongs there"),
     "another base": (file({**DOCUMENT, "base": "handbook"}), "no knowledge base 'handbook'"),
     "a path that climbs": (
@@ -141,6 +149,10 @@ LEFT_OUT: Final[Mapping[str, bytes]] = {
     "a reminder": file(JOB, person=ANN),
     "a document for everybody": file({**DOCUMENT, "base": "default"}, person=ANN),
     "another's document": file({**DOCUMENT, "base": "@discord:2"}, person=ANN),
+    "a duel": file(DUEL, person=ANN),
+    "a vote": file(DUEL_VOTE, person=ANN),
+    "a duel of nothing": file(DUEL),
+    "a vote on nothing": file(DUEL_VOTE),
     "a call of nothing": file(_CALL, person=ANN),
     "an answer to nothing": file({**TURN, "role": "assistant", "answers": "q0", "author": ""}),
     "an open answer": file({**TURN, "status": "running"}),

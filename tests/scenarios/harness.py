@@ -100,7 +100,8 @@ class Driver(Protocol):
         ...
 
     async def choose(self, value: str, by: Person = "ada") -> None:
-        """Press one of the buttons of the last answer that waits for a choice."""
+        """Press one of the buttons of the last answer that waits for a choice, or lets people
+        choose."""
         ...
 
     async def answer(self, typed: Mapping[str, str], by: Person = "ada") -> None:

@@ -37,8 +37,12 @@ LABELS: Mapping[ActionName, tuple[str, ...]] = {
     "accept": ("Keep this",),
     "share": ("Share",),
 }
-CHOICES = {"approve": "Approve", "grant": "For this conversation", "refuse": "Refuse"}
-"""The labels of what a card asks."""
+CHOICES = {
+    **{"approve": "Approve", "grant": "For this conversation", "refuse": "Refuse"},
+    **{"a": "A is better", "b": "B is better", "tie": "Tie", "bad": "Both bad"},
+    "names": "Who is who?",
+}
+"""The labels of what a card asks, and of the votes on a duel."""
 
 
 class DiscordDriver:

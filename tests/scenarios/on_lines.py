@@ -55,6 +55,8 @@ CANNOT = {
     "test_markup_in_an_argument_is_shown_as_it_is_written": _NO_BUTTONS,
     "test_a_long_argument_is_cut_and_can_be_read_whole": _NO_BUTTONS,
     "test_what_a_model_proposes_to_keep_is_kept_by_a_press": _NO_BUTTONS,
+    "test_a_duel_is_voted_on_before_it_says_who_is_who": _NO_BUTTONS,
+    "test_everybody_in_the_channel_has_one_vote_also_after_a_restart": _NO_BUTTONS,
     "test_a_reminder_over_a_restart": "who has said nothing since the restart is nowhere",
     "test_killed_in_mid_answer_nothing_is_lost_and_nothing_comes_twice": _UNCHANGED,
     "test_a_call_that_asks_is_lost_with_the_process_and_that_is_told": _NO_BUTTONS,

@@ -134,7 +134,8 @@ class SlackDriver:
 
     async def choose(self, value: str, by: Person = "ada") -> None:
         def chosen(button: Mapping[str, Any]) -> bool:
-            return action_of(button) == "resume" and str(button["value"]).endswith(f"|{value}")
+            choosing = action_of(button) in ("resume", "press")
+            return choosing and str(button["value"]).endswith(f"|{value}")
 
         await self._press(chosen, by)
 

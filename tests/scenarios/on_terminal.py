@@ -53,6 +53,7 @@ CANNOT = {
     "test_nobody_else_can_answer": "one person writes into a pipe",
     "test_a_press_after_a_restart_is_carried_out_once": "a new process has given no answer yet",
     "test_what_i_may_use_and_what_waits_are_nobody_elses_business": "one person reads a pipe",
+    "test_everybody_in_the_channel_has_one_vote_also_after_a_restart": "one person writes into it",
     "test_a_platform_that_fails_gets_it_all_the_same": "a pipe does not answer with a status",
     "test_a_call_that_asks_is_lost_with_the_process_and_that_is_told": "told of a real process",
 }

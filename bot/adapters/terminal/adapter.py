@@ -309,8 +309,9 @@ class TerminalAdapter:
         """The press of a button with this value: one that the answer waits for, or offers."""
         view = self._last.view if self._last is not None else None
         buttons = view.actions if view is not None else ()
-        offered = any(one.name == "accept" and one.value == value for one in buttons)
-        return self._build_action_call(key, "accept" if offered else "resume", value)
+        offered: list[ActionName] = [one.name for one in buttons if one.value == value]
+        name: ActionName = next((one for one in offered if one in ("accept", "press")), "resume")
+        return self._build_action_call(key, name, value)
 
     def _build_answer(self, key: ConversationKey, text: str) -> Event | None:
         """The answer to what is asked; None if the line is none."""

@@ -239,7 +239,7 @@ def split_finished_blocks(text: str) -> Iterator[str]:
 def choices(view: View) -> Iterator[tuple[str, str]]:
     """What can be typed in place of pressing a button of a reply, and what the button says."""
     for action in view.actions:
-        if action.name in ("resume", "accept"):
+        if action.name in ("resume", "accept", "press"):
             yield f"/choose {action.value}", action.label
         elif action.name == "continue":
             yield "/continue", action.label

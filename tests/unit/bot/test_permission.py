@@ -160,7 +160,9 @@ class Walk:
             turn = (await self.core.send(asked)).view.turn
             call = ActionCall(f"b-{author.id}", HERE, author, name, turn, "1")
             answer = await self._send(f"button {name}", author, call)
-            nothing = name in ("resume", "continue", "share", "accept", "answer")  # is there for it
+            nothing = name in (  # is there for it
+                "resume", "continue", "share", "accept", "answer", "press",
+            )  # fmt: skip
             state = "refused" if nothing else "complete"
             assert answer.state == state, (name, answer.text)
             self.check(f"button {name}", author, f"button:{name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from backends.scripted.backend import ScriptedBackend
 from bot.commands.declaration import Command, Example
 from bot.installation import SHIPPED_PLUGINS
 from bot.skills.plugin_loader import load_plugins
@@ -23,7 +24,9 @@ PAGE = "<html><head><title>News</title></head><body><p>The lighthouse is lit.</p
 async def test_an_example_gets_an_answer(command: Command, example: Example) -> None:
     assert example.call.startswith(f"/{command.name}")
     async with running_skills(
-        plugins=SHIPPED_PLUGINS, pages={"https://example.com/article": PAGE}
+        plugins=SHIPPED_PLUGINS,
+        models=[ScriptedBackend("default"), ScriptedBackend("other")],  # a duel needs two
+        pages={"https://example.com/article": PAGE},
     ) as parlance:
         parlance.documents.put("Plugins", "How do I write a skill? Write a plugin.")
         await parlance.say("Good morning, everyone.")

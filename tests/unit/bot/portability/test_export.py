@@ -121,7 +121,7 @@ async def test_a_person_is_taken_in_by_themselves(path: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("part", "kinds"),
     [
-        ("conversations", {"turn", "material", "feedback", "call"}),
+        ("conversations", {"turn", "material", "feedback", "call", "duel", "duel vote"}),
         ("settings", {"choice", "memory", "job"}),
         ("documents", {"source", "document", "version"}),
     ],

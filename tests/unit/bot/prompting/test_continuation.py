@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.prompting.continuation import RepetitionFilter
-from bot.replies.fences import open_fence
+from bot.replies.fences import close_fence, open_fence
 
 BEFORE = "First line of the answer.\n\n```py\ndef f(one, two):\n    return one +"
 
@@ -39,15 +39,15 @@ def test_a_long_answer_is_looked_through_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "opener"),
+    ("text", "opener", "closer"),
     [
-        ("", ""),
-        ("a\n```py\nb", "```py"),
-        ("a\n```py\nb\n```", ""),
-        ("a\n~~~~\n```\nb", "~~~~"),
-        ("```a``` b", ""),
-        ("```\na\n```\n````md\n```\nb\n```", "````md"),
+        ("", "", ""),
+        ("a\n```py\nb", "```py", "```"),
+        ("a\n```py\nb\n```", "", ""),
+        ("a\n~~~~\n```\nb", "~~~~", "~~~~"),
+        ("```a``` b", "", ""),
+        ("```\na\n```\n````md\n```\nb\n```", "````md", "````"),
     ],
 )
-def test_the_fence_that_is_open(text: str, opener: str) -> None:
-    assert open_fence(text) == opener
+def test_the_fence_that_is_open(text: str, opener: str, closer: str) -> None:
+    assert (open_fence(text), close_fence(text)) == (opener, closer)

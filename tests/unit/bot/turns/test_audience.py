@@ -288,6 +288,7 @@ PRIVATE: dict[str, bool | dict[str, bool]] = {
         **{"list": True, "search": True, "changes": True, "feedback": True},
         **{"add": False, "remove": False},
     },
+    "duel": False,
     "forget": True,
     "help": True,
     "memory": True,

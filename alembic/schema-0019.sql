@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0017');
+INSERT INTO "alembic_version" VALUES('0019');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -56,6 +56,28 @@ CREATE TABLE daily_use (
 	steps INTEGER NOT NULL,
 	seconds FLOAT NOT NULL,
 	CONSTRAINT pk_daily_use PRIMARY KEY (day, who)
+)
+ WITHOUT ROWID
+;
+CREATE TABLE duel_votes (
+	duel VARCHAR NOT NULL,
+	person VARCHAR NOT NULL,
+	choice VARCHAR NOT NULL,
+	informed BOOLEAN NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_duel_votes PRIMARY KEY (duel, person),
+	CONSTRAINT fk_duel_votes_duel_duels FOREIGN KEY(duel) REFERENCES duels (turn) ON DELETE CASCADE
+)
+ WITHOUT ROWID
+;
+CREATE TABLE duels (
+	turn VARCHAR NOT NULL,
+	kind VARCHAR NOT NULL,
+	model_a VARCHAR NOT NULL,
+	model_b VARCHAR NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_duels PRIMARY KEY (turn),
+	CONSTRAINT fk_duels_turn_turns FOREIGN KEY(turn) REFERENCES turns (id) ON DELETE CASCADE
 )
  WITHOUT ROWID
 ;
@@ -334,16 +356,16 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
-CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
 CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
+CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
+CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);
-CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
+CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_turns_at ON turns (at);
 CREATE INDEX ix_replies_answer ON replies (answer);
 CREATE INDEX ix_feedback_at ON feedback (at);
@@ -374,5 +396,7 @@ CREATE INDEX ix_console_changes_at ON console_changes (at);
 CREATE INDEX ix_console_changes_person ON console_changes (person);
 CREATE INDEX ix_turns_error ON turns (error) WHERE error IS NOT NULL;
 CREATE INDEX ix_turns_listed ON turns (seq, at, conversation, command, model, status, wait_ms, total_ms, written, answers, role) WHERE role = 'assistant';
+CREATE INDEX ix_duel_votes_person ON duel_votes (person);
+CREATE INDEX ix_duel_votes_at ON duel_votes (at);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);

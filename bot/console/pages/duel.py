@@ -1,0 +1,201 @@
+"""Duels: how the models do, the duels there were, and each with its votes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from bot.catalogue.sentence import say
+from bot.commands.authorization import Subject
+from bot.console.site import CONSOLE_PATH, Site, go_to
+from bot.console.visibility import Visibility, visibility_of
+from bot.console.visit import Visit
+from bot.duels.store import DuelStore
+from bot.errors import Denied, NotFound
+from bot.history.protocol import StoredMessage
+from bot.types import ConversationKey
+from bot.values import DuelChoice, ListedDuel, Standing
+
+CHOICES: Final[Mapping[str, str]] = {
+    "a": say("A is better"),
+    "b": say("B is better"),
+    "tie": say("Tie"),
+    "bad": say("Both bad"),
+}
+CHART_WIDTH: Final = 1000
+"""The width of a bar's drawing, in its own units."""
+_MARK_WIDTH: Final = 6
+_GONE: Final = say("There is no such duel, or it is not yours to see.")
+
+
+@dataclass(frozen=True, slots=True)
+class RangeBar:
+    """Where a model's range, its rating and the average are drawn, of `CHART_WIDTH`."""
+
+    start: float
+    width: float
+    rating: float
+    average: float
+
+
+def make_bars(standings: Sequence[Standing]) -> list[RangeBar]:
+    """The bars of the board, all on one scale."""
+    if not standings:
+        return []
+    low, high = min(one.low for one in standings), max(one.high for one in standings)
+    scale = (CHART_WIDTH - _MARK_WIDTH) / max(high - low, 1e-9)
+    average = sum(one.rating for one in standings) / len(standings)
+
+    def place(rating: float) -> float:
+        return round((rating - low) * scale, 1)
+
+    return [
+        RangeBar(
+            place(one.low),
+            round(place(one.high) - place(one.low) + _MARK_WIDTH, 1),
+            place(one.rating),
+            place(average),
+        )
+        for one in standings
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDuel:
+    """A duel that somebody looks at, with what they may see of it."""
+
+    duel: ListedDuel
+    question: StoredMessage
+    answer: StoredMessage
+    visibility: Visibility
+
+    @property
+    def place(self) -> ConversationKey:
+        return ConversationKey.parse(self.answer.conversation)
+
+
+class DuelPages:
+    """The board with the list, and the page of one duel."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._duels = DuelStore(site.app.database)
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """The routes of these pages."""
+        route = self._site.route
+        return [
+            route("/duel", self._list),
+            route("/duel/{turn}", self._show),
+            route("/duel/{turn}/words", self._reveal, method="POST", admins=True),
+            route("/duel/{turn}/vote/{choice}", self._vote, method="POST"),
+            route("/duel/{turn}/names", self._tell_names, method="POST"),
+        ]
+
+    async def _list(self, request: Request, visit: Visit) -> Response:
+        await self._require(visit)
+        before = request.query_params.get("before", "")
+        board = await self._duels.board()
+        page = await self._duels.page(
+            visit.asker.author.key,
+            everybody=visit.asker.admin,
+            before=int(before[:18]) if before.isdecimal() else 0,
+        )
+        return self._site.page(
+            visit,
+            "duels.html",
+            board=board,
+            rows=list(zip(board.standings, make_bars(board.standings), strict=True)),
+            width=CHART_WIDTH,
+            mark=_MARK_WIDTH,
+            found=page.duels,
+            older=f"{CONSOLE_PATH}/duel?before={page.older}" if page.older else "",
+            paged=bool(before),
+            choices=CHOICES,
+            models=len(self._site.app.services.models.names()),
+        )
+
+    async def _show(self, request: Request, visit: Visit) -> Response:
+        return self._page(visit, await self._find(request, visit))
+
+    async def _reveal(self, request: Request, visit: Visit) -> Response:
+        """Show the words of a duel that is not one's own, and write down that it was done."""
+        seen = await self._find(request, visit)
+        if seen.visibility == "asked":
+            await self._site.changes.add(visit.asker.author.key, say("read a turn"), seen.duel.turn)
+            seen = SeenDuel(seen.duel, seen.question, seen.answer, "open")
+        return self._page(visit, seen)
+
+    async def _vote(self, request: Request, visit: Visit) -> Response:
+        seen = await self._find_to_press(request, visit)
+        choice = request.path_params["choice"]
+        if choice not in CHOICES:
+            raise NotFound(say("There is no such vote."))
+        person = visit.asker.author.key
+        await self._site.changes.add(person, say("voted on a duel"), seen.duel.turn)
+        await self._duels.vote(seen.duel.turn, person, cast(DuelChoice, choice))
+        return go_to(f"{CONSOLE_PATH}/duel/{seen.duel.turn}")
+
+    async def _tell_names(self, request: Request, visit: Visit) -> Response:
+        seen = await self._find_to_press(request, visit)
+        person = visit.asker.author.key
+        unvoted = visit.asker.admin or seen.question.author == person
+        await self._site.changes.add(person, say("asked who is who in a duel"), seen.duel.turn)
+        await self._duels.tell_names(seen.duel.turn, person, unvoted=unvoted)
+        return go_to(f"{CONSOLE_PATH}/duel/{seen.duel.turn}")
+
+    # --- what somebody may see ------------------------------------------------------------------
+
+    async def _require(self, visit: Visit) -> None:
+        """Raise `NotFound` for somebody who may not use duels."""
+        authorize = self._site.app.services.authorize
+        if not (await authorize(visit.asker, "duel", visit.asker.conversation)).allowed:
+            raise NotFound(_GONE)
+
+    async def _find(self, request: Request, visit: Visit) -> SeenDuel:
+        """The duel of a path. Raises `NotFound`."""
+        await self._require(visit)
+        turn = request.path_params["turn"]
+        history = self._site.app.services.history
+        answer = await history.get(turn)
+        question = await history.get(answer.answers or "") if answer is not None else None
+        if answer is None or question is None:
+            raise NotFound(_GONE)
+        visibility = await visibility_of(
+            visit.asker, question, answer, self._site.app.services.authorize
+        )
+        if visibility == "hidden":
+            raise NotFound(_GONE)
+        duel = await self._duels.listed(turn, visit.asker.author.key)
+        return SeenDuel(duel, question, answer, visibility)
+
+    async def _find_to_press(self, request: Request, visit: Visit) -> SeenDuel:
+        """The duel of a path, for somebody who may use its buttons, whose words are not kept from
+        them. Raises `NotFound` and `Denied`."""
+        seen = await self._find(request, visit)
+        if seen.visibility == "closed":
+            raise NotFound(_GONE)
+        subject = Subject(seen.question.author, seen.place)
+        authorize = self._site.app.services.authorize
+        decision = await authorize(visit.asker, "button:press", seen.place, subject)
+        if not decision.allowed:
+            raise Denied(decision.reason)
+        return seen
+
+    def _page(self, visit: Visit, seen: SeenDuel) -> Response:
+        own = seen.question.author == visit.asker.author.key
+        return self._site.page(
+            visit,
+            "duel.html",
+            duel=seen.duel,
+            question=seen.question,
+            answer=seen.answer,
+            visibility=seen.visibility,
+            choices=CHOICES,
+            may_skip=own or visit.asker.admin,
+        )

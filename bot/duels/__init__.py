@@ -1,0 +1,1 @@
+"""Duels: two models answer the same, people vote without knowing which is which."""
