@@ -37,10 +37,14 @@ class DuelPage:
 
 
 class DuelStore:
-    """The duels in a `Database`, which it does not own. Implements `Duels`."""
+    """The duels in a `Database`, which it does not own. Implements `Duels`.
+
+    The board is kept until a vote is given, changed or removed: to count many takes a while.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._board: tuple[Any, DuelBoard] = (None, DuelBoard(()))
 
     async def add(self, turn: str, kind: DuelKind, model_a: str, model_b: str) -> None:
         row = {
@@ -97,13 +101,19 @@ class DuelStore:
         )
         people, held = duel_votes.c.person.distinct(), duel_votes.c.duel.distinct()
         totals = select(func.count(), func.count(people), func.count(held)).where(voted)
+        latest = select(func.count(), func.max(duel_votes.c.at)).select_from(duel_votes)
         async with self._database.read() as connection:
+            version = (await connection.execute(latest)).one()
+            if self._board[0] == version:
+                return self._board[1]
             rows = (await connection.execute(counts)).all()
             by_model = {row[0]: row[1] for row in await connection.execute(voters)}
             total = (await connection.execute(totals)).one()
         # numpy takes a while to import, and the ratings some milliseconds to find.
         standings = await asyncio.to_thread(_standings, rows, by_model)
-        return DuelBoard(standings, *total)
+        board = DuelBoard(standings, *total)
+        self._board = (version, board)
+        return board
 
     async def page(
         self, viewer: str, *, everybody: bool, before: int = 0, limit: int = PAGE_DUELS

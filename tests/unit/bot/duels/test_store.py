@@ -52,7 +52,9 @@ async def held(database: Database, number: int, a: str, b: str, by: str = ANN) -
 async def test_the_last_vote_of_a_person_counts(database: Database, store: DuelStore) -> None:
     turn = await held(database, 1, "small", "large")
     await store.vote(turn, ANN, "a")
+    assert (await store.board()).standings[0].model == "small"
     await store.vote(turn, ANN, "b")
+    assert (await store.board()).standings[0].model == "large"
     await store.vote(turn, BOB, "b")
     await store.vote(turn, EVE, "bad")
     board = await store.board()
