@@ -87,6 +87,11 @@ def write_markdown(text: str) -> Markup:
     return Markup(html.replace("<a href=", '<a rel="noopener noreferrer nofollow" href='))
 
 
+def write_inline(text: str) -> Markup:
+    """A sentence of ours, in which commands stand between backticks."""
+    return Markup(_markdown().renderInline(text))
+
+
 def write_share(share: float | None) -> str:
     """A share of one as a percentage."""
     return "" if share is None else f"{share * 100:.0f} %"
@@ -104,6 +109,7 @@ FILTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "number": write_number,
     "place": write_place,
     "markdown": write_markdown,
+    "inline": write_inline,
     "share": write_share,
     "lines": write_lines,
 }

@@ -1,21 +1,25 @@
 // Writes moments in the reader's own zone and language; without this they stand there in UTC.
 (() => {
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-  const write = (root) => {
-    for (const element of root.querySelectorAll("time[datetime]")) {
-      const moment = new Date(element.dateTime);
-      if (!Number.isNaN(moment.getTime())) {
-        element.title = element.dateTime;
-        element.textContent = format.format(moment);
-      }
-    }
+  const write = (element) => {
+    const moment = new Date(element.dateTime);
+    if (Number.isNaN(moment.getTime())) return;
+    const text = format.format(moment);
+    if (element.textContent === text) return; // so that what is written here ends it
+    element.title = element.dateTime;
+    element.textContent = text;
   };
-  write(document);
+  const writeAll = (root) => root.querySelectorAll("time[datetime]").forEach(write);
+  writeAll(document);
   new MutationObserver((changes) => {
-    for (const change of changes) {
-      for (const node of change.addedNodes) {
-        if (node.nodeType === Node.ELEMENT_NODE) write(node);
+    for (const { target, addedNodes } of changes) {
+      const time = (target.nodeType === Node.TEXT_NODE ? target.parentElement : target)?.closest("time");
+      if (time) write(time); // a part that changes by itself has the moment in UTC again
+      for (const node of addedNodes) {
+        if (node.nodeType !== Node.ELEMENT_NODE) continue;
+        if (node.matches("time[datetime]")) write(node);
+        writeAll(node);
       }
     }
-  }).observe(document.body, { childList: true, subtree: true });
+  }).observe(document.body, { childList: true, characterData: true, subtree: true });
 })();

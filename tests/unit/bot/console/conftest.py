@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,17 +126,20 @@ class Room:
         return answer.id
 
 
-@pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Room]:
+@asynccontextmanager
+async def open_room(folder: Path, **sections: Any) -> AsyncIterator[Room]:
+    """A bot of scripted models that runs, with its files in `folder`; `sections` are of
+    config.yaml."""
     said = {
         "models": {"default": {"backend": "scripted"}, "embedder": {"backend": "scripted"}},
         "embedder": "embedder",
         "admins": {"users": ["test:ann"]},
         "http": {"port": 0},
+        **sections,
     }
 
     def install() -> Installation:
-        path = tmp_path / "config.yaml"
+        path = folder / "config.yaml"
         path.write_text(yaml.safe_dump(said), "utf-8")
         return Installation.read(path)
 
@@ -148,3 +151,9 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
         await stack.enter_async_context(open_ports(app, [people], lambda: None))
         async with AsyncExitStack() as browsers:
             yield Room(app, people, browsers)
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    async with open_room(tmp_path) as made:
+        yield made

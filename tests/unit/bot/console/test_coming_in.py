@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from bot.sign_in.changes import ChangeRecord
 from bot.sign_in.links import LINK_LIFETIME_S, MAX_OPEN_LINKS, SignInLinks, Visitor
 from bot.sign_in.sessions import MAX_SESSIONS_PER_PERSON, Sessions
 from bot.types import ConversationKey
-from tests.unit.bot.console.conftest import PLACE, Room
+from tests.unit.bot.console.conftest import PLACE, Room, open_room
 
 
 async def test_a_link_lets_one_person_in_once_and_looking_at_it_does_not_spend_it(
@@ -66,6 +67,21 @@ async def test_the_cookie_cannot_be_read_by_scripts_nor_sent_by_other_sites(room
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
+
+
+async def test_over_https_no_other_host_of_the_domain_can_set_the_cookie(tmp_path: Path) -> None:
+    http = {"port": 0, "public_url": "https://bot.example.org"}
+    async with open_room(tmp_path, http=http) as room:
+        browser = await room.browser()  # the operator's link is to this machine
+        public = {"host": "bot.example.org", "origin": "https://bot.example.org"}
+        path = (await room.link("ann")).removeprefix("https://bot.example.org")
+        # As the operator's proxy passes it on.
+        answer = await browser.http.post(f"{browser.base}{path}", headers=public)
+        assert answer.status_code == 303
+        cookie = answer.headers["set-cookie"].lower()
+        assert cookie.startswith("__host-parlance_session=")
+        assert {"secure", "httponly", "path=/", "samesite=lax"} <= set(cookie.split("; "))
+        assert "domain" not in cookie
 
 
 async def test_another_site_cannot_send_a_form(room: Room) -> None:

@@ -48,6 +48,18 @@ async def test_somebody_who_is_no_admin_sees_their_own_turns_alone(room: Room) -
     assert seen.text == (await browser.get("/console/turns/nothing")).text
 
 
+async def test_a_turn_of_somebody_else_is_neither_stopped_nor_read_by_its_id(room: Room) -> None:
+    other = await room.turn("ann", said="secret words")
+    browser = await room.browser("bob")
+    form = await browser.form()
+    for what, status in (("words", 403), ("stop", 404)):
+        answer = await browser.post(f"/console/turns/{other}/{what}", form=form)
+        assert answer.status_code == status
+        assert "secret words" not in answer.text
+    done = [one.action for one in await ChangeRecord(room.app.database).newest()]
+    assert done == ["signed in"]
+
+
 async def test_words_of_others_are_shown_when_they_are_asked_for_which_is_written_down(
     room: Room,
 ) -> None:
