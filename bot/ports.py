@@ -16,7 +16,7 @@ from bot.adapters.protocol import Adapter
 from bot.adapters.supervisor import describe_platform
 from bot.app import App, background
 from bot.config.platforms import TerminalSettings
-from bot.control.protocol import CONSOLE_LINK, OFFER_WORD, WITHDRAW_WORD, WORD_STATE
+from bot.control.protocol import BUG_REPORT, CONSOLE_LINK, OFFER_WORD, WITHDRAW_WORD, WORD_STATE
 from bot.control.server import Command, serve_control
 from bot.doctor import run_checks
 from bot.http.messages import ASGIApp, Request, Response, endpoint
@@ -64,8 +64,14 @@ async def open_ports(
     async def models() -> dict[str, Any]:
         return await take_models(app)
 
+    async def bug_report() -> dict[str, Any]:
+        module = await asyncio.to_thread(importlib.import_module, "bot.bug_report.report")
+        return {"text": await module.make_report(app, adapters, since)}
+
     words = _word_commands(app.core.policy.admin_word)
-    commands: dict[str, Command] = {"status": status, "doctor": doctor, "models": models, **words}
+    commands: dict[str, Command] = {
+        "status": status, "doctor": doctor, "models": models, BUG_REPORT: bug_report, **words
+    }  # fmt: skip
     config = app.installation.config
     routes = _routes(app, adapters)
     port = HttpPort(routes, config.http.host, config.http.port)

@@ -11,8 +11,13 @@ from bot.cli.console import AsJson, console, say, show, write
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.cli.running_bot import ask_running_bot, check_running_bot, describe_running_bot
+from bot.control.protocol import BUG_REPORT
+from bot.errors import Failed
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from bot.app import App
     from bot.installation import Installation
 
 plugins = typer.Typer(no_args_is_help=True, help="The plugins that were found.")
@@ -69,12 +74,22 @@ def _move_keys(here: Installation) -> bool:
     return True
 
 
-def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
+def doctor(
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Write a file for a bug report instead: no secret, name or text in it."),
+    ] = None,
+) -> None:
     """Try each thing: models, embedder, documents, platforms; says what to do.
 
     A bot that runs is asked to try them.
     """
     here = read_installation(config)
+    if bundle is not None:
+        _write_report(here, bundle)
+        return
     told = ask_running_bot(here, "doctor")
     if told is None:
         rows = run_async(_run_checks_alone(here))
@@ -83,15 +98,41 @@ def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
     _show_checks(rows, as_json=as_json)
 
 
+def _write_report(here: Installation, path: Path) -> None:
+    from bot.config.dated_copies import replace_file
+
+    told = ask_running_bot(here, BUG_REPORT)
+    text = run_async(_report_alone(here)) if told is None else told["text"]
+    try:
+        replace_file(path, text.encode())
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror}.") from None
+    say(f"Wrote {path}. Look through it before you hand it on.")
+
+
 async def _run_checks_alone(here: Installation) -> list[dict[str, object]]:
     """Run the checks in this process, where no bot runs."""
-    from bot.app import open_app
     from bot.doctor import run_checks
+
+    async with _open_quietly(here) as app:
+        return await run_checks(app)
+
+
+async def _report_alone(here: Installation) -> str:
+    """Make a bug report in this process, where no bot runs."""
+    from bot.bug_report.report import make_report
+    from bot.status import now
+
+    async with _open_quietly(here) as app:
+        return await make_report(app, (), now())
+
+
+def _open_quietly(here: Installation) -> AbstractAsyncContextManager[App]:
+    from bot.app import open_app
     from bot.observability.logs import configure
 
     configure(here.config.logging.model_copy(update={"level": "error"}), here.secrets.known())
-    async with open_app(here) as app:
-        return await run_checks(app)
+    return open_app(here)
 
 
 def _show_checks(rows: list[dict[str, object]], *, as_json: bool) -> None:

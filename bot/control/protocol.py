@@ -21,6 +21,8 @@ LOOKS = frozenset({"status", WORD_STATE})
 """Commands that change nothing, and are given every few seconds while somebody watches."""
 CONSOLE_LINK = "console-link"
 """Make a link into the console for the operator."""
+BUG_REPORT = "bug-report"
+"""Make the file for a bug report."""
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 REQUEST_TIMEOUT_S = 5.0

@@ -47,6 +47,22 @@ class LogLine:
         return own not in LEVELS or LEVELS.index(own) >= LEVELS.index(level)
 
 
+def read_last_lines(folder: Path, max_bytes: int) -> list[LogLine]:
+    """The last lines of the log in a folder, as many as so many bytes hold, the oldest first."""
+    lines: list[LogLine] = []
+    left = max_bytes
+    for path in reversed(log_files(folder)):
+        with suppress(OSError), path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - left))
+            whole = file.readlines()[1 if size > left else 0 :]  # the first may have been cut
+            lines = [*map(LogLine.read, whole), *lines]
+            left -= min(left, size)
+        if not left:
+            break
+    return lines
+
+
 class LogReader:
     """The log in a folder. Files that are removed or renamed meanwhile are no obstacle."""
 

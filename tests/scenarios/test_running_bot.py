@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 import stat
@@ -38,6 +39,7 @@ async def test_commands_ask_the_running_bot_instead_of_refusing(folder: Folder) 
         doctor, refused = await asyncio.gather(
             folder.run("doctor", "--json"), folder.run("docs", "list")
         )
+        report = await folder.run("doctor", "--bundle", str(folder.path / "report.json"))
         models = await folder.run("models", "status", "--json")  # the doctor keeps the model busy
         folder.configure(limits={"per_person": 7})
         check = await folder.run("check", "--json")
@@ -45,6 +47,13 @@ async def test_commands_ask_the_running_bot_instead_of_refusing(folder: Folder) 
     for ended in (doctor, models, check):
         ended.no_trace()
         assert (ended.status, ended.err) == (0, "")
+
+    told = json.loads((folder.path / "report.json").read_text("utf-8"))
+    assert report.no_trace().status == 0
+    assert "Look through it" in report.said
+    assert told["rows"]["turns"] == 2
+    assert any(line.get("event") == "turn.ended" for line in told["log"])
+    assert "You said" not in str(told)
 
     rows = {row["what"]: row for row in doctor.json}
     assert rows["running bot"]["detail"].startswith(f"process {process.pid} since 2")
