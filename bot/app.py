@@ -117,7 +117,11 @@ class App:
             return [describe_platform(adapter, self.platforms) for adapter in adapters]
 
         self.notices.watch("platform", watch_platforms(states))
-        expiring = remove_expired_daily(self.database, config.history.keep_days)
+        expiring = remove_expired_daily(
+            self.database,
+            config.history.keep_days,
+            keep_prompts_days=config.console.keep_prompts_days,
+        )
         scheduled = any(source.every for source in config.knowledge.sync)
         async with (
             background(self.knowledge.repair_when_damaged(), "documents: mending"),

@@ -16,6 +16,7 @@ from bot.commands.authorization import Authorize
 from bot.config import Config
 from bot.duels.store import DuelStore
 from bot.history.daily_use import DailyLimits, DailyUse
+from bot.history.prompts import KeptPrompts
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspensions
@@ -251,6 +252,7 @@ async def open_core(
             suspensions=suspensions,
             summary_text=summaries.text_of,
             platforms=rules.platforms,
+            prompts=KeptPrompts(database) if config.console.keep_prompts_days else None,
         )
         stack.push_async_callback(core.close)
         yield AssembledCore(core, services, plugins)

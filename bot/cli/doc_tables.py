@@ -60,6 +60,8 @@ def _when_old(data: PersonalData) -> str:
         return (
             f"deleted after {data.keep_at_most.days} days, or `history.keep_days` if that is less"
         )
+    if data.days_setting:
+        return f"deleted after `{data.days_setting}`, or `history.keep_days` if that is less"
     if data.at:
         return "deleted after `history.keep_days`"
     if data.table.foreign_keys and data.forgetting is Forgetting.DECIDED:

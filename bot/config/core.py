@@ -221,6 +221,9 @@ class ConsoleSettings(Section):
     used, unless the HTTP port is open anyway."""
     session_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 12.0
     """Hours for which somebody stays signed in."""
+    keep_prompts_days: Annotated[int, Field(ge=0, le=365)] = 0
+    """Days for which the prompts that models were sent are kept with the turn, and shown on its
+    page to those who may see its words; 0: none is kept."""
 
 
 class MetricsSettings(Section):

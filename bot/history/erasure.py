@@ -13,7 +13,16 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, sel
 
 from bot.history.mapping import SNAPSHOT
 from bot.history.protocol import MODERATION_CHOICES
-from bot.history.tables import choices, materials, memories, quoted, replies, summaries, turns
+from bot.history.tables import (
+    choices,
+    materials,
+    memories,
+    prompts,
+    quoted,
+    replies,
+    summaries,
+    turns,
+)
 from bot.storage.batches import MAX_BATCH_ROWS, delete_batch, in_batches, update_batch
 from bot.storage.database import Database
 from bot.storage.personal_data import PERSONAL_DATA, Forgetting, PersonalData
@@ -40,6 +49,9 @@ async def forget_conversation(
         here &= turns.c.author == person
     count = await _count_turns(database, here)
     told = summaries.c.conversation == conversation
+    # Those of others hold what this person said.
+    sent = prompts.c.turn.in_(select(turns.c.id).where(turns.c.conversation == conversation))
+    await in_batches(database, lambda connection: delete_batch(connection, prompts, sent))
     await in_batches(database, lambda connection: delete_batch(connection, summaries, told))
     await in_batches(database, lambda connection: delete_batch(connection, turns, here))
     if person is None:

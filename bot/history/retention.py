@@ -22,15 +22,20 @@ _DAY_S = 86_400.0
 
 
 async def remove_expired(
-    database: Database, keep_days: int | None, now: datetime | None = None
+    database: Database,
+    keep_days: int | None,
+    now: datetime | None = None,
+    *,
+    keep_prompts_days: int = 0,
 ) -> int:
     """Delete what is older than so many days, with what belongs to it, a batch of rows at a time.
-    None keeps all but what has a limit of its own. Returns the number of rows that were found to
-    be too old. Raises `StorageError`."""
+    None keeps all but what has a limit of its own, as prompts have. Returns the number of rows that
+    were found to be too old. Raises `StorageError`."""
     total = 0
     for data in PERSONAL_DATA:
         limits = [timedelta(days=keep_days)] if keep_days is not None else []
         limits += [data.keep_at_most] if data.keep_at_most is not None else []
+        limits += [timedelta(days=keep_prompts_days)] if data.days_setting else []
         if data.at and limits:
             where = _is_expired(data, (now or datetime.now(UTC)) - min(limits))
             total += await in_batches(
@@ -40,12 +45,17 @@ async def remove_expired(
 
 
 async def remove_expired_daily(
-    database: Database, keep_days: int | None, every_s: float = _DAY_S
+    database: Database,
+    keep_days: int | None,
+    every_s: float = _DAY_S,
+    *,
+    keep_prompts_days: int = 0,
 ) -> None:
     """Call `remove_expired` now and every `every_s` seconds, until cancelled."""
     while True:
         try:
-            if removed := await remove_expired(database, keep_days):
+            removed = await remove_expired(database, keep_days, keep_prompts_days=keep_prompts_days)
+            if removed:
                 log.info("history.expired_removed", rows=removed)
         except StorageError as error:
             log.error("history.removal_failed", reason=str(error))

@@ -232,6 +232,18 @@ Index(
     sqlite_where=_OPEN_CALLS,
 )
 
+prompts = Table(
+    "prompts",
+    Base.metadata,
+    # What a model was sent for an answer, call by call, where it is kept.
+    Column("turn", String, belongs_to("turns.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("model", String, nullable=False),
+    # JSON: the messages, and the names of the tools that were offered.
+    Column("prompt", Text, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
 daily_use = Table(
     "daily_use",
     Base.metadata,

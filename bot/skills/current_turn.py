@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Protocol
 
-from backends.base import Usage
+from backends.base import ChatMessage, Usage
 from bot.commands.checks import Asker
 from bot.events import Attachment, CommandCall, Message
+from bot.history.prompts import MAX_KEPT_PROMPTS, SentPrompt
 from bot.history.protocol import Cut
 from bot.history.suspensions import Suspension
 from bot.settings.values import ChannelSettings
@@ -39,6 +40,16 @@ class TurnRecord:
 
     seen: list[Attachment] = field(default_factory=list, repr=False)
     """The files whose pictures a model was shown; only their names are stored."""
+
+    sent: list[SentPrompt] | None = field(default=None, repr=False)
+    """What models were sent; None where it is not kept."""
+
+    def note_prompt(
+        self, model: str, messages: Sequence[ChatMessage], tools: Iterable[str]
+    ) -> None:
+        """Keep what a model is sent, if it is kept at all."""
+        if self.sent is not None and len(self.sent) < MAX_KEPT_PROMPTS:
+            self.sent.append(SentPrompt(model, messages, tuple(tools)))
 
     def add(self, usage: Usage) -> None:
         """Add the usage of one more model call of the same turn."""

@@ -65,6 +65,7 @@ class ModelCalls:
         prompt = await self._continue(model, messages, sampling)
         repetition = RepetitionFilter(prompt.begun if prompt.repeats else "")
         request = self._request(prompt, cache, tools)
+        record.note_prompt(model, request.messages, (tool.name for tool in tools))
         guard = RepetitionGuard()
         thinks = answers = called = False
         thoughts: list[str] = []

@@ -39,6 +39,15 @@ _SUMMARIES_OF_PERSON = (
     " WHERE turns.author = :person"
 )
 
+_ANSWERS_BESIDE_PERSON = (
+    "SELECT id FROM turns WHERE conversation IN"
+    " (SELECT conversation FROM turns WHERE author = :person)"
+)
+_ANSWERS_QUOTING_PERSON = (
+    "SELECT answer.id FROM turns AS answer JOIN quoted ON quoted.turn = answer.answers"
+    " WHERE quoted.person = :person"
+)
+
 
 class Forgetting(StrEnum):
     """What becomes of the rows of a person who is forgotten."""
@@ -72,6 +81,8 @@ class PersonalData:
     """What else must be true of a row that is too old; `:before` is the time limit."""
     keep_at_most: timedelta | None = None
     """How long rows are kept whatever `history.keep_days` says."""
+    days_setting: str = ""
+    """The setting that says for how many days rows are kept, where one of their own does."""
 
     @property
     def table(self) -> Table:
@@ -79,6 +90,14 @@ class PersonalData:
 
 
 PERSONAL_DATA: Sequence[PersonalData] = (
+    PersonalData(
+        "prompts",
+        "what models were sent for answers to them, and in conversations that they took part in",
+        Forgetting.DELETED,
+        of=f"turn IN ({_ANSWERS_BESIDE_PERSON}) OR turn IN ({_ANSWERS_QUOTING_PERSON})",
+        at="at",
+        days_setting="console.keep_prompts_days",
+    ),
     PersonalData(
         "choices",
         "who chose a setting; a setting of a direct message",

@@ -60,6 +60,9 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
         only="status NOT IN ('running', 'waiting')",
         order="seq",
     ),
+    "prompts": Unrecorded(
+        "they are made of what stands elsewhere, hold words of others, and are kept for days alone"
+    ),
     "materials": Record(
         "material", "turn kept", part="conversations", of=f"turn IN ({_THEIR_QUESTIONS})"
     ),

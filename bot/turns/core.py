@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 from pydantic import BaseModel
@@ -17,6 +18,7 @@ from bot.commands.checks import Asker
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, Completion, Option
 from bot.errors import Failed, UserFacingError
 from bot.events import Event
+from bot.history.prompts import KeptPrompts
 from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
 from bot.replies.delivery import Delivery, DeliveryTimeouts
@@ -348,13 +350,14 @@ def assemble(
     suspensions: Suspensions | None = None,
     summary_text: SummaryText = no_summary,
     platforms: Platforms | None = None,
+    prompts: KeptPrompts | None = None,
 ) -> Core:
     """Build the core.
 
     `open_turns` must be the same object as `services.turns`. `redact` removes the operator's
     secrets from everything that is shown or stored of an answer. A turn passes through logging,
     metrics, permissions, quota and `middleware`, in this order, before it reaches its skill. A turn
-    can be suspended if `suspensions` are given.
+    can be suspended if `suspensions` are given. `prompts` keeps what models are sent.
     """
     policy = policy or Policy()
     limits = limits or TurnLimits()
@@ -377,6 +380,7 @@ def assemble(
         authorize=services.authorize,
         suspensions=suspensions,
         calls=services.calls,
+        keep_prompts=None if prompts is None else partial(prompts.add, redact=redact),
         summary_text=summary_text,
         channel_settings=policy.channel_settings,
         limits=limits,

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import structlog
 
 from bot.history.attachments import take_snapshot
+from bot.history.prompts import SentPrompt
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.replies.draft import Draft
 from bot.turns.turn import Turn, unless_cancelled
 
 log = structlog.get_logger(__name__)
+
+KeepPrompts: TypeAlias = Callable[[str, Sequence[SentPrompt]], Awaitable[None]]
+"""Keeps what models were sent for the answer of this id."""
 
 
 class TurnRecorder:
@@ -29,7 +34,7 @@ class TurnRecorder:
     answered again, `question` is the stored question and `replaces` its earlier answer; its text
     may have been edited. When a suspended turn is resumed or an answer that was cut goes on,
     `continues` is the answer so far, after which new text is stored. `answer` is the stored
-    answer, once there is one.
+    answer, once there is one. `prompts` keeps what models were sent; None keeps nothing of it.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class TurnRecorder:
         question: StoredMessage | None = None,
         replaces: StoredMessage | None = None,
         continues: StoredMessage | None = None,
+        prompts: KeepPrompts | None = None,
     ) -> None:
         self.answer = continues
         self._before = continues.text if continues is not None else ""
@@ -49,6 +55,7 @@ class TurnRecorder:
         self._every_s = every_s
         self._question = question
         self._replaces = replaces
+        self._prompts = prompts
         self._opening: asyncio.Future[None] | None = None
         self._read = -1
 
@@ -174,6 +181,7 @@ class TurnRecorder:
             return
         await self.save_attachments(turn)
         record = turn.record
+        await self._save_prompts(turn)
         if self.answer.cut is not None and not text.strip():  # nothing new: it can still go on
             await self._finish(replace(self.answer, status="complete"))
             return
@@ -190,6 +198,14 @@ class TurnRecorder:
         if self.answer.cut is not None and turn.state in ("failed", "refused"):
             answer = replace(answer, status="interrupted")  # what stood there stays in prompts
         await self._finish(answer)
+
+    async def _save_prompts(self, turn: Turn) -> None:
+        sent, turn.record.sent = turn.record.sent, None
+        if self._prompts is not None and sent:
+            try:
+                await unless_cancelled(self._prompts(turn.id, sent))
+            except Exception:  # the answer is kept all the same
+                log.exception("turn.prompts_not_stored")
 
     async def _finish(self, answer: StoredMessage) -> None:
         try:

@@ -33,7 +33,7 @@ from bot.turns.lanes import Ticket
 from bot.turns.middleware import require
 from bot.turns.open_turns import OpenTurns
 from bot.turns.outcome import CONTINUE, Outcome, cut_answer, empty_answer, outcome_of
-from bot.turns.recorder import TurnRecorder
+from bot.turns.recorder import KeepPrompts, TurnRecorder
 from bot.turns.turn import WITHDRAWN, Turn, unless_cancelled
 from bot.turns.waiting_cards import shown_by
 from bot.types import Action, Actions, ConversationKey, Notice, Status
@@ -70,6 +70,7 @@ class TurnDependencies:
     channel_settings: Callable[[ConversationKey, str | None], Awaitable[ChannelSettings]]
     suspensions: Suspensions | None = None
     calls: ToolCalls | None = None
+    keep_prompts: KeepPrompts | None = None
     summary_text: SummaryText = no_summary
     limits: TurnLimits = TurnLimits()
     timeouts: DeliveryTimeouts = field(default_factory=DeliveryTimeouts)
@@ -133,8 +134,15 @@ class TurnRunner:
         self._ticket = ticket
         self._claimed = claimed
         self._recorder = TurnRecorder(
-            dependencies.store, dependencies.limits.save_every_s, question, replaces, continues
+            dependencies.store,
+            dependencies.limits.save_every_s,
+            question,
+            replaces,
+            continues,
+            dependencies.keep_prompts,
         )
+        if dependencies.keep_prompts is not None:
+            turn.record.sent = []
         route = turn.route
         self._asked = asked_heading(turn, question) if continues is None else ""
         self._draft = Draft(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,11 +11,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from bot.console.visit import COOKIE
-from bot.events import Message
-from bot.types import Author, ConversationKey
 from tests.browser.conftest import PHONE, Desk, overflow_px
-from tests.fakes.sink import RecordingSink
-from tests.unit.bot.console.conftest import CHANNEL, Room, open_room
+from tests.unit.bot.console.conftest import Room, open_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -39,15 +35,6 @@ async def room(chromium: Browser, tmp_path: Path) -> AsyncIterator[Room]:
     }
     async with open_room(tmp_path, models=models) as made:
         yield made
-
-
-async def ask(room: Room, text: str, by: str = "ann") -> RecordingSink:
-    """Ask something in the channel; the answer comes by itself."""
-    author = Author("test", by, by.capitalize())
-    sink = RecordingSink()
-    place = ConversationKey.parse(CHANNEL)
-    await room.app.core.accept(Message(uuid.uuid4().hex, place, author, text), sink)
-    return sink
 
 
 async def test_a_link_lets_one_browser_in_and_looking_does_not_spend_it(
@@ -96,7 +83,7 @@ async def test_now_changes_by_itself_and_a_turn_is_stopped(room: Room, desk: Des
     page = await desk.page(room, "ann")
     await page.goto("/console/")
     await expect(page.get_by_text("Nothing is being answered")).to_be_visible()
-    sink = await ask(room, SLOW, by="bob")
+    sink = await room.ask(SLOW, by="bob")
     look = page.get_by_role("link", name="Look")
     await look.focus()  # it comes while the page is open
     await expect(page.get_by_role("row", name="Bob")).to_contain_text("writing")
@@ -111,7 +98,7 @@ async def test_now_changes_by_itself_and_a_turn_is_stopped(room: Room, desk: Des
 
 
 async def test_a_turn_is_found_by_the_id_of_its_error(room: Room, desk: Desk) -> None:
-    failed = await (await ask(room, BROKEN)).end()
+    failed = await (await room.ask(BROKEN)).end()
     (error,) = [one.error_id for one in failed.notices if one.error_id]
     await room.turn("ann")
     page = await desk.page(room, "ann", width=PHONE)
@@ -131,7 +118,7 @@ async def test_a_turn_is_found_by_the_id_of_its_error(room: Room, desk: Desk) ->
 async def test_the_passages_of_an_answer_are_opened(scripts: bool, room: Room, desk: Desk) -> None:
     async for _ in room.app.knowledge.add_bytes("lamps.md", LAMP.encode()):
         pass
-    answered = await (await ask(room, "/ask How often is the filament changed?")).end()
+    answered = await (await room.ask("/ask How often is the filament changed?")).end()
     assert answered.state == "complete", answered.text
     page = await desk.page(room, "ann", scripts=scripts)
     await page.goto("/console/turns")

@@ -141,6 +141,7 @@ def _person(person: str, name: str, other: str) -> list[tuple[str, dict[str, Any
         ),
         ("duel_votes", {"duel": f"a-{name}-1", "person": person, "choice": "a", "informed": True}),
         ("suspended", {"turn": f"a-{name}-2", "person": person, "state": SECRETS[2]}),
+        ("prompts", {"turn": f"a-{name}-1", "number": 0, "prompt": f"{name} asks of a model"}),
         ("tool_calls", {"turn": f"a-{name}-1", "step": 0, "number": 0, "state": "done"}),
         ("tool_calls", {"turn": f"a-{name}-2", "step": 0, "number": 0, "state": "waiting"}),
         ("choices", {"name": "persona", "scope": f"{CHANNEL}:u={ident}", "by": person}),

@@ -20,6 +20,7 @@ INTERNAL = re.compile(
     r"|\b(?:discord|slack|fetch|knowledge|limits|chat|plugins)\.[a-z_]+\b",
 )
 FOR_OPERATORS = (
+    "bot/bug_report/",
     "bot/cli/",
     "bot/config/",
     "bot/control/",

@@ -18,6 +18,7 @@ from bot.console.site import CONSOLE_PATH, Site, parse_moment
 from bot.console.visibility import Visibility, visibility_of
 from bot.console.visit import Visit
 from bot.errors import NotFound
+from bot.history.prompts import KeptPrompts
 from bot.history.protocol import StoredMessage
 from bot.history.tool_calls import StoredCall
 from bot.history.turn_counts import MESSAGE
@@ -149,6 +150,7 @@ class TurnPages:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._search = TurnSearch(site.app.database)
+        self._prompts = KeptPrompts(site.app.database)
 
     def routes(self) -> Sequence[BaseRoute]:
         """The routes of these pages."""
@@ -221,6 +223,7 @@ class TurnPages:
         calls: Sequence[StoredCall] = ()
         if (stored := self._site.app.services.calls) is not None:
             calls = await stored.of_turn(answer.id)
+        prompts = await self._prompts.of_turn(answer.id) if visibility == "open" else ()
         spans = make_timeline(answer.usage, calls, question.at)
         return self._site.page(
             visit,
@@ -229,6 +232,7 @@ class TurnPages:
             answer=answer,
             visibility=visibility,
             calls=calls,
+            prompts=prompts,
             spans=spans,
             total_s=max((span.start_s + span.length_s for span in spans), default=0.0),
             skill=answer.command or MESSAGE,

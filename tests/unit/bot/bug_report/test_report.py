@@ -47,7 +47,7 @@ async def test_no_secret_name_or_text_is_in_it(tmp_path: Path) -> None:
         "chat": {"persona": WORDS},
         "admins": {"users": ["test:ann", f"test:{WORDS}"]},
         "channels": {f"test:{WORDS}:{WORDS}": {"file_over_chars": 99}},
-        "plugins": {"folders": [f"/home/{WORDS}/plugins"]},
+        "plugins": {"folders": [f"/srv/{WORDS}/plugins"]},
         "knowledge": {"bases": {WORDS: {"description": WORDS}}},
         "models": {
             "default": {"backend": "scripted", "replies": [WORDS], "description": WORDS},
@@ -82,7 +82,7 @@ async def test_no_secret_name_or_text_is_in_it(tmp_path: Path) -> None:
 
 
 def test_of_a_sentence_addresses_paths_and_what_others_said_go() -> None:
-    said = "sync of https://u:p@x.example/a?b=c: /home/ann/x is gone; it said: my own words"
+    said = "sync of https://u:p@x.example/a?b=c: /srv/ann/x is gone; it said: my own words"
     assert bare_sentence(said) == "sync of … … is gone; it said something"
     assert bare_sentence("set it with /settings, and/or `make run`") == (
         "set it with /settings, and/or `make run`"
@@ -115,7 +115,7 @@ def test_of_a_trace_where_it_went_stays() -> None:
         f'  File "{Path(__file__).parents[4]}/bot/app.py", line 7, in open_app\n'
         "    open(words)\n"
         '  File "/usr/x/site-packages/httpx/_client.py", line 12, in send\n'
-        '  File "/home/ann/plugin.py", line 3, in <module>\n'
+        '  File "/srv/ann/plugin.py", line 3, in <module>\n'
         "ValueError: words"
     )
     assert bare_trace(trace) == [

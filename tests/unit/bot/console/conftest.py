@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,11 +18,13 @@ import yaml
 from backends.base import Usage
 from bot.app import App, open_app
 from bot.commands.checks import Asker
+from bot.events import Message
 from bot.history.protocol import StoredMessage
 from bot.installation import Installation
 from bot.ports import open_ports
 from bot.types import Author, ConversationKey
 from tests.fakes.platforms import FakePlatform
+from tests.fakes.sink import RecordingSink
 
 PLACE = ConversationKey("test", "@dm", "d1")
 CHANNEL = "test:team:general"
@@ -95,6 +98,14 @@ class Room:
             answer = await made.post(link.removeprefix(made.base))
             assert answer.status_code == 303, answer.text
         return made
+
+    async def ask(self, text: str, by: str = "ann", place: str = CHANNEL) -> RecordingSink:
+        """Have somebody ask something; the answer comes by itself."""
+        author = Author("test", by, by.capitalize())
+        message = Message(uuid.uuid4().hex, ConversationKey.parse(place), author, text)
+        sink = RecordingSink()
+        await self.app.core.accept(message, sink)
+        return sink
 
     async def turn(
         self,

@@ -117,9 +117,10 @@ def plant(connection: Connection, person: str) -> None:
     mine, shared = f"@{person}", f"for all {person}"
     quote = StoredContextMessage("Eve", "said", by=person)
     kept = SNAPSHOT.dump_json(AttachmentSnapshot((StoredFile("a", "A", "x"),), (quote,))).decode()
+    place = {"conversation": f"with {person}"}
     rows: list[tuple[str, dict[str, Any]]] = [
-        ("turns", {"id": question, "author": person, "role": "user"}),
-        ("turns", {"id": answer, "answers": question}),
+        ("turns", {"id": question, "author": person, "role": "user", **place}),
+        ("turns", {"id": answer, "answers": question, **place}),
         ("turns", {"id": other, "author": ADA, "role": "user"}),
         ("replies", {"turn": answer, "answer": answer}),
         ("feedback", {"turn": answer, "person": ADA}),
@@ -132,6 +133,7 @@ def plant(connection: Connection, person: str) -> None:
         ("quoted", {"turn": other, "person": person}),
         ("choices", {"name": person, "by": person}),
         ("suspended", {"turn": answer, "person": person}),
+        ("prompts", {"turn": answer, "number": 0}),
         ("tool_calls", {"turn": answer, "step": 0, "number": 0}),
         ("memories", {"person": person, "number": 1}),
         ("memories", {"person": person, "name": "Eve", "number": 1, "place": "slack:w:c"}),

@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0019');
+INSERT INTO "alembic_version" VALUES('0020');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -233,6 +233,15 @@ CREATE TABLE processed_events (
 )
  WITHOUT ROWID
 ;
+CREATE TABLE prompts (
+	turn VARCHAR NOT NULL,
+	number INTEGER NOT NULL,
+	model VARCHAR NOT NULL,
+	prompt TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_prompts PRIMARY KEY (turn, number),
+	CONSTRAINT fk_prompts_turn_turns FOREIGN KEY(turn) REFERENCES turns (id) ON DELETE CASCADE
+);
 CREATE TABLE "quoted" (
 	person VARCHAR NOT NULL,
 	turn VARCHAR NOT NULL,
@@ -361,8 +370,8 @@ CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
 CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_replies_conversation ON replies (conversation);
+CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_quoted_turn ON quoted (turn);
 CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
@@ -398,5 +407,6 @@ CREATE INDEX ix_turns_error ON turns (error) WHERE error IS NOT NULL;
 CREATE INDEX ix_turns_listed ON turns (seq, at, conversation, command, model, status, wait_ms, total_ms, written, answers, role) WHERE role = 'assistant';
 CREATE INDEX ix_duel_votes_person ON duel_votes (person);
 CREATE INDEX ix_duel_votes_at ON duel_votes (at);
+CREATE INDEX ix_prompts_at ON prompts (at);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);
