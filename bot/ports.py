@@ -131,8 +131,10 @@ class _LateConsole:
         return local_address(await self._port.open(anywhere=True))
 
     async def open_again(self) -> None:
-        """Serve it if somebody is still signed in since before a restart."""
-        if await any_session(self._app.database):
+        """Serve it if somebody is still signed in since before a restart, or comes in without a
+        link."""
+        by_proxy = self._app.installation.config.console.proxy.header
+        if by_proxy or await any_session(self._app.database):
             await self.open()
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from bot.commands.authorization import check_action
 from bot.config.base import LocalPath, Section
-from bot.types import Author
+from bot.types import Author, ConversationKey
 
 PersonKey = Annotated[str, StringConstraints(pattern=r"^[a-z_]+:\S+$")]
 """`platform:id`, as in `discord:80351110224678912` or `terminal:operator`."""
@@ -213,6 +213,41 @@ class HttpSettings(Section):
     """Address at which others reach it, through your proxy: `https://bot.example.org`."""
 
 
+def _is_network(value: str) -> str:
+    import ipaddress  # few have a proxy that is believed
+
+    network = ipaddress.ip_network(value)
+    if not network.prefixlen:
+        raise ValueError("this would be everybody")
+    return value
+
+
+def _is_place(value: str) -> str:
+    ConversationKey.parse(value)
+    return value
+
+
+class ConsolePerson(Section):
+    """Somebody whom the proxy names."""
+
+    person: PersonKey
+    """Who they are in chat: `slack:U012ABCDEF`."""
+    place: Annotated[str, AfterValidator(_is_place)]
+    """Their direct message with the bot, or a channel that they are in, where their platform is
+    asked whether they still are: `slack:T012ABCDEF:D012ABCDEF`."""
+
+
+class ConsoleProxySettings(Section):
+    """Coming into the console through a proxy that has found out who somebody is."""
+
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]*$")] = ""
+    """Header in which your proxy names them: `X-Forwarded-Email`; empty: nobody comes in so."""
+    addresses: tuple[Annotated[str, AfterValidator(_is_network)], ...] = ()
+    """Addresses or networks of your proxy; the header is believed from there alone."""
+    people: dict[str, ConsolePerson] = Field(default_factory=dict)
+    """Who may come in, by what the header says of them."""
+
+
 class ConsoleSettings(Section):
     """The console: pages in a browser, at `/console` of the HTTP port."""
 
@@ -224,6 +259,8 @@ class ConsoleSettings(Section):
     keep_prompts_days: Annotated[int, Field(ge=0, le=365)] = 0
     """Days for which the prompts that models were sent are kept with the turn, and shown on its
     page to those who may see its words; 0: none is kept."""
+    proxy: ConsoleProxySettings = ConsoleProxySettings()
+    """Coming in through a proxy that has found out who somebody is."""
 
 
 class MetricsSettings(Section):

@@ -244,6 +244,9 @@ def find_contradictions(config: Config) -> Sequence[tuple[str, str]]:
         refer(f"knowledge.bases.{name}.embedder", base.embedder, models, "model")
     for index, folder in enumerate(config.knowledge.sync):
         refer(f"knowledge.sync.{index}.base", folder.base, bases, "knowledge base")
+    proxy = config.console.proxy
+    if proxy.header and not proxy.addresses:
+        found.append(("console.proxy.addresses", "say from which addresses the header is believed"))
     defaults = [name for name, base in config.knowledge.bases.items() if base.default]
     if len(defaults) > 1:
         found.append(

@@ -25,6 +25,7 @@ from bot.console.site import (
 from bot.console.visit import Visits
 from bot.http.messages import ASGIApp
 from bot.sign_in.changes import ChangeRecord
+from bot.sign_in.proxy import ProxySignIn
 from bot.sign_in.sessions import Sessions
 
 __all__ = ["CONSOLE_PATH", "Console"]
@@ -53,6 +54,7 @@ class Console:
             sessions=sessions,
             changes=ChangeRecord(app.database),
             hosts=Hosts(config.http.host, config.http.public_url),
+            proxy=ProxySignIn(config.console.proxy),
             visits=Visits(sessions, app.core.platforms, app.services.authorize),
             places=PlaceNames(app.core.platforms),
             templates=make_templates(static),

@@ -29,8 +29,9 @@ from bot.errors import NotFound, UserFacingError
 from bot.http.messages import ASGIApp, HttpError, Message, Receive, Send
 from bot.http.messages import Request as BoundedRequest
 from bot.sign_in.changes import ChangeRecord
-from bot.sign_in.links import SignInLinks
-from bot.sign_in.sessions import Sessions
+from bot.sign_in.links import SignInLinks, Visitor
+from bot.sign_in.proxy import ProxySignIn
+from bot.sign_in.sessions import Session, Sessions
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,7 @@ class Site:
     sessions: Sessions
     changes: ChangeRecord
     hosts: Hosts
+    proxy: ProxySignIn
     visits: Visits = field(repr=False)
     places: PlaceNames = field(repr=False)
     templates: Environment = field(repr=False)
@@ -114,7 +116,14 @@ class Site:
         session."""
 
         async def answer(request: Request) -> Response:
-            visit = await self.visits.find(cookie_of(request))
+            cookie, new = await self._sign_in_by_proxy(request, cookie_of(request))
+            response = await answer_to(cookie, request)
+            if new:
+                set_cookie(request, response, cookie, self.sessions.lifetime_s)
+            return response
+
+        async def answer_to(cookie: str, request: Request) -> Response:
+            visit = await self.visits.find(cookie)
             if isinstance(visit, str):
                 return self.refuse(*_REFUSALS[visit])
             if admins and not visit.asker.admin:
@@ -144,6 +153,27 @@ class Site:
                 return self.refuse(500, say("This did not work"), words, visit)
 
         return Route(path, answer, methods=[method])
+
+    async def _sign_in_by_proxy(self, request: Request, cookie: str) -> tuple[str, bool]:
+        """The cookie by which a request is answered, and whether it is a new one: whoever the
+        operator's proxy names is let in, and no session of somebody else counts beside that."""
+        address = request.client.host if request.client is not None else ""
+        named = self.proxy.visitor(address, request.headers.getlist(self.proxy.header))
+        if named is None:
+            return cookie, False
+        session = await self.sessions.find(cookie)
+        if session is not None and session.visitor.person == named.person:
+            return cookie, False
+        if request.method not in SAFE_METHODS:
+            return "", False
+        return await self.sign_in(named, session), True
+
+    async def sign_in(self, visitor: Visitor, before: Session | None) -> str:
+        """Begin a session, which ends the one that the browser had before; returns its cookie."""
+        if before is not None:
+            await self.sessions.end(before)
+        await self.changes.add(visitor.person, say("signed in"))
+        return await self.sessions.begin(visitor)
 
 
 async def read_form(request: Request) -> dict[str, str]:

@@ -52,6 +52,11 @@ class Sessions:
         self._lifetime = lifetime
         self._clock = clock
 
+    @property
+    def lifetime_s(self) -> int:
+        """How long a session lasts, in seconds."""
+        return int(self._lifetime.total_seconds())
+
     async def begin(self, visitor: Visitor) -> str:
         """Begin a session; returns the value of its cookie, which nobody can read again."""
         cookie, now = secrets.token_urlsafe(_COOKIE_BYTES), self._clock()

@@ -34,7 +34,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
         name = f"parlance-report-{datetime.now(UTC):%Y%m%d-%H%M}.json"
         headers = {
             "cache-control": "no-store",
-            "content-disposition": f'attachment; filename="{name}"',
+            "content-disposition": f'attachment;filename="{name}"',
         }
         return Response(text, headers=headers, media_type="application/json")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from starlette.requests import Request
@@ -39,15 +38,9 @@ def routes(site: Site) -> Sequence[BaseRoute]:
         visitor = site.links.spend(request.path_params["token"])
         if visitor is None:
             return site.refuse(410, *_NO_LINK)
-        old = await site.sessions.find(cookie_of(request))
-        if old is not None:
-            await site.sessions.end(old)
-        await site.changes.add(visitor.person, say("signed in"))
-        cookie = await site.sessions.begin(visitor)
-        session = await site.sessions.find(cookie)
-        lasts = session.ends_at - datetime.now(UTC) if session is not None else None
+        cookie = await site.sign_in(visitor, await site.sessions.find(cookie_of(request)))
         response = go_to(f"{CONSOLE_PATH}/")
-        set_cookie(request, response, cookie, int(lasts.total_seconds()) if lasts else 0)
+        set_cookie(request, response, cookie, site.sessions.lifetime_s)
         return response
 
     async def leave(request: Request, visit: Visit) -> Response:

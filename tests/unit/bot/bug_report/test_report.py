@@ -65,7 +65,7 @@ async def test_no_secret_name_or_text_is_in_it(tmp_path: Path) -> None:
         form = await browser.form("/console/health")
         answer = await browser.post("/console/health/report", form=form)
     assert answer.status_code == 200
-    assert answer.headers["content-disposition"].startswith('attachment; filename="parlance-report')
+    assert answer.headers["content-disposition"].startswith('attachment;filename="parlance-report')
     told = json.loads(answer.text)
     for hidden in (WORDS, SECRET, "Hunter2", "test:ann", str(tmp_path)):
         assert hidden not in answer.text, hidden
