@@ -85,6 +85,9 @@ class Message:
     occasion: str = ""
     """Why it is asked although nobody has written it just now, as stands above the answer: on a
     schedule. Then a person has to approve all that is done for it. Empty for what they wrote."""
+    model: str = ""
+    """The model that answers this one question, where the skill asks any; empty for the one that is
+    chosen here. Whoever names one must be allowed to choose it for themselves."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", repair_surrogates(self.text))
@@ -115,6 +118,9 @@ class CommandCall:
     occasion: str = ""
     """Why it is asked although nobody has written it just now, as stands above the answer: on a
     schedule. Then a person has to approve all that is done for it. Empty for what they wrote."""
+    model: str = ""
+    """The model that answers this one question, where the skill asks any; empty for the one that is
+    chosen here. Whoever names one must be allowed to choose it for themselves."""
     accepts: tuple[str, int, int] | None = None
     """The call of a tool, by its turn, step and number, that the person was offered and accepts by
     this; None for every other."""

@@ -39,7 +39,8 @@ class StoredMessage:
 
     Turns are append-only: an answer's row is written to only while it is "running"; one that was
     cut is reopened to go on. `remember` says whether the turn is part of the prompt of later ones.
-    An answer's `answers` is the id of the person's turn.
+    An answer's `answers` is the id of the person's turn. `model` is the one that answered; of a
+    person's turn the one that it names, empty where it names none.
     """
 
     id: str

@@ -156,10 +156,12 @@ class Context:
             raise Denied(decision.reason)
 
     async def model(self, name: str | None = None) -> str:
-        """Return the name of the model to use: `name`, or the one that answers this person here.
+        """Return the name of the model to use: `name`, or the one that the question names, or the
+        one that answers this person here.
 
         Raises `NotFound` if there is no model of that name.
         """
+        name = name or self.event.model or None
         if name is None:
             return (await self.models.current(self.conversation, self.author.key))[0]
         if name not in self.models.names():

@@ -87,6 +87,7 @@ class TurnRecorder:
             options=dict(route.options),
             event_id=event.id,
             remember=route.remember,
+            model=event.model,
             private=event.direct or route.private,
         )
         turn.question = question.id
@@ -99,6 +100,7 @@ class TurnRecorder:
             author_name="",
             options={},
             event_id="",
+            model="",
             at=datetime.now(UTC),
             answers=question.id,
             status="running",

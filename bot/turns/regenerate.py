@@ -101,6 +101,7 @@ def rebuild_event(
         "attachments": snapshot.attachments(question.event_id, find),
         "context": snapshot.context(find),
         "earlier": earlier,
+        "model": question.model,
     }
     if edited or not question.command:
         return Message(id, key, author, edited or question.text, **shared)

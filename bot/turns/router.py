@@ -80,6 +80,7 @@ class Router:
             at=event.at,
             earlier=event.earlier,
             occasion=event.occasion,
+            model=event.model,
         )
 
     def answers_in_place(self, text: str, *, files: bool = False) -> bool:
@@ -146,7 +147,7 @@ class Router:
             command=command,
             options=command.bind(given),
             text=_describe_call(command, given),
-            actions=(command.name,),
+            actions=(command.name, *_choosing(call)),
             private=call.target is None and command.is_private(given),
         )
 
@@ -161,12 +162,21 @@ class Router:
                     skill=skill.name,
                     run=skill.answer,
                     text=message.text,
-                    actions=skill.message_actions,
+                    actions=(*skill.message_actions, *_choosing(message)),
                     at_once=skill.quick,
                 )
         if empty:
             raise UsageError(say("Your message is empty; ask me something."))
         raise NotFound(say("No skill here answers messages; see /help for the commands."))
+
+
+def _choosing(event: Message | CommandCall) -> tuple[str, ...]:
+    """What a person must be allowed to do besides, who names the model for one question: what they
+    must be to choose it for themselves with /model."""
+    if not event.model:
+        return ()
+    here = Asker(event.author, event.conversation, event.direct).here
+    return ("model", f"model.use:{here}")
 
 
 def _fill_from_target(command: Command, target: ContextMessage, given: dict[str, Value]) -> None:
