@@ -235,10 +235,12 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             },
         )
         stack.push_async_callback(logins.aclose)
+        sign_in = ConsoleSignIn(config.http.public_url)
         hooks = (
             *installation.plugins.forget,
             *forget_hooks(installation),
             ("logins", logins.forget),
+            ("console", sign_in.forget),
         )
         plugins = replace(installation.plugins, forget=hooks)
         servers = ToolServers(
@@ -269,7 +271,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             await mark_unread_scans(database)
 
         await asyncio.to_thread(set_folders, map(Path, plugins.language_folders))
-        metrics, sign_in = Metrics(), ConsoleSignIn(config.http.public_url)
+        metrics = Metrics()
         metrics.watch_pool(pool.status)
         made = await stack.enter_async_context(
             open_core(

@@ -87,6 +87,7 @@ async def open_ports(
         if config.console.enabled:
             console = _LateConsole(app, adapters, since, port)
             app.sign_in.open, app.sign_in.close = console.open, console.close
+            app.sign_in.drop = console.drop
             stack.push_async_callback(console.close)
             await stack.enter_async_context(background(console.open_again(), "console"))
         await stack.enter_async_context(serve_control(config.data_dir, commands, stop))
@@ -127,6 +128,7 @@ class _LateConsole:
                 self._console = await asyncio.to_thread(
                     module.Console, self._app, self._adapters, self._since
                 )
+                await self._console.open()
                 self._port.routes.mount(module.CONSOLE_PATH, self._console.part)
         return local_address(await self._port.open(anywhere=True))
 
@@ -136,6 +138,11 @@ class _LateConsole:
         by_proxy = self._app.installation.config.console.proxy.header
         if by_proxy or await any_session(self._app.database):
             await self.open()
+
+    def drop(self, person: str) -> None:
+        """Give up what it has in memory of somebody; may be called in any thread."""
+        if self._console is not None:
+            self._console.drop(person)
 
     async def close(self) -> None:
         """End what is open: browsers keep streams for ever."""

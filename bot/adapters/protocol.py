@@ -149,10 +149,11 @@ class Adapter(Protocol):
     of its messages (`bot.events.Reader`), for who may read them (`asker_now`);
     `find_channel(conversation, name)`, the key of a channel beside it, by its name or id, or None;
     `place_name(conversation)`, how its channel is called, or an empty text;
-    `time_zone_of(person)`, the zone that they have set there, or an empty text; and
-    `written(call)`, how a call such as `/ask how so?` is shown to people, as Markdown. A platform
-    that is served `alone` may have `interactive`, whether Ctrl-C belongs to it; `settled`, an
-    `asyncio.Event` before which nothing is done that can wait; and `status`, the exit status.
+    `time_zone_of(person)`, the zone that they have set there, or an empty text;
+    `has_guests`, whether people of other platforms talk there, whom `asker_now` is asked for as
+    well; and `written(call)`, how a call such as `/ask how so?` is shown to people, as Markdown. A
+    platform that is served `alone` may have `interactive`, whether Ctrl-C belongs to it; `settled`,
+    an `asyncio.Event` before which nothing is done that can wait; and `status`, the exit status.
     """
 
     name: str

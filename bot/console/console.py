@@ -7,8 +7,11 @@ from datetime import timedelta
 
 from bot.adapters.protocol import Adapter
 from bot.app import App
+from bot.console.chat.serving import ChatService
 from bot.console.guard import Hosts
 from bot.console.pages import health, sign_in
+from bot.console.pages.chat import ChatPages
+from bot.console.pages.chat_forms import ChatForms
 from bot.console.pages.duel import DuelPages
 from bot.console.pages.now import NowPage
 from bot.console.pages.turns import TurnPages
@@ -32,6 +35,7 @@ __all__ = ["CONSOLE_PATH", "Console"]
 
 NAVIGATION = (
     NavigationEntry("/", "Now"),
+    NavigationEntry("/chat", "Chat"),
     NavigationEntry("/turns", "Turns"),
     NavigationEntry("/usage", "Usage"),
     NavigationEntry("/duel", "Duel"),
@@ -40,7 +44,8 @@ NAVIGATION = (
 
 
 class Console:
-    """The pages, as an ASGI app (`part`). `close` ends the streams that are open."""
+    """The pages, as an ASGI app (`part`). `open` must be called before the first request, `close`
+    at the end."""
 
     def __init__(self, app: App, adapters: Sequence[Adapter], since: str) -> None:
         config = app.installation.config
@@ -61,9 +66,13 @@ class Console:
             navigation=NAVIGATION,
         )
         self._site, self._now, self._use = site, NowPage(site), UsePage(site)
+        self._chat = ChatService(site)
+        chat = ChatPages(site, self._chat)
         routes = [
             *sign_in.routes(site),
             *self._now.routes(),
+            *chat.routes(),
+            *ChatForms(site, self._chat, chat).routes(),
             *TurnPages(site).routes(),
             *self._use.routes(),
             *DuelPages(site).routes(),
@@ -71,8 +80,17 @@ class Console:
         ]
         self.part: ASGIApp = create_app(site, static, routes)
 
+    async def open(self) -> None:
+        """Connect the chat as a platform."""
+        await self._chat.open()
+
+    def drop(self, person: str) -> None:
+        """Give up what is in memory of somebody (`Author.key`); may be called in any thread."""
+        self._chat.drop(person)
+
     async def close(self) -> None:
-        """End the streams, which browsers open again, and what platforms are asked."""
+        """End the streams, which browsers open again, the chat, and what platforms are asked."""
         await self._now.live.close()
         await self._use.close()
+        await self._chat.close()
         await self._site.places.close()

@@ -61,6 +61,10 @@ _REFUSALS: Final[Mapping[Refusal, tuple[int, str, str]]] = {
 Page: TypeAlias = Callable[[Request, Visit], Awaitable[Response]]
 """What answers a request of somebody who is in."""
 
+FormReader: TypeAlias = Callable[[Request], Awaitable[Mapping[str, str]]]
+"""Reads the fields of a form, each with its last value. Raises `HttpError` for one that is not
+taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class NavigationEntry:
@@ -111,9 +115,17 @@ class Site:
 
     # --- how pages are declared -------------------------------------------------------------------
 
-    def route(self, path: str, page: Page, *, method: str = "GET", admins: bool = False) -> Route:
+    def route(
+        self,
+        path: str,
+        page: Page,
+        *,
+        method: str = "GET",
+        admins: bool = False,
+        read: FormReader | None = None,
+    ) -> Route:
         """A page for those who are in; with `admins`, for admins alone. A form must be one of the
-        session."""
+        session; its fields, as `read` reads them, are in `request.state.form` then."""
 
         async def answer(request: Request) -> Response:
             cookie, new = await self._sign_in_by_proxy(request, cookie_of(request))
@@ -130,13 +142,16 @@ class Site:
                 return self.refuse(403, say("This page is for admins"), say("Ask an admin."), visit)
             if method not in SAFE_METHODS:
                 try:
-                    form = await read_form(request)
+                    form = await (read or read_form)(request)
                 except HttpError as error:
                     words = say("It is too large, or did not arrive in time.")
                     return self.refuse(error.status, say("This form was not taken"), words, visit)
-                if not visit.knows_form(form.get("form", "")):
+                # A field named `form` hides the property of that name, which htmx reads: where htmx
+                # sends the form, the field is named `token`.
+                if not visit.knows_form(form.get("token") or form.get("form", "")):
                     words = say("Go back, load the page again, and try once more.")
                     return self.refuse(403, say("This form is out of date"), words, visit)
+                request.state.form = form
             try:
                 return await page(request, visit)
             except NotFound as error:

@@ -56,12 +56,16 @@ class Visits:
         session = await self._sessions.find(cookie)
         if session is None:
             return "outside"
-        asker = await self._askers.get(session.visitor, _RIGHTS_REUSE_S)
+        asker = await self.asker_of(session.visitor)
         if asker is None:
             return "unknown"
         if not (await self._authorize(asker, "console", asker.conversation)).allowed:
             return "denied"
         return Visit(session, asker, form_token(session.digest, self._secret))
+
+    async def asker_of(self, visitor: Visitor) -> Asker | None:
+        """Somebody as they are now, in the direct message in which they asked for their link."""
+        return await self._askers.get(visitor, _RIGHTS_REUSE_S)
 
     async def _look_up(self, visitor: Visitor) -> Asker | None:
         """The person as they are now. The operator is one where no platform can tell, and an admin:

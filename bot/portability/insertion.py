@@ -37,6 +37,7 @@ from bot.portability.column_values import BadValue, name_in_line, read
 from bot.portability.export import recorded_tables
 from bot.portability.locations import check_location
 from bot.portability.record_file import Line, RecordFile, open_records
+from bot.sign_in.places import home_of
 from bot.storage.database import Database
 from bot.storage.insert import insert_into
 from bot.storage.records import Record
@@ -298,7 +299,8 @@ class Insertion:
 
     def _belongs(self, place: ConversationKey, person: str) -> None:
         self._theirs(person)
-        if self._person is not None and place.platform != person.partition(":")[0]:
+        platform = (home_of(place) or place).platform
+        if self._person is not None and platform != person.partition(":")[0]:
             raise BadValue("its place is on another platform")
 
     def _turn(self, ident: str) -> Any:

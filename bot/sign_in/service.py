@@ -21,7 +21,8 @@ class ConsoleSignIn:
     """Makes links; `open` must be set before, by what serves the console.
 
     `open()` has it served if it is not yet, and returns where this machine reaches it; `close()`
-    ends what browsers keep open.
+    ends what browsers keep open; `drop(person)`, called in any thread, gives up what it has in
+    memory of somebody.
     `public_url` is where others do, None for nowhere.
     """
 
@@ -29,6 +30,7 @@ class ConsoleSignIn:
         self.links = SignInLinks()
         self.open: Callable[[], Awaitable[str]] | None = None
         self.close: Callable[[], Awaitable[None]] | None = None
+        self.drop: Callable[[str], None] | None = None
         self._public_url = (public_url or "").rstrip("/")
 
     async def link(self, person: str, place: ConversationKey, *, near: bool = False) -> str:
@@ -39,6 +41,11 @@ class ConsoleSignIn:
     async def operator_link(self, person: str, place: ConversationKey) -> str:
         """Make a link for whoever runs the bot, at its own machine. Raises `Refused`."""
         return await self._make(Visitor(person, place, operator=True), near=True)
+
+    def forget(self, person: str) -> None:
+        """Give up what the console has in memory of somebody (`Author.key`)."""
+        if self.drop is not None:
+            self.drop(person)
 
     async def _make(self, visitor: Visitor, *, near: bool) -> str:
         if self.open is None:

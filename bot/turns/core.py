@@ -153,9 +153,8 @@ class Core:
         if question is None or answer is None:
             return None
         key = ConversationKey.parse(question.conversation)
-        author = Author(
-            platform, question.author.removeprefix(f"{platform}:"), question.author_name
-        )
+        home, _, ident = question.author.partition(":")
+        author = Author(home, ident, question.author_name)
         cut_off = answer.status == "interrupted"
         return Question(event, answer.id, question.text, key, author, cut_off)
 

@@ -148,7 +148,9 @@ class Platforms:
         """The person (an `Author.key`) as they are now in a place; None if nobody can tell, or
         they are not there any more."""
         adapter = self._adapters.get(place.platform)
-        if adapter is None or person.partition(":")[0] != place.platform:
+        if adapter is None:
+            return None
+        if person.partition(":")[0] != place.platform and not getattr(adapter, "has_guests", False):
             return None
         try:
             async with asyncio.timeout(_LOOKUP_TIMEOUT_S):

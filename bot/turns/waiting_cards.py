@@ -97,14 +97,15 @@ class WaitingCards:
             direct=one.direct,
             heading=one.shown["heading"],
         )
-        for part in _parts(one):
+        for part in parts_of(one):
             draft.add(part)
         await draft.take_in()
         draft.end("waiting", None)
         return await cast(RestoringSink, sink).restore(draft.view())
 
 
-def _parts(one: Suspension) -> Sequence[Text | Notice | File | Actions]:
+def parts_of(one: Suspension) -> Sequence[Text | Notice | File | Actions]:
+    """What a turn that waits shows: its text, what is asked, its files, the buttons."""
     buttons = (Action("resume", label, value) for value, label in one.shown["buttons"])
     files = [File(name, text.encode()) for name, text in one.shown["files"]]
     card = [Notice(one.card)] if one.card else []

@@ -115,6 +115,10 @@ NOT_CHAT = (
 
 NO_SENTENCES = {
     ("bot/commands/declaration.py", "in threads"),
+    (
+        "bot/console/chat/conversation.py",
+        '<hx-partial hx-target="#" hx-swap=""></hx-partial>',
+    ),
     ("bot/knowledge/loading/office/old_formats.py", "old formats"),
     (
         "bot/knowledge/loading/process.py",

@@ -37,6 +37,8 @@ class People(FakePlatform):
         super().__init__("test")
         self.known = {"ann", "bob"}
         self.places: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        """What people call themselves; without one it is their id."""
 
     async def place_name(self, place: ConversationKey) -> str:
         return self.places.get(place.channel, "")
@@ -45,7 +47,8 @@ class People(FakePlatform):
         ident = person.partition(":")[2]
         if ident not in self.known:
             return None
-        return Asker(Author("test", ident, ident.capitalize()), place, direct=True)
+        name = self.names.get(ident, ident.capitalize())
+        return Asker(Author("test", ident, name), place, direct=True)
 
 
 @dataclass

@@ -1,0 +1,64 @@
+"""The chat of the console as it is served: its adapter, and the conversations that it shows."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.commands.checks import Asker
+from bot.config.platforms import TerminalSettings
+from bot.console.chat.adapter import ConsoleAdapter
+from bot.console.chat.conversations import Conversations
+from bot.console.chat.entries import EntryRenderer
+from bot.console.chat.kept_files import KeptFiles
+from bot.console.chat.stored import StoredTurns
+from bot.console.site import Site
+from bot.history.conversation_turns import ConversationTurns
+from bot.sign_in.links import Visitor
+from bot.types import ConversationKey
+
+
+class ChatService:
+    """Connects the console to the core as a platform from `open` to `close`."""
+
+    def __init__(self, site: Site) -> None:
+        app = site.app
+        self._site = site
+        self.turns = ConversationTurns(app.database)
+        shelf = KeptFiles()
+        self.conversations = Conversations(
+            StoredTurns(self.turns, app.services.suspensions, app.core.intake.dependencies.redact),
+            EntryRenderer(site, shelf),
+            shelf=shelf,
+        )
+        self.adapter = ConsoleAdapter(self.conversations, self._asker_at)
+        self._operator = app.installation.config.section(TerminalSettings)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect; returns once it is."""
+        self._loop = asyncio.get_running_loop()
+        self._running = asyncio.create_task(
+            self.adapter.run(self._site.app.core), name="console: chat"
+        )
+        connected = asyncio.create_task(self.adapter.serving.wait())
+        await asyncio.wait([self._running, connected], return_when=asyncio.FIRST_COMPLETED)
+        if not connected.done():
+            connected.cancel()
+            await self._running
+
+    def drop(self, person: str) -> None:
+        """Give up what is in memory of somebody (`Author.key`); may be called in any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.conversations.forget, person)
+
+    async def close(self) -> None:
+        """End the streams, and disconnect."""
+        self.conversations.end_streams()
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+
+    async def _asker_at(self, person: str, home: ConversationKey) -> Asker | None:
+        operator = (person, home) == (self._operator.person, self._operator.place)
+        return await self._site.visits.asker_of(Visitor(person, home, operator=operator))
