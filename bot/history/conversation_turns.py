@@ -59,14 +59,14 @@ class ConversationTurns:
         ]
 
     async def begun(self, channel: str, person: str, *, limit: int) -> Sequence[BegunConversation]:
-        """Return the conversations beneath a channel's key in which a person (`Author.key`) asked
-        something, the one that they asked in last first."""
+        """Return the conversations beneath a channel's key that a person (`Author.key`) began, the
+        one in which something was asked last first."""
         first, last = func.min(turns.c.seq).label("first"), func.max(turns.c.seq).label("last")
         asked = (
             select(turns.c.conversation, first, last)
             # A key is followed by a colon in those of what is in it, and `;` comes next after that.
             .where(
-                turns.c.author == person,
+                turns.c.role == "user",
                 turns.c.conversation.between(f"{channel}:", f"{channel};"),
             )
             .group_by(turns.c.conversation)
@@ -79,6 +79,7 @@ class ConversationTurns:
             select(asked.c.conversation, at_last.c.at, at_first.c.text)
             .join(at_first, at_first.c.seq == asked.c.first)
             .join(at_last, at_last.c.seq == asked.c.last)
+            .where(at_first.c.author == person)
             .order_by(asked.c.last.desc())
         )
         async with self._database.read() as connection:
