@@ -11,6 +11,7 @@ from bot.console.chat.serving import ChatService
 from bot.console.guard import Hosts
 from bot.console.pages import health, sign_in
 from bot.console.pages.chat import ChatPages
+from bot.console.pages.chat_beside import BesidePages
 from bot.console.pages.chat_forms import ChatForms
 from bot.console.pages.duel import DuelPages
 from bot.console.pages.now import NowPage
@@ -71,6 +72,7 @@ class Console:
         routes = [
             *sign_in.routes(site),
             *self._now.routes(),
+            *BesidePages(site, self._chat, chat).routes(),
             *chat.routes(),
             *ChatForms(site, self._chat, chat).routes(),
             *TurnPages(site).routes(),

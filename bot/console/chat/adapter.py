@@ -72,7 +72,7 @@ class ConsoleAdapter:
         self, core: Core, conversation: Conversation, message: Message, files: Sequence[File]
     ) -> None:
         """Show what somebody says, and hand it over."""
-        conversation.ask(message.id, message.text, files, message.at)
+        conversation.ask(message.id, message.text, files, model=message.model)
         await core.accept(message, self._sink(core.replies, conversation.key))
 
     async def press(self, core: Core, conversation: Conversation, call: ActionCall) -> Sink:

@@ -10,7 +10,6 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from bot.console.chat.kept_files import KeptFile, KeptFiles
@@ -33,7 +32,8 @@ class Entry:
     id: str
     born: int
     text: str = ""
-    at: datetime | None = None
+    model: str = ""
+    """The model that a question names, if it names one."""
     view: View | None = None
     stored: bool = False
     """Whether it was read from the history, and not written in this process."""
@@ -120,20 +120,25 @@ class Conversation:
 
     # --- changes ----------------------------------------------------------------------------------
 
-    def ask(self, ident: str, text: str, files: Sequence[File] = (), at: datetime | None = None,
-            *, stored: bool = False) -> Entry:  # fmt: skip
+    def ask(
+        self,
+        ident: str,
+        text: str,
+        files: Sequence[File] = (),
+        *,
+        model: str = "",
+        stored: bool = False,
+    ) -> None:
         """Add what a person says."""
-        entry = self._add(Entry(ident, self._version + 1, text, at or datetime.now(UTC)))
-        entry.stored = stored
+        entry = self._add(Entry(ident, self._version + 1, text, model, stored=stored))
         self._keep(entry, files)
-        return entry
 
     def show(self, ident: str, view: View, *, after: str = "", stored: bool = False) -> None:
         """Show a reply, in place of what the entry of that id shows, or as a new entry: at the end,
         or `after` another one."""
         entry = self._entries.get(ident)
         if entry is None:
-            entry = self._add(Entry(ident, self._version + 1, at=datetime.now(UTC)), after)
+            entry = self._add(Entry(ident, self._version + 1), after)
         entry.stored = stored
         self._keep(entry, view.files)
         entry.view = replace(view, files=())

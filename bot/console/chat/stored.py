@@ -46,7 +46,7 @@ class StoredTurns:
             conversation.person = question.author
             ident = question.event_id or question.id
             if conversation.get(ident) is None:
-                conversation.ask(ident, question.text, at=question.at, stored=True)
+                conversation.ask(ident, question.text, model=question.model, stored=True)
             view = await self._view(answer)
             conversation.show(answer.id, view, stored=True)
 

@@ -36,9 +36,10 @@ MAX_STREAMS: Final = 300
 """Streams of all people together."""
 MAX_LISTED: Final = 12
 """Earlier conversations that are listed."""
+NO_THREAD: Final = "0" * 12
+"""An id that stands for a conversation which is not begun."""
 _THREAD: Final = re.compile(r"[0-9a-f]{12}(?:\.[12])?")
-_PAIR: Final = re.compile(r"[0-9a-f]{12}")
-_GONE: Final = say("There is no such conversation, or it is not yours.")
+GONE_CHAT: Final = say("There is no such conversation, or it is not yours.")
 _NO_FILE: Final = say("I keep files for a while only; this one is gone.")
 _ACTIONS: Final = frozenset(get_args(ActionName)) - {"share", "stop"}
 _MAX_VALUE_CHARACTERS: Final = 300
@@ -54,20 +55,16 @@ class ChatPages:
         self._site = site
         self._chat = chat
         self._core = site.app.core
-        self._upload = UploadReader(site.app.installation.config.limits.max_attachment_bytes)
+        self.upload = UploadReader(site.app.installation.config.limits.max_attachment_bytes)
         self._streams = 0
 
     def routes(self) -> Sequence[BaseRoute]:
         """The routes of these pages."""
-        route, read = self._site.route, self._upload
+        route, read = self._site.route, self.upload
         return [
             route("/chat", self._newest),
             route("/chat/new", self._new),
             route("/chat/new", self._begin, method="POST", read=read),
-            route("/chat/beside", self._new_pair),
-            route("/chat/beside", self._ask_pair, method="POST", read=read),
-            route("/chat/beside/{pair}", self._show_pair),
-            route("/chat/beside/{pair}", self._ask_pair, method="POST", read=read),
             route("/chat/{thread}", self._show),
             route("/chat/{thread}", self._ask, method="POST", read=read),
             route("/chat/{thread}/events", self._events),
@@ -81,20 +78,23 @@ class ChatPages:
     def place(self, visit: Visit, thread: str) -> ConversationKey:
         """The conversation of that id of whoever looks. Raises `NotFound` for what is no id."""
         if _THREAD.fullmatch(thread) is None:
-            raise NotFound(_GONE)
+            raise NotFound(GONE_CHAT)
         return console_place(visit.session.visitor.place, thread)
 
     async def find(self, request: Request, visit: Visit) -> Conversation:
         """The conversation that an address names. Raises `NotFound` unless it is theirs."""
-        key = self.place(visit, request.path_params["thread"])
-        found = await self._chat.conversations.find(key)
+        return await self.open(visit, request.path_params["thread"])
+
+    async def open(self, visit: Visit, thread: str) -> Conversation:
+        """The conversation of that id. Raises `NotFound` unless it is theirs."""
+        found = await self._chat.conversations.find(self.place(visit, thread))
         if found is None or found.person not in ("", visit.asker.author.key):
-            raise NotFound(_GONE)
+            raise NotFound(GONE_CHAT)
         return found
 
     async def _earlier(self, visit: Visit) -> list[dict[str, Any]]:
         """The conversations of whoever looks, the last first; not those of two models."""
-        channel = self.place(visit, "0" * 12).scope("channel")
+        channel = self.place(visit, NO_THREAD).scope("channel")
         listed: dict[str, dict[str, Any]] = {}
         for one in self._chat.conversations.beneath(channel):
             first = next((entry for entry in one if entry.view is None), None)
@@ -107,7 +107,7 @@ class ChatPages:
             listed[thread] = (
                 shown if thread not in listed else listed[thread] | {"at": begun.last_at}
             )
-        single = [one for one in listed.values() if _PAIR.fullmatch(one["thread"])]
+        single = [one for one in listed.values() if "." not in one["thread"]]
         return single[:MAX_LISTED]
 
     # --- pages ------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class ChatPages:
         return go_to(f"{CHAT_PATH}/{earlier[0]['thread'] if earlier else 'new'}")
 
     async def _new(self, _: Request, visit: Visit) -> Response:
-        values = await self._values(visit, self.place(visit, "0" * 12))
+        values = await self.values(visit, self.place(visit, NO_THREAD))
         return self._site.page(
             visit, "chat.html", conversation=None, action=f"{CHAT_PATH}/new",
             earlier=await self._earlier(visit), **values,
@@ -129,10 +129,10 @@ class ChatPages:
         return self._site.page(
             visit, "chat.html", conversation=conversation, entries=html, state=state,
             action=f"{CHAT_PATH}/{conversation.thread}", earlier=await self._earlier(visit),
-            **await self._values(visit, conversation.key),
+            **await self.values(visit, conversation.key),
         )  # fmt: skip
 
-    async def _values(self, visit: Visit, key: ConversationKey) -> dict[str, Any]:
+    async def values(self, visit: Visit, key: ConversationKey) -> dict[str, Any]:
         """What every page of the chat shows: commands, models, how the bot behaves here."""
         app, asker = self._site.app, _here(visit, key)
         author = asker.author
@@ -197,21 +197,21 @@ class ChatPages:
 
     async def _begin(self, request: Request, visit: Visit) -> Response:
         key = self.place(visit, secrets.token_hex(6))
-        await self._say(request, visit, key)
+        await self.hand_over(request, visit, key)
         return go_to(f"{CHAT_PATH}/{key.thread}")
 
     async def _ask(self, request: Request, visit: Visit) -> Response:
         conversation = await self.find(request, visit)
-        model = await self._say(request, visit, conversation.key)
+        model = await self.hand_over(request, visit, conversation.key)
         if not _is_partial(request):
             return go_to(f"{CHAT_PATH}/{conversation.thread}#end")
-        values = await self._values(visit, conversation.key) | {"asked_model": model}
+        values = await self.values(visit, conversation.key) | {"asked_model": model}
         return self._site.page(
             visit, "chat_composer.html", conversation=conversation,
             action=f"{CHAT_PATH}/{conversation.thread}", **values,
         )  # fmt: skip
 
-    async def _say(
+    async def hand_over(
         self, request: Request, visit: Visit, key: ConversationKey, model: str | None = None
     ) -> str:
         """Hand a message over; returns the model that it names."""
@@ -245,7 +245,7 @@ class ChatPages:
             return _back(request, conversation)
         entry = conversation.find(turn)
         if name not in _ACTIONS or entry is None or len(value) > _MAX_VALUE_CHARACTERS:
-            raise NotFound(_GONE)
+            raise NotFound(GONE_CHAT)
         call = ActionCall(
             secrets.token_hex(12), conversation.key, visit.asker.author, name, turn, value,
             direct=True,
@@ -292,56 +292,6 @@ class ChatPages:
             await self._chat.adapter.call(self._core, conversation, call)
         return _back(request, conversation)
 
-    # --- two models beside each other -------------------------------------------------------------
-
-    async def _new_pair(self, _: Request, visit: Visit) -> Response:
-        values = await self._values(visit, self.place(visit, "0" * 12))
-        return self._site.page(
-            visit, "chat_beside.html", sides=(), action=f"{CHAT_PATH}/beside",
-            chosen=_first_two(values["models"]), **values,
-        )  # fmt: skip
-
-    async def _show_pair(self, request: Request, visit: Visit) -> Response:
-        sides, chosen = [], []
-        for conversation in await self._pair(request, visit):
-            html, state = await conversation.html()
-            sides.append({"conversation": conversation, "entries": html, "state": state})
-            chosen.append(await self._asked_of(conversation))
-        pair = request.path_params["pair"]
-        return self._site.page(
-            visit, "chat_beside.html", sides=sides, chosen=chosen,
-            action=f"{CHAT_PATH}/beside/{pair}",
-            **await self._values(visit, self.place(visit, f"{pair}.1")),
-        )  # fmt: skip
-
-    async def _asked_of(self, conversation: Conversation) -> str:
-        """The model that the last question of a conversation named."""
-        newest = await self._chat.turns.newest(str(conversation.key), limit=1)
-        return newest[-1][0].model if newest else ""
-
-    async def _pair(self, request: Request, visit: Visit) -> list[Conversation]:
-        pair = request.path_params["pair"]
-        keys = [self.place(visit, f"{pair}.{side}") for side in (1, 2)]
-        found = [await self._chat.conversations.find(key) for key in keys]
-        there = [one for one in found if one is not None]
-        person = visit.asker.author.key
-        if len(there) != 2 or any(one.person not in ("", person) for one in there):
-            raise NotFound(_GONE)
-        return there
-
-    async def _ask_pair(self, request: Request, visit: Visit) -> Response:
-        """Ask two models the same, each in a conversation of its own."""
-        pair = request.path_params.get("pair") or secrets.token_hex(6)
-        if "pair" in request.path_params:
-            await self._pair(request, visit)
-        form: Mapping[str, str] = request.state.form
-        names = [form.get(f"model{side}", "").strip() for side in (1, 2)]
-        if not all(names):
-            raise UsageError(say("Choose two models."))
-        for side, name in enumerate(names, 1):
-            await self._say(request, visit, self.place(visit, f"{pair}.{side}"), name)
-        return go_to(f"{CHAT_PATH}/beside/{pair}#end")
-
 
 def _here(visit: Visit, key: ConversationKey) -> Asker:
     """Whoever looks, in a conversation of theirs."""
@@ -359,7 +309,3 @@ def _back(request: Request, conversation: Conversation) -> Response:
         return Response(status_code=204)
     pair, dot, _ = conversation.thread.partition(".")
     return go_to(f"{CHAT_PATH}/{f'beside/{pair}' if dot else conversation.thread}#end")
-
-
-def _first_two(names: Sequence[str]) -> list[str]:
-    return [*names[:2], *names[:1]][:2] if names else ["", ""]

@@ -15,7 +15,9 @@ from bot.errors import StorageError
 from bot.history.sql_store import SqlHistoryStore
 from bot.portability.export import export, recorded_tables
 from bot.portability.insertion import Imported, import_file
+from bot.sign_in.places import console_place
 from bot.storage.database import Database
+from bot.types import ConversationKey
 from tests.fakes.kept import ADA, CHANNEL, EVE, OF_ADA, SECRETS, keep_something
 
 
@@ -116,6 +118,19 @@ async def test_a_person_is_taken_in_by_themselves(path: Path, tmp_path: Path) ->
     assert [line["text"] for line in lines(theirs, "memory")] == ["Eve remembers"]
     assert [line["base"] for line in lines(theirs, "document")] == [f"@{EVE}"]
     assert (await taken_in(tmp_path, text)).added.total() == 0
+
+
+async def test_what_a_person_said_in_the_console_is_taken_in_with_the_rest(
+    path: Path, tmp_path: Path
+) -> None:
+    """It was refused: the console is a platform, and nobody is of it."""
+    there = str(console_place(ConversationKey.parse("discord:@dm:7"), "0" * 12))
+    other = str(console_place(ConversationKey.parse("slack:T1:D7"), "0" * 12))
+    text = await written(path, person=EVE)
+    done = await taken_in(tmp_path, text.replace(f'"{CHANNEL}"', f'"{there}"'))
+    assert done.added["turn"] == 3
+    with pytest.raises(StorageError, match="on another platform"):
+        await taken_in(tmp_path, text.replace(f'"{CHANNEL}"', f'"{other}"'), "elsewhere")
 
 
 @pytest.mark.parametrize(

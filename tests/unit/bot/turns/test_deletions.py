@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bot.events import AnswerDeleted, MessageDeleted
 from bot.history.protocol import HistoryStore
+from bot.types import Author
 from tests.contracts.history_contract import asked, exchange
 from tests.fakes.core import ADA, HERE, Bench
 from tests.fakes.skills import CHAT, stalling
@@ -47,6 +48,18 @@ async def test_a_question_is_known_from_its_first_moment(bench: Make) -> None:
     assert found is not None
     assert (found.text, found.conversation) == ("hello", HERE)
     assert found.turn == (await sink.until_text("one")).turn
+
+
+async def test_the_author_of_a_stored_question_may_be_of_another_platform(
+    bench: Make, history: HistoryStore
+) -> None:
+    b = bench(CHAT, store=history)
+    guest = Author("elsewhere", "1", "Guest")
+    question = b.message("hello", guest)
+    await b.say(question)
+    found = await b.core.question("test", question.id)
+    assert found is not None
+    assert found.author == guest
 
 
 async def test_a_deleted_question_leaves_the_history_however_old_it_is(

@@ -90,6 +90,15 @@ async def test_nobody_is_a_person_of_another_platform(platforms: Platforms) -> N
         assert await platforms.channels_of(ADA.key, asked) == {"test:work:general"}
 
 
+async def test_a_platform_with_guests_is_asked_about_people_of_others(platforms: Platforms) -> None:
+    adapter = Knowing("other")
+    adapter.has_guests = True  # type: ignore[attr-defined]
+    with platforms.connect(Knowing()), platforms.connect(adapter):
+        assert await platforms.asker_now(ADA.key, ABROAD) == Asker(ADA, ABROAD)
+        asked = ["test:work:general", "other:work:general"]
+        assert await platforms.channels_of(ADA.key, asked) == {"test:work:general"}
+
+
 async def test_a_bug_in_a_platform_is_a_no(platforms: Platforms) -> None:
     with platforms.connect(Broken()):
         assert await platforms.asker_now(ADA.key, HERE) is None
