@@ -26,6 +26,7 @@ from bot.console.site import (
     make_templates,
     read_static,
 )
+from bot.console.uploads import Uploads
 from bot.console.visit import Visits
 from bot.http.messages import ASGIApp
 from bot.sign_in.changes import ChangeRecord
@@ -64,6 +65,7 @@ class Console:
             visits=Visits(sessions, app.core.platforms, app.services.authorize),
             places=PlaceNames(app.core.platforms),
             templates=make_templates(static),
+            uploads=Uploads(config.data_dir, app.services.max_attachment_bytes),
             navigation=NAVIGATION,
         )
         self._site, self._now, self._use = site, NowPage(site), UsePage(site)

@@ -24,6 +24,7 @@ from bot.console.formatting import FILTERS
 from bot.console.guard import HEADERS, SAFE_METHODS, Hosts, is_own_path
 from bot.console.places import PlaceNames
 from bot.console.static_files import StaticFiles
+from bot.console.uploads import FORM_FIELD, UnknownForm, UploadForm, Uploads
 from bot.console.visit import COOKIE, SECURE_COOKIE, Refusal, Visit, Visits
 from bot.errors import NotFound, UserFacingError
 from bot.http.messages import ASGIApp, HttpError, Message, Receive, Send
@@ -58,12 +59,16 @@ _REFUSALS: Final[Mapping[Refusal, tuple[int, str, str]]] = {
     ),
 }
 
+_FORM_REFUSALS: Final[Mapping[int, str]] = {
+    400: say("Something of it is missing, or it has too many fields."),
+    408: say("It did not arrive in time."),
+    413: say("It is too large, or has too many files."),
+    503: say("Too much is being sent to me just now. Try again in a minute."),
+    507: say("There is no room for it on my disk."),
+}
+
 Page: TypeAlias = Callable[[Request, Visit], Awaitable[Response]]
 """What answers a request of somebody who is in."""
-
-FormReader: TypeAlias = Callable[[Request], Awaitable[Mapping[str, str]]]
-"""Reads the fields of a form, each with its last value. Raises `HttpError` for one that is not
-taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class Site:
     visits: Visits = field(repr=False)
     places: PlaceNames = field(repr=False)
     templates: Environment = field(repr=False)
+    uploads: Uploads = field(repr=False)
     navigation: Sequence[NavigationEntry] = ()
 
     def render(self, template: str, /, **values: Any) -> str:
@@ -122,10 +128,11 @@ class Site:
         *,
         method: str = "GET",
         admins: bool = False,
-        read: FormReader | None = None,
+        files: bool = False,
     ) -> Route:
         """A page for those who are in; with `admins`, for admins alone. A form must be one of the
-        session; its fields, as `read` reads them, are in `request.state.form` then."""
+        session; the page finds it with `form_of`, and one that may have `files` with `upload_of`.
+        """
 
         async def answer(request: Request) -> Response:
             cookie, new = await self._sign_in_by_proxy(request, cookie_of(request))
@@ -140,32 +147,21 @@ class Site:
                 return self.refuse(*_REFUSALS[visit])
             if admins and not visit.asker.admin:
                 return self.refuse(403, say("This page is for admins"), say("Ask an admin."), visit)
-            if method not in SAFE_METHODS:
-                try:
-                    form = await (read or read_form)(request)
-                except HttpError as error:
-                    words = say("It is too large, or did not arrive in time.")
-                    return self.refuse(error.status, say("This form was not taken"), words, visit)
-                # A field named `form` hides the property of that name, which htmx reads: where htmx
-                # sends the form, the field is named `token`.
-                if not visit.knows_form(form.get("token") or form.get("form", "")):
-                    words = say("Go back, load the page again, and try once more.")
-                    return self.refuse(403, say("This form is out of date"), words, visit)
-                request.state.form = form
+            if method in SAFE_METHODS:
+                return await self._answer(path, page, request, visit)
             try:
-                return await page(request, visit)
-            except NotFound as error:
-                return self.refuse(404, say("This is not here"), str(error), visit)
-            except UserFacingError as error:
-                return self.refuse(400, say("This was not done"), str(error), visit)
-            except Exception:  # a page's top: whatever it was, whoever looks is told
-                error_id = secrets.token_hex(4)
-                log.exception("console.page_failed", path=path, error_id=error_id)
-                words = say(
-                    "Something went wrong on our side. The log says what under {error_id}.",
-                    error_id=error_id,
-                )
-                return self.refuse(500, say("This did not work"), words, visit)
+                form = await self._read_form(request, visit, files=files)
+            except UnknownForm:
+                words = say("Go back, load the page again, and try once more.")
+                return self.refuse(403, say("This form is out of date"), words, visit)
+            except HttpError as error:
+                title = say("This form was not taken")
+                return self.refuse(error.status, title, _FORM_REFUSALS[error.status], visit)
+            request.state.form = form
+            try:
+                return await self._answer(path, page, request, visit)
+            finally:
+                await form.close()
 
         return Route(path, answer, methods=[method])
 
@@ -189,6 +185,44 @@ class Site:
             await self.sessions.end(before)
         await self.changes.add(visitor.person, say("signed in"))
         return await self.sessions.begin(visitor)
+
+    async def _read_form(self, request: Request, visit: Visit, *, files: bool) -> UploadForm:
+        """The form of a request. Raises `UnknownForm` and `HttpError`."""
+        if files:
+            bounded = BoundedRequest(request.scope, request.receive)
+            return await self.uploads.read(bounded, visit.knows_form)
+        fields = await read_form(request)
+        if not visit.knows_form(fields.get(FORM_FIELD, "")):
+            raise UnknownForm
+        return UploadForm(fields)
+
+    async def _answer(self, path: str, page: Page, request: Request, visit: Visit) -> Response:
+        """What a page answers; an error is told to whoever looks."""
+        try:
+            return await page(request, visit)
+        except NotFound as error:
+            return self.refuse(404, say("This is not here"), str(error), visit)
+        except UserFacingError as error:
+            return self.refuse(400, say("This was not done"), str(error), visit)
+        except Exception:  # a page's top: whatever it was, whoever looks is told
+            error_id = secrets.token_hex(4)
+            log.exception("console.page_failed", path=path, error_id=error_id)
+            words = say(
+                "Something went wrong on our side. The log says what under {error_id}.",
+                error_id=error_id,
+            )
+            return self.refuse(500, say("This did not work"), words, visit)
+
+
+def form_of(request: Request) -> Mapping[str, str]:
+    """The fields of the form that a request brought, each with its last value."""
+    return upload_of(request).fields
+
+
+def upload_of(request: Request) -> UploadForm:
+    """The form that a request brought, with its files."""
+    form: UploadForm = request.state.form
+    return form
 
 
 async def read_form(request: Request) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -56,23 +57,38 @@ class Request:
 
     async def body(self, max_bytes: int, within_s: float) -> bytes:
         """Read the body. Raises `HttpError`: too large (413), too slow (408), broken off (400)."""
+        read = bytearray()
+        async with aclosing(self.chunks(max_bytes, within_s)) as chunks:
+            async for chunk in chunks:
+                read += chunk
+        return bytes(read)
+
+    async def chunks(
+        self, max_bytes: int, within_s: float, pause_s: float | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Read the body piece by piece, as it arrives. With `pause_s` no piece may take longer.
+        Raises what `body` does, as soon as it is known."""
         length = self.header("content-length")
         if length.isdecimal() and int(length[:20]) > max_bytes:
             raise HttpError(413)
-        read = bytearray()
-        try:
-            async with asyncio.timeout(within_s):
-                while True:
+        clock = asyncio.get_running_loop().time
+        ends_at, read = clock() + within_s, 0
+        while True:
+            try:
+                next_at = ends_at if pause_s is None else min(ends_at, clock() + pause_s)
+                async with asyncio.timeout_at(next_at):
                     message = await self._receive()
-                    if message["type"] != "http.request":
-                        raise HttpError(400)
-                    read += message.get("body", b"")
-                    if len(read) > max_bytes:
-                        raise HttpError(413)
-                    if not message.get("more_body", False):
-                        return bytes(read)
-        except TimeoutError:
-            raise HttpError(408) from None
+            except TimeoutError:
+                raise HttpError(408) from None
+            if message["type"] != "http.request":
+                raise HttpError(400)
+            chunk = message.get("body", b"")
+            read += len(chunk)
+            if read > max_bytes:
+                raise HttpError(413)
+            yield chunk
+            if not message.get("more_body", False):
+                return
 
 
 async def respond(send: Send, response: Response) -> None:

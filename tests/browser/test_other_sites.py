@@ -45,7 +45,7 @@ async def test_it_cannot_send_a_form(room: Room, desk: Desk, base: str) -> None:
     await page.goto("/console/")
     form = await page.locator("form.leave input").get_attribute("value")
     trap = (
-        f'<form method=post action="{base}/console/leave"><input name=form value="{form}">'
+        f'<form method=post action="{base}/console/leave"><input name=token value="{form}">'
         "<button>Win a prize</button></form>"
     )
     async with serve_elsewhere(trap) as site:

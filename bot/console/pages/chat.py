@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,8 +23,8 @@ from bot.console.chat.adapter import attachment_of
 from bot.console.chat.conversation import Conversation
 from bot.console.chat.entries import PICTURES
 from bot.console.chat.serving import ChatService
-from bot.console.chat.upload import UploadReader
-from bot.console.site import CONSOLE_PATH, Site, cookie_of, go_to
+from bot.console.site import CONSOLE_PATH, Site, cookie_of, form_of, go_to, upload_of
+from bot.console.uploads import UploadedFile
 from bot.console.visit import Visit
 from bot.errors import NotFound, UsageError
 from bot.events import ActionCall, CommandCall, Message
@@ -41,7 +41,9 @@ NO_THREAD: Final = "0" * 12
 _THREAD: Final = re.compile(r"[0-9a-f]{12}(?:\.[12])?")
 GONE_CHAT: Final = say("There is no such conversation, or it is not yours.")
 _NO_FILE: Final = say("I keep files for a while only; this one is gone.")
-_ACTIONS: Final = frozenset(get_args(ActionName)) - {"share", "stop"}
+_ACTIONS: Final[Mapping[str, ActionName]] = {
+    name: name for name in get_args(ActionName) if name not in ("share", "stop")
+}
 _MAX_VALUE_CHARACTERS: Final = 300
 _PATIENCE_S: Final = 2.0
 """Longest wait for what a button tells, before the page is shown again."""
@@ -55,18 +57,17 @@ class ChatPages:
         self._site = site
         self._chat = chat
         self._core = site.app.core
-        self.upload = UploadReader(site.app.installation.config.limits.max_attachment_bytes)
         self._streams = 0
 
     def routes(self) -> Sequence[BaseRoute]:
         """The routes of these pages."""
-        route, read = self._site.route, self.upload
+        route = self._site.route
         return [
             route("/chat", self._newest),
             route("/chat/new", self._new),
-            route("/chat/new", self._begin, method="POST", read=read),
+            route("/chat/new", self._begin, method="POST", files=True),
             route("/chat/{thread}", self._show),
-            route("/chat/{thread}", self._ask, method="POST", read=read),
+            route("/chat/{thread}", self._ask, method="POST", files=True),
             route("/chat/{thread}/events", self._events),
             route("/chat/{thread}/press", self._press, method="POST"),
             route("/chat/{thread}/choose", self._choose, method="POST"),
@@ -215,9 +216,9 @@ class ChatPages:
         self, request: Request, visit: Visit, key: ConversationKey, model: str | None = None
     ) -> str:
         """Hand a message over; returns the model that it names."""
-        form: Mapping[str, str] = request.state.form
+        form = form_of(request)
         text = form.get("text", "").replace("\r\n", "\n").strip()
-        sent = [File(one.name, one.data, one.content_type) for one in request.state.files]
+        sent = [await self._read(one) for one in upload_of(request).files]
         if not (text or sent):
             raise UsageError(say("Your message is empty; ask me something."))
         model = form.get("model", "").strip() if model is None else model
@@ -234,23 +235,32 @@ class ChatPages:
         await self._chat.adapter.ask(self._core, conversation, message, sent)
         return model
 
+    async def _read(self, file: UploadedFile) -> File:
+        """A file in memory, where a conversation keeps it. Raises `UsageError` if it is too
+        large."""
+        if file.size > self._site.uploads.max_file_bytes:
+            raise UsageError(say("{name} is too large for me.", name=file.name))
+        data = await file.read(self._site.uploads.max_file_bytes)
+        return File(file.name, data, file.content_type or "")
+
     async def _press(self, request: Request, visit: Visit) -> Response:
         """Press a button: its action, the answer that it is under, and its value, with bars
         between."""
         conversation = await self.find(request, visit)
-        name, _, rest = request.state.form.get("press", "").partition("|")
+        name, _, rest = form_of(request).get("press", "").partition("|")
         turn, _, value = rest.partition("|")
         if name == "stop":
             await self._stop(conversation, visit)
             return _back(request, conversation)
         entry = conversation.find(turn)
-        if name not in _ACTIONS or entry is None or len(value) > _MAX_VALUE_CHARACTERS:
+        action = _ACTIONS.get(name)
+        if action is None or entry is None or len(value) > _MAX_VALUE_CHARACTERS:
             raise NotFound(GONE_CHAT)
         call = ActionCall(
-            secrets.token_hex(12), conversation.key, visit.asker.author, name, turn, value,
+            secrets.token_hex(12), conversation.key, visit.asker.author, action, turn, value,
             direct=True,
         )  # fmt: skip
-        if name in ("resume", "answer", "accept"):
+        if action in ("resume", "answer", "accept"):
             person = visit.asker.author.key
             await self._site.changes.add(person, say("answered what I asked"), turn)
         change = conversation.next_change
@@ -274,7 +284,7 @@ class ChatPages:
     async def _choose(self, request: Request, visit: Visit) -> Response:
         """Choose the model or the persona, by the commands that do it in a chat."""
         conversation = await self.find(request, visit)
-        form: Mapping[str, str] = request.state.form
+        form = form_of(request)
         calls: list[tuple[str, dict[str, str]]] = []
         if form.get("what") == "model":
             calls = [("model", {"action": "use", "name": form.get("model", ""), "scope": "here"})]

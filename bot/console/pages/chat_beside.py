@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.requests import Request
@@ -15,7 +15,7 @@ from bot.catalogue.sentence import say
 from bot.console.chat.conversation import Conversation
 from bot.console.chat.serving import ChatService
 from bot.console.pages.chat import CHAT_PATH, GONE_CHAT, NO_THREAD, ChatPages
-from bot.console.site import Site, go_to
+from bot.console.site import Site, form_of, go_to
 from bot.console.visit import Visit
 from bot.errors import NotFound, UsageError
 
@@ -33,12 +33,12 @@ class BesidePages:
 
     def routes(self) -> Sequence[BaseRoute]:
         """The routes of this page."""
-        route, read = self._site.route, self._pages.upload
+        route = self._site.route
         return [
             route("/chat/beside", self._new),
-            route("/chat/beside", self._ask, method="POST", read=read),
+            route("/chat/beside", self._ask, method="POST", files=True),
             route("/chat/beside/{pair}", self._show),
-            route("/chat/beside/{pair}", self._ask, method="POST", read=read),
+            route("/chat/beside/{pair}", self._ask, method="POST", files=True),
         ]
 
     async def _new(self, _: Request, visit: Visit) -> Response:
@@ -73,7 +73,7 @@ class BesidePages:
         if pair is not None:
             await self._find(request, visit)
         pair = pair or secrets.token_hex(6)
-        form: Mapping[str, str] = request.state.form
+        form = form_of(request)
         names = [form.get(f"model{side}", "").strip() for side in (1, 2)]
         if not all(names):
             raise UsageError(say("Choose two models."))

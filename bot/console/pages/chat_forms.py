@@ -14,7 +14,7 @@ from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
 from bot.console.chat.serving import ChatService
 from bot.console.pages.chat import CHAT_PATH, ChatPages
-from bot.console.site import Site, go_to
+from bot.console.site import Site, form_of, go_to
 from bot.console.visit import Visit
 from bot.errors import NotFound
 from bot.events import CommandCall
@@ -64,7 +64,7 @@ class ChatForms:
     async def _send(self, request: Request, visit: Visit) -> Response:
         conversation = await self._pages.find(request, visit)
         form = self._form(request, visit)
-        sent: Mapping[str, str] = request.state.form
+        sent = form_of(request)
         given = {
             option.name: sent[f"option-{option.name}"]
             for option in form.options

@@ -55,7 +55,7 @@ class Chat:
 
     async def token(self) -> str:
         text = (await self.browser.get("/console/chat/new")).text
-        return text.partition('name="form" value="')[2].partition('"')[0]
+        return text.partition('name="token" value="')[2].partition('"')[0]
 
     async def send(
         self,
@@ -104,7 +104,7 @@ class Chat:
         page = await self.shows(f">{label}</button>")
         values = re.findall(rf'name="press" value="([^"]*)"[^>]*>{re.escape(label)}<', page)
         return await self.browser.post(
-            f"{self.at}/press", form=await self.token(), press=values[nth]
+            f"{self.at}/press", token=await self.token(), press=values[nth]
         )
 
     @asynccontextmanager

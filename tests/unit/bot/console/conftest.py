@@ -70,7 +70,7 @@ class Browser:
     async def form(self, path: str = "/console/") -> str:
         """The value that the forms of a page carry."""
         text = (await self.get(path)).text
-        return text.partition('name="form" value="')[2].partition('"')[0]
+        return text.partition('name="token" value="')[2].partition('"')[0]
 
 
 @dataclass

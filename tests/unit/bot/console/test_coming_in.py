@@ -95,29 +95,29 @@ async def test_another_site_cannot_send_a_form(room: Room) -> None:
         {},
     ):
         answer = await browser.http.post(
-            f"{browser.base}/console/leave", data={"form": form}, headers=headers
+            f"{browser.base}/console/leave", data={"token": form}, headers=headers
         )
         assert answer.status_code == 403, headers
     assert "another site" in answer.text
     assert (await browser.post("/console/leave")).status_code == 403  # without the form's value
-    assert (await browser.post("/console/leave", form="0" * 64)).status_code == 403
+    assert (await browser.post("/console/leave", token="0" * 64)).status_code == 403
     assert (await browser.get("/console/")).status_code == 200
-    assert (await browser.post("/console/leave", form=form)).status_code == 200
+    assert (await browser.post("/console/leave", token=form)).status_code == 200
     assert (await browser.get("/console/")).status_code == 401
 
 
 async def test_a_form_of_another_session_is_none_of_this_one(room: Room) -> None:
     one, other = await room.browser("ann"), await room.browser("bob")
     form = await other.form()
-    assert (await one.post("/console/leave", form=form)).status_code == 403
+    assert (await one.post("/console/leave", token=form)).status_code == 403
 
 
 async def test_a_form_is_bounded(room: Room) -> None:
     browser = await room.browser("")
     form = await browser.form()
-    assert (await browser.post("/console/leave", form=form, x="y" * 100_000)).status_code == 413
+    assert (await browser.post("/console/leave", token=form, x="y" * 100_000)).status_code == 413
     many = {f"x{n}": "y" for n in range(200)}
-    assert (await browser.post("/console/leave", form=form, **many)).status_code == 400
+    assert (await browser.post("/console/leave", token=form, **many)).status_code == 400
     assert (await browser.get("/console/")).status_code == 200
 
 
@@ -177,7 +177,7 @@ async def test_who_may_not_use_it_is_not_let_in(room: Room) -> None:
 
 async def test_what_is_done_is_written_down(room: Room) -> None:
     browser = await room.browser("ann")
-    await browser.post("/console/leave", form=await browser.form())
+    await browser.post("/console/leave", token=await browser.form())
     done = [(one.person, one.action) for one in await ChangeRecord(room.app.database).newest()]
     assert done == [("test:ann", "signed out"), ("test:ann", "signed in")]
 

@@ -24,7 +24,7 @@ async def held(room: Room, by: str = "bob", **more: object) -> str:
 async def post(browser: Browser, path: str) -> str:
     """Press a button of a page, and read what comes."""
     form = await browser.form()
-    answer = await browser.post(path, form=form)
+    answer = await browser.post(path, token=form)
     if answer.status_code == 303:
         answer = await browser.get(answer.headers["location"])
     return answer.text
@@ -79,7 +79,7 @@ async def test_the_duels_of_others_are_not_here(room: Room) -> None:
     assert (await browser.get(f"/console/duel/{turn}")).status_code == 404
     form = await browser.form()
     for path in ("vote/a", "names"):
-        answer = await browser.post(f"/console/duel/{turn}/{path}", form=form)
+        answer = await browser.post(f"/console/duel/{turn}/{path}", token=form)
         assert answer.status_code == 404
     plain = await room.turn("bob")
     assert (await browser.get(f"/console/duel/{plain}")).status_code == 404
@@ -111,16 +111,16 @@ async def test_a_duel_in_private_is_its_askers_alone(room: Room) -> None:
             assert "From paint." not in shown
             assert "/vote/" not in shown
         form = await browser.form()
-        answer = await browser.post(f"/console/duel/{turn}/vote/a", form=form)
+        answer = await browser.post(f"/console/duel/{turn}/vote/a", token=form)
         assert answer.status_code == 404
 
 
 async def test_a_vote_needs_a_form_of_the_session_and_must_be_one(room: Room) -> None:
     turn = await held(room)
     browser = await room.browser("bob")
-    assert (await browser.post(f"/console/duel/{turn}/vote/a", form="x")).status_code == 403
+    assert (await browser.post(f"/console/duel/{turn}/vote/a", token="x")).status_code == 403
     form = await browser.form()
-    assert (await browser.post(f"/console/duel/{turn}/vote/c", form=form)).status_code == 404
+    assert (await browser.post(f"/console/duel/{turn}/vote/c", token=form)).status_code == 404
     assert (await DuelStore(room.app.database).board()).votes == 0
 
 

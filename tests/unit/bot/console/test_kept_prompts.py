@@ -42,7 +42,7 @@ async def test_a_prompt_is_shown_to_those_who_may_see_the_words(tmp_path: Path) 
         own, admin, other = [await room.browser(name) for name in ("bob", "ann", "")]
         assert sent in (await own.get(path)).text
         assert sent not in (await admin.get(path)).text
-        shown = await admin.post(f"{path}/words", form=await admin.form(path))
+        shown = await admin.post(f"{path}/words", token=await admin.form(path))
         assert sent in shown.text
         assert "[secret]" in shown.text
         direct = await ask(room, "A secret.", place="test:@dm:d-bob")

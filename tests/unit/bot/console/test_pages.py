@@ -53,7 +53,7 @@ async def test_a_turn_of_somebody_else_is_neither_stopped_nor_read_by_its_id(roo
     browser = await room.browser("bob")
     form = await browser.form()
     for what, status in (("words", 403), ("stop", 404)):
-        answer = await browser.post(f"/console/turns/{other}/{what}", form=form)
+        answer = await browser.post(f"/console/turns/{other}/{what}", token=form)
         assert answer.status_code == status
         assert "secret words" not in answer.text
     done = [one.action for one in await ChangeRecord(room.app.database).newest()]
@@ -69,7 +69,7 @@ async def test_words_of_others_are_shown_when_they_are_asked_for_which_is_writte
     assert "my question" not in page
     assert "my answer" not in page
     form = await browser.form(f"/console/turns/{turn}")
-    shown = (await browser.post(f"/console/turns/{turn}/words", form=form)).text
+    shown = (await browser.post(f"/console/turns/{turn}/words", token=form)).text
     assert "my question" in shown
     assert "my answer" in shown
     newest = (await ChangeRecord(room.app.database).newest())[0]
@@ -85,7 +85,7 @@ async def test_private_words_are_shown_to_nobody_else_whoever_asks(room: Room) -
         browser = await room.browser(ident)
         for turn in (direct, unknown, drawn):
             form = await browser.form(f"/console/turns/{turn}")
-            shown = await browser.post(f"/console/turns/{turn}/words", form=form)
+            shown = await browser.post(f"/console/turns/{turn}/words", token=form)
             assert shown.status_code == 200
             assert "secret words" not in shown.text, (ident, turn)
             assert "for the person who asked alone" in shown.text
@@ -155,7 +155,7 @@ async def test_the_checks_run_when_they_are_asked_for(room: Room) -> None:
     browser = await room.browser("ann")
     assert "model default" not in (await browser.get("/console/health")).text
     form = await browser.form("/console/health")
-    text = (await browser.post("/console/health", form=form)).text
+    text = (await browser.post("/console/health", token=form)).text
     assert "documents" in text
     assert "Parlance" in text
     assert "ran the checks" in text

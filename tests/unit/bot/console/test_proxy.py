@@ -43,10 +43,10 @@ async def test_whoever_the_proxy_names_is_in_without_a_link(tmp_path: Path) -> N
             again = await browser.get("/console/health", headers=ANN)
             assert again.status_code == 200
             assert [one.value for one in browser.cookies.jar] == [cookie.value]
-            form = page.text.partition('name="form" value="')[2].partition('"')[0]
+            form = page.text.partition('name="token" value="')[2].partition('"')[0]
             # Another person sits down at the same browser: what Ann had is not theirs.
             sent = await browser.post(
-                "/console/leave", data={"form": form}, headers={**BOB, "origin": base}
+                "/console/leave", data={"token": form}, headers={**BOB, "origin": base}
             )
             assert sent.status_code == 401
             other = await browser.get("/console/", headers=BOB)

@@ -65,7 +65,7 @@ async def test_who_is_no_admin_sees_what_they_used_themselves(room: Room) -> Non
     assert "secret" not in text
     assert "By person" not in text
     form = await browser.form()
-    assert (await browser.post("/console/usage/people", form=form)).status_code == 403
+    assert (await browser.post("/console/usage/people", token=form)).status_code == 403
 
 
 async def test_that_somebody_looks_by_person_is_written_down(room: Room) -> None:
@@ -73,8 +73,8 @@ async def test_that_somebody_looks_by_person_is_written_down(room: Room) -> None
     browser = await room.browser("ann")
     form = await browser.form("/console/usage")
     path = "/console/usage/people?days=7"
-    assert (await browser.post(path, form="")).status_code == 403
-    text = (await browser.post(path, form=form)).text
+    assert (await browser.post(path, token="")).status_code == 403
+    text = (await browser.post(path, token=form)).text
     assert 'person=test%3Abob">Bob</a>' in text
     assert ">Bob</a>" not in (await browser.get("/console/usage")).text
     newest = (await ChangeRecord(room.app.database).newest())[0]
