@@ -14,6 +14,9 @@ from bot.console.pages.chat import ChatPages
 from bot.console.pages.chat_beside import BesidePages
 from bot.console.pages.chat_forms import ChatForms
 from bot.console.pages.duel import DuelPages
+from bot.console.pages.documents import DocumentPages
+from bot.console.pages.documents_access import DocumentAccess
+from bot.console.pages.documents_adding import DocumentAdding
 from bot.console.pages.now import NowPage
 from bot.console.pages.turns import TurnPages
 from bot.console.pages.usage import UsePage
@@ -41,6 +44,7 @@ NAVIGATION = (
     NavigationEntry("/turns", "Turns"),
     NavigationEntry("/usage", "Usage"),
     NavigationEntry("/duel", "Duel"),
+    NavigationEntry("/documents", "Documents"),
     NavigationEntry("/health", "Health", admins=True),
 )
 
@@ -71,6 +75,9 @@ class Console:
         self._site, self._now, self._use = site, NowPage(site), UsePage(site)
         self._chat = ChatService(site)
         chat = ChatPages(site, self._chat)
+        self._now = NowPage(site)
+        documents = DocumentAccess(site)
+        self._adding = DocumentAdding(site, documents)
         routes = [
             *sign_in.routes(site),
             *self._now.routes(),
@@ -80,6 +87,8 @@ class Console:
             *TurnPages(site).routes(),
             *self._use.routes(),
             *DuelPages(site).routes(),
+            *DocumentPages(site, documents, self._adding).routes(),
+            *self._adding.routes(),
             *health.routes(site),
         ]
         self.part: ASGIApp = create_app(site, static, routes)
@@ -98,3 +107,6 @@ class Console:
         await self._use.close()
         await self._chat.close()
         await self._site.places.close()
+        """End the streams, which browsers open again, and what is being added."""
+        await self._now.live.close()
+        await self._adding.close()

@@ -10,6 +10,7 @@ from typing import Any, Final
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
+from bot.control_characters import strip_controls
 from bot.types import ConversationKey
 
 _KB: Final = 1000
@@ -102,6 +103,11 @@ def write_lines(text: str) -> Markup:
     return Markup("<br>").join(escape(line) for line in text.splitlines())
 
 
+def write_unturned(text: str) -> str:
+    """Text of others without what turns the order of its letters, and other control characters."""
+    return strip_controls(text)
+
+
 FILTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "time": write_time,
     "seconds": write_seconds,
@@ -112,4 +118,5 @@ FILTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "inline": write_inline,
     "share": write_share,
     "lines": write_lines,
+    "unturned": write_unturned,
 }

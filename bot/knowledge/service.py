@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -40,6 +40,7 @@ from bot.knowledge.ingestion.consistency import VerificationReport
 from bot.knowledge.ingestion.ingest import is_outdated
 from bot.knowledge.ingestion.jobs import IngestionJobs
 from bot.knowledge.ingestion.resolution import Resolver, find_tokens
+from bot.knowledge.ingestion.running import RunningJob
 from bot.knowledge.ingestion.source_sync import Clock, SourceSync
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.sources import Fetcher, full_path
@@ -262,6 +263,10 @@ class KnowledgeService:
         row = await self._find(document, base)
         await self._jobs.remove(row)
         return to_document(row)
+
+    def running(self, bases: Collection[str]) -> Sequence[RunningJob]:
+        """Returns the jobs that add or sync documents of some bases now, the oldest first."""
+        return self._jobs.running.on(bases)
 
     @property
     def default_base(self) -> str:

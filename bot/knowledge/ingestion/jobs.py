@@ -24,6 +24,7 @@ from bot.knowledge.ingestion.consistency import VerificationReport, verify
 from bot.knowledge.ingestion.ingest import FoundItem, IngestionTarget, Ingestor, is_unchanged
 from bot.knowledge.ingestion.rebuild import drop_collections, next_generation, rebuild
 from bot.knowledge.ingestion.resolution import Resolver
+from bot.knowledge.ingestion.running import RunningJobs
 from bot.knowledge.ingestion.streams import in_parts, prepend
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.skipped_files import describe_skipped
@@ -56,6 +57,7 @@ class IngestionJobs:
         self._settings = settings
         self._ingestor = Ingestor(store, chroma, document_reader)
         self._locks: dict[str, asyncio.Lock] = {}
+        self.running = RunningJobs()
 
     # --- adding ----------------------------------------------------------------------------------
 
@@ -81,30 +83,34 @@ class IngestionJobs:
     ) -> AsyncGenerator[Ingested, None]:
         """Does the work of `add`, and counts skipped files by kind in `skipped`."""
         self._check_name(base)
-        await self.repair_vectors()
-        try:
-            found = await self._resolver.resolve(location, skipped)
-        except NotFound:
-            await self._forget_source(location, base)
-            raise
-        for place, why in found.refused:
-            yield Ingested(place, 0, len(found.items), "refused", why)
-        source = SourceRow(base, found.location, found.kind, by, complete=False)
-        kept = frozenset(place for place, _ in found.refused) if found.complete else None
-        async with aclosing(self._ingest(source, found.items, kept)) as events:
-            async for event in events:
-                yield event
+        with self.running.job(base, location, by) as job:
+            await self.repair_vectors()
+            try:
+                found = await self._resolver.resolve(location, skipped)
+            except NotFound:
+                await self._forget_source(location, base)
+                raise
+            for place, why in found.refused:
+                yield Ingested(place, 0, len(found.items), "refused", why)
+            source = SourceRow(base, found.location, found.kind, by, complete=False)
+            kept = frozenset(place for place, _ in found.refused) if found.complete else None
+            async with aclosing(self._ingest(source, found.items, kept)) as events:
+                async for event in events:
+                    job.latest = event
+                    yield event
 
     async def add_bytes(
         self, name: str, data: bytes, base: str, by: str
     ) -> AsyncGenerator[Ingested, None]:
         """Adds an uploaded file."""
         self._check_name(base)
-        await self.repair_vectors()
-        source = SourceRow(base, name, "upload", by, complete=False)
-        async with aclosing(self._ingest(source, [upload_item(name, data)])) as events:
-            async for event in events:
-                yield event
+        with self.running.job(base, name, by) as job:
+            await self.repair_vectors()
+            source = SourceRow(base, name, "upload", by, complete=False)
+            async with aclosing(self._ingest(source, [upload_item(name, data)])) as events:
+                async for event in events:
+                    job.latest = event
+                    yield event
 
     async def _ingest(
         self, source: SourceRow, items: SourceItems, kept: AbstractSet[str] | None = frozenset()
