@@ -68,6 +68,8 @@ class Passage:
     is what a model reads of them, "" where that is the text alone. `position` is its place among
     the passages of its document. `score` is
     the combined relevance from 0 to 1; `dense` and `lexical` are the scores of the two indexes.
+    `late` is the mean cosine of the question's tokens with the nearest ones of the passage, and
+    `reranked` what a reranker gave it, on its own scale; None where they were not computed.
     `near` is the cosine similarity of each sentence to the question; empty for a single sentence.
     `source` is what was added, the folder that the document is in for example, `place` where in its
     file the passage begins.
@@ -90,6 +92,8 @@ class Passage:
     place: Place = NOWHERE
     read: str = field(default="", repr=False)
     position: int = 0
+    late: float | None = None
+    reranked: float | None = None
 
     @property
     def name(self) -> str:
@@ -152,11 +156,12 @@ class SearchResult:
     """The passages that a search found, best first, unless `ranks` says otherwise.
 
     `evidence` says whether they are good enough to answer from; if not, they are only the nearest
-    ones, and `related` says whether these are about the subject at all. `confidence` is from 0 to
-    1. `nearest` are titles of the nearest documents. `searched` are the queries that were used,
-    most important first, if they differ from the question. `language` is the question's, as an ISO
-    639-1 code, "" where nothing tells it. `pointed` are the words that a model
-    found to answer it when it read the passages; None where none read them. `further` are passages
+    ones, and `related` says whether these are about the subject at all. `confidence` that they
+    answer, and `relatedness` that they are about the subject, are from 0 to 1. `nearest` are titles
+    of the nearest documents. `searched` are the queries that were used, most important first, if
+    they differ from the question. `language` is the question's, as an ISO 639-1 code, "" where
+    nothing tells it. `pointed` are the words that a model found to answer it when it read the
+    passages; None where none read them. `further` are passages
     that follow in rank: not good enough to be shown, but a model may read them. `share` is what a
     model that read them gives to an answer beside none, 0 to 1, before it is calibrated; `read_by`
     is that model, "" where none read them. `parts` are the questions that it was split into; none
@@ -177,6 +182,7 @@ class SearchResult:
     share: float | None = None
     read_by: str = ""
     ranks: tuple[int, ...] = ()
+    relatedness: float = 0.0
 
     def best_first(self) -> SearchResult:
         """The same with the passages by rank, and the numbers of what was pointed to."""

@@ -17,6 +17,8 @@ from bot.console.pages.duel import DuelPages
 from bot.console.pages.documents import DocumentPages
 from bot.console.pages.documents_access import DocumentAccess
 from bot.console.pages.documents_adding import DocumentAdding
+from bot.console.pages.documents_review import DocumentReviewPages
+from bot.console.pages.documents_search import DocumentSearchPage
 from bot.console.pages.now import NowPage
 from bot.console.pages.turns import TurnPages
 from bot.console.pages.usage import UsePage
@@ -89,6 +91,8 @@ class Console:
             *DuelPages(site).routes(),
             *DocumentPages(site, documents, self._adding).routes(),
             *self._adding.routes(),
+            *DocumentSearchPage(site, documents).routes(),
+            *DocumentReviewPages(site, documents).routes(),
             *health.routes(site),
         ]
         self.part: ASGIApp = create_app(site, static, routes)

@@ -34,6 +34,7 @@ MAX_RUNNING_PER_PERSON: Final = 3
 _MAX_KEPT_JOBS: Final = 60
 _MAX_SHOWN_OUTCOMES: Final = 50
 _MAX_ADDRESS_CHARACTERS: Final = 2000
+_MB: Final = 1024**2
 _BUSY_S: Final = 60.0
 _NO_FILE: Final = say("Choose a file, or write the address of a page.")
 _NO_ADDRESS: Final = say("Write an address such as https://example.com/guide.")
@@ -46,6 +47,15 @@ class UploadLimits:
     files: int
     file_bytes: int
     all_bytes: int
+
+    @property
+    def file_mb(self) -> int:
+        """Megabytes as a chat counts them."""
+        return self.file_bytes // _MB
+
+    @property
+    def all_mb(self) -> int:
+        return self.all_bytes // _MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,11 @@ class DocumentJob:
     @property
     def running(self) -> bool:
         return self.state in ("waiting", "working")
+
+    @property
+    def single(self) -> DocumentOutcome | None:
+        """The outcome, where it was one document."""
+        return self.outcomes[0] if len(self.outcomes) == 1 and not self.running else None
 
     def note(self, step: Ingested) -> None:
         """Take in what an ingestion says."""
@@ -197,8 +212,8 @@ class DocumentAdding:
                 say(
                     "{name} has {size:.0f} MB; files up to {limit:.0f} MB are added.",
                     name=file.name[:100],
-                    size=file.size / 1024**2,
-                    limit=limit / 1024**2,
+                    size=file.size / _MB,
+                    limit=limit / _MB,
                 )
             )
         data = await file.read(limit)

@@ -98,6 +98,13 @@ class DocumentList:
             rows = [DocumentRow(*row) for row in await connection.execute(query)]
         return DocumentPage(rows[:limit], rows[limit - 1].location if len(rows) > limit else "")
 
+    async def read_at(self, idents: Collection[str]) -> Mapping[str, datetime]:
+        """Return when documents were last read, by their ids; those that are gone are missing."""
+        query = sa.select(documents.c.id, documents.c.at).where(documents.c.id.in_(idents))
+        async with self._db.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return {ident: datetime.fromtimestamp(at, UTC) for ident, at in rows}
+
     async def source_kind(self, base: str, location: str) -> str:
         """Return what a source of a base is (`SourceRow.kind`), empty if there is none."""
         query = sa.select(sources.c.kind).where(

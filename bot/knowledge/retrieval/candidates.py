@@ -52,6 +52,8 @@ class Candidate:
     score: float = 0.0
     late: float | None = None
     """Mean cosine of the question's tokens with its nearest ones, where that was computed."""
+    reranked: float | None = None
+    """What a reranker gave it, on its own scale."""
     near: tuple[float, ...] = ()
     """Cosines of the question with its sentences, as the default embedder would have them."""
 
@@ -184,4 +186,6 @@ def to_passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> P
         source=row.source,
         place=Place(row.page, row.slide, row.sheet, row.sheet_row),
         position=row.position,
+        late=None if candidate.late is None else round(candidate.late, 4),
+        reranked=None if candidate.reranked is None else round(candidate.reranked, 4),
     )

@@ -66,6 +66,8 @@ class Reranker:
         except BackendError as exc:
             log.warning("knowledge.reranker_failed", error=str(exc))
             return None
+        for candidate, score in zip(head, scores, strict=True):
+            candidate.reranked = score
         mix_reranked_scores(found, scores)
         found.sort(key=lambda c: (-c.score, c.row.number))
         best = max(scores)

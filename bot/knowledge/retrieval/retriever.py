@@ -145,6 +145,7 @@ class Retriever:
             evidence=bool(question.words) and sure >= self._evidence,
             related=bool(question.words) and about >= self._related,
             confidence=round(sure, 4),
+            relatedness=round(about, 4),
             language=question.language,
             nearest=tuple(dict.fromkeys(str(c.row.title) for c in found))[:_MAX_NEAREST_TITLES],
             further=tuple(to_passage(candidate, around) for candidate in further),

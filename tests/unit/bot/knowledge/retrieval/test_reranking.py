@@ -98,6 +98,9 @@ async def test_the_score_of_a_reranker_decides_what_a_search_comes_to(
     }
     assert [one.outcome for one in found.values()] == ["answer", "unsure", "absent"]
     assert found["basement logs"].confidence > found["basement temperature"].confidence
+    assert [one.relatedness >= 0.5 for one in found.values()] == [True, True, False]
+    best = found["basement logs"].passages
+    assert best[0].reranked == max(one.reranked or 0.0 for one in best)
 
 
 async def counting(asked: list[str], question: str, texts: Sequence[str]) -> Sequence[float]:
