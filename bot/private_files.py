@@ -24,6 +24,7 @@ _DATA_DIR_ENTRIES = (
     "terminal-history",
     "discord_commands.json",
     "notices.json",
+    "evaluations.json",
     "backups",
     "chroma",
     "files",

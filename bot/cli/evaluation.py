@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -54,13 +55,15 @@ def evaluate_(
 ) -> None:
     """Measure the search on questions with known answers; needs no model."""
     from bot.cli.eval_answers import describe_curve, describe_outcomes, measure_with_models
+    from bot.knowledge.retrieval.evaluation_runs import describe_run, keep_run
     from bot.knowledge.retrieval.golden import load_golden
     from bot.knowledge.retrieval.outcomes import outcomes_by_language
+    from bot.notices.version_watch import installed_version
 
     questions = load_golden(file, half=half)
 
     async def work(app: Any) -> Any:
-        return await measure_with_models(
+        measured, curve = await measure_with_models(
             app,
             questions,
             base=base,
@@ -68,6 +71,20 @@ def evaluate_(
             reads=reader or calibrate,
             calibrate_from=file if calibrate else None,
         )
+        run = describe_run(
+            measured,
+            file.name,
+            half=half,
+            base=base or "",
+            reader=reader or calibrate,
+            answers=answers,
+            version=installed_version() or "",
+        )
+        try:
+            await asyncio.to_thread(keep_run, app.installation.config.data_dir, run)
+        except OSError as error:
+            say(f"The run is not kept for the console: {(error.strerror or 'unknown').lower()}.")
+        return measured, curve
 
     found, curve = run_with_app(config, work)
     outcomes = outcomes_by_language(found.judged)

@@ -14,6 +14,7 @@ from bot.console.pages.chat import ChatPages
 from bot.console.pages.chat_beside import BesidePages
 from bot.console.pages.chat_forms import ChatForms
 from bot.console.pages.duel import DuelPages
+from bot.console.pages import documents_measured, health, sign_in
 from bot.console.pages.documents import DocumentPages
 from bot.console.pages.documents_access import DocumentAccess
 from bot.console.pages.documents_adding import DocumentAdding
@@ -93,6 +94,7 @@ class Console:
             *self._adding.routes(),
             *DocumentSearchPage(site, documents).routes(),
             *DocumentReviewPages(site, documents).routes(),
+            *documents_measured.routes(site),
             *health.routes(site),
         ]
         self.part: ASGIApp = create_app(site, static, routes)

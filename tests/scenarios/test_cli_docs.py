@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from backends.files.store import ModelStore
+from bot.knowledge.retrieval.evaluation_runs import RUNS_FILE, read_runs
 from tests.scenarios.process import Folder
 
 PAGE = """# Lamps
@@ -145,3 +146,11 @@ async def test_a_reader_is_calibrated_and_its_curve_is_used_afterwards(tmp_path:
     again = (await folder.run("docs", "eval", str(golden), "--reader", "--json")).no_trace()
     outcomes = again.json["outcomes"]["all"]
     assert [outcomes[name]["count"] for name in ("shown", "answered", "invented")] == [10, 0, 0]
+
+    # Both runs are kept, to be compared in the console.
+    [kept] = await asyncio.to_thread(lambda: [*tmp_path.rglob(RUNS_FILE)])
+    runs = await asyncio.to_thread(read_runs, kept.parent)
+    assert [(run.file, run.reader, run.questions) for run in runs] == [
+        ("golden.yaml", True, 40),
+        ("golden.yaml", True, 20),
+    ]
