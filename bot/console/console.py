@@ -9,17 +9,16 @@ from bot.adapters.protocol import Adapter
 from bot.app import App
 from bot.console.chat.serving import ChatService
 from bot.console.guard import Hosts
-from bot.console.pages import health, sign_in
+from bot.console.pages import documents_measured, health, sign_in
 from bot.console.pages.chat import ChatPages
 from bot.console.pages.chat_beside import BesidePages
 from bot.console.pages.chat_forms import ChatForms
-from bot.console.pages.duel import DuelPages
-from bot.console.pages import documents_measured, health, sign_in
 from bot.console.pages.documents import DocumentPages
 from bot.console.pages.documents_access import DocumentAccess
 from bot.console.pages.documents_adding import DocumentAdding
 from bot.console.pages.documents_review import DocumentReviewPages
 from bot.console.pages.documents_search import DocumentSearchPage
+from bot.console.pages.duel import DuelPages
 from bot.console.pages.now import NowPage
 from bot.console.pages.turns import TurnPages
 from bot.console.pages.usage import UsePage
@@ -46,8 +45,8 @@ NAVIGATION = (
     NavigationEntry("/chat", "Chat"),
     NavigationEntry("/turns", "Turns"),
     NavigationEntry("/usage", "Usage"),
-    NavigationEntry("/duel", "Duel"),
     NavigationEntry("/documents", "Documents"),
+    NavigationEntry("/duel", "Duel"),
     NavigationEntry("/health", "Health", admins=True),
 )
 
@@ -78,7 +77,6 @@ class Console:
         self._site, self._now, self._use = site, NowPage(site), UsePage(site)
         self._chat = ChatService(site)
         chat = ChatPages(site, self._chat)
-        self._now = NowPage(site)
         documents = DocumentAccess(site)
         self._adding = DocumentAdding(site, documents)
         routes = [
@@ -108,11 +106,10 @@ class Console:
         self._chat.drop(person)
 
     async def close(self) -> None:
-        """End the streams, which browsers open again, the chat, and what platforms are asked."""
+        """End the streams, which browsers open again, the chat, what is being added, and what
+        platforms are asked."""
         await self._now.live.close()
         await self._use.close()
+        await self._adding.close()
         await self._chat.close()
         await self._site.places.close()
-        """End the streams, which browsers open again, and what is being added."""
-        await self._now.live.close()
-        await self._adding.close()

@@ -43,7 +43,7 @@ class Library:
         value = await browser.form() if form is None else form
         return await browser.http.post(
             f"{browser.base}/console/documents/add",
-            data={"form": value, "base": base, "address": address},
+            data={"token": value, "base": base, "address": address},
             files=[("file", file) for file in files] or [("file", ("", b""))],
             headers={"origin": browser.base},
         )
@@ -92,7 +92,7 @@ async def test_files_are_added_found_and_removed(library: Library) -> None:
     assert "add the file again" in (await ann.get(f"{path}/again")).text
     form = await ann.form(f"{path}/remove")
     assert await library.documents()  # asking is not doing
-    assert (await ann.post(f"{path}/remove", form=form)).status_code == 303
+    assert (await ann.post(f"{path}/remove", token=form)).status_code == 303
     assert not await library.documents()
     assert (await ann.get(path)).status_code == 404
     done = [
@@ -113,7 +113,7 @@ async def test_a_page_is_added_by_its_address_and_read_in_again(library: Library
     library.web.page("/guide", "<h1>Guide</h1><p>The lens is cleaned on Fridays.</p>")
     path = f"/console/documents/one/{guide.id}"
     form = await ann.form(f"{path}/again")
-    await ann.post(f"{path}/again", form=form)
+    await ann.post(f"{path}/again", token=form)
     await library.settled(ann)
     assert "Fridays" in (await ann.get(path)).text
 
@@ -156,7 +156,7 @@ async def test_what_is_somebodys_own_is_not_here_for_others(library: Library) ->
             assert answer.status_code == 404, path
             assert "Diary" not in answer.text
         for path in ("remove", "again"):
-            answer = await other.post(f"/console/documents/one/{diary.id}/{path}", form=form)
+            answer = await other.post(f"/console/documents/one/{diary.id}/{path}", token=form)
             assert answer.status_code == 404
         assert "diary" not in (await other.get("/console/documents/jobs?base=@test:bob")).text
         assert "@test:bob" not in (await other.get("/console/documents")).text
@@ -176,7 +176,7 @@ async def test_one_may_do_what_one_may_in_the_chat(library: Library) -> None:
     assert (await library.add(bob, ("x.md", b"x"))).status_code == 400
     path = f"/console/documents/one/{lamps.id}"
     assert "/remove" not in (await bob.get(path)).text
-    assert (await bob.post(f"{path}/remove", form=await bob.form())).status_code == 400
+    assert (await bob.post(f"{path}/remove", token=await bob.form())).status_code == 400
     for base in ("board", "nothing", ""):
         assert (await bob.get(f"/console/documents/in?base={base}")).status_code == 404
     assert "board" in (await ann.get("/console/documents")).text
@@ -191,11 +191,11 @@ async def test_one_may_do_what_one_may_in_the_chat(library: Library) -> None:
 async def test_a_form_of_elsewhere_adds_nothing(library: Library) -> None:
     ann, bob = await library.room.browser("ann"), await library.room.browser("bob")
     for form in ("", "0" * 64, await bob.form()):
-        answer = await library.add(ann, ("x.md", b"# X\n\nwords"), form=form)
+        answer = await library.add(ann, ("x.md", b"# X\n\nwords"), token=form)
         assert answer.status_code == 403
     crossed = await ann.http.post(
         f"{ann.base}/console/documents/add",
-        data={"form": await ann.form(), "base": "default"},
+        data={"token": await ann.form(), "base": "default"},
         files=[("file", ("x.md", b"# X\n\nwords"))],
         headers={"origin": "http://evil.example"},
     )

@@ -30,7 +30,7 @@ async def test_words_of_others_are_shown_once_they_are_asked_for(room: Room) -> 
     assert "Is it my own?" in page
     assert "sun" not in page
     assert "3 not answered, 1 not sure" in " ".join(page.split())
-    shown = (await ann.post(QUESTIONS, form=await ann.form(QUESTIONS), days="7")).text
+    shown = (await ann.post(QUESTIONS, token=await ann.form(QUESTIONS), days="7")).text
     assert shown.index("How hot is the sun?") < shown.index("Where is the moon?")
     assert "What is a lamp?" not in shown
     assert "<script>alert" not in shown
@@ -45,7 +45,7 @@ async def test_private_questions_are_only_counted(room: Room) -> None:
     for ident in ("ann", ""):
         browser = await room.browser(ident)
         form = await browser.form(QUESTIONS)
-        for page in (await browser.get(QUESTIONS), await browser.post(QUESTIONS, form=form)):
+        for page in (await browser.get(QUESTIONS), await browser.post(QUESTIONS, token=form)):
             assert page.status_code == 200
             assert "secret" not in page.text
             assert "3 not answered" in " ".join(page.text.split())
@@ -54,7 +54,7 @@ async def test_private_questions_are_only_counted(room: Room) -> None:
     assert own.count("secret") == 3
     await ask(room, "ann", "secret of an admin?")
     assert (await bob.get(QUESTIONS)).text == own  # and nothing that others asked is counted
-    assert (await bob.post(QUESTIONS, form=await bob.form())).status_code == 403
+    assert (await bob.post(QUESTIONS, token=await bob.form())).status_code == 403
 
 
 async def test_feedback_is_shown_with_the_passages_that_it_is_about(room: Room) -> None:
