@@ -33,6 +33,7 @@ from bot.adapters.platform import Findings, Platform, PlatformContext
 from bot.adapters.protocol import Adapter, Core, Question
 from bot.agent.budget import require_budget
 from bot.agent.loop import act
+from bot.agent.open_calls import open_calls
 from bot.agent.provenance import Provenance, Writer, least_trusted
 from bot.agent.task_context import read_provenance
 from bot.agent.tool_set import UsableTools, usable_tools
@@ -365,6 +366,7 @@ __all__ = [
     "model_names",
     "nearest",
     "notice_text",
+    "open_calls",
     "open_prompt",
     "owner_of",
     "parse_person",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from bot.api import (
     BackendError,
@@ -18,6 +18,7 @@ from bot.api import (
     Option,
     Refused,
     Scope,
+    Services,
     Skill,
     StoredCall,
     Text,
@@ -32,6 +33,7 @@ from bot.api import (
     join_sentences,
     lay_out,
     model_names,
+    open_calls,
     open_prompt,
     read_provenance,
     require_budget,
@@ -203,16 +205,8 @@ async def approvals(
         await ctx.say(Notice(say("Refused; I say so where you asked for it.")))
 
 
-async def _open_calls(services: Any, person: str) -> Mapping[str, Sequence[StoredCall]]:
-    """A person's calls that wait or may have been done, by turn, the latest first."""
-    if services.calls is None:
-        return {}
-    waits = {one.turn for one in await services.suspensions.of_person(person)}
-    found: dict[str, list[StoredCall]] = {}
-    for one in await services.calls.of_person(person, ("waiting", "untold", "unknown")):
-        if one.state != "waiting" or one.id.turn in waits:
-            found.setdefault(one.id.turn, []).append(one)
-    return found
+async def _open_calls(services: Services, person: str) -> Mapping[str, Sequence[StoredCall]]:
+    return await open_calls(services.calls, services.suspensions, person)
 
 
 async def _list_calls(ctx: Context, found: Mapping[str, Sequence[StoredCall]]) -> str:

@@ -9,7 +9,8 @@ from typing import Final
 
 from backends.base import Tool
 from bot.agent.model_words import ABOUT_FIND_TOOLS, ABOUT_QUERY
-from bot.commands.checks import ALLOWED
+from bot.commands.authorization import Authorize
+from bot.commands.checks import ALLOWED, Asker
 from bot.commands.declaration import options_schema
 from bot.commands.options import Option
 from bot.knowledge.relevance import combine, stems, word_scores
@@ -62,11 +63,16 @@ async def usable_tools(ctx: Context) -> UsableTools:
 
 async def refusal_of(ctx: Context, wanted: AgentTool) -> str:
     """Why the person who asks may not have a tool called here; empty if they may."""
+    return await refusal_for(ctx.asker, wanted, ctx.services.authorize)
+
+
+async def refusal_for(asker: Asker, wanted: AgentTool, authorize: Authorize) -> str:
+    """Why somebody may not have a tool called where they are; empty if they may."""
     for action in (f"tool:{wanted.name}", *wanted.needs):
-        decision = await ctx.services.authorize(ctx.asker, action, ctx.conversation)
+        decision = await authorize(asker, action, asker.conversation)
         if not decision.allowed:
             return decision.reason
-    checked = ALLOWED if wanted.check is None else wanted.check.decide(ctx.asker)
+    checked = ALLOWED if wanted.check is None else wanted.check.decide(asker)
     return "" if checked.allowed else checked.reason
 
 

@@ -10,6 +10,7 @@ from bot.app import App
 from bot.console.chat.serving import ChatService
 from bot.console.guard import Hosts
 from bot.console.pages import documents_measured, health, sign_in
+from bot.console.pages.agents import AgentPages
 from bot.console.pages.chat import ChatPages
 from bot.console.pages.chat_beside import BesidePages
 from bot.console.pages.chat_forms import ChatForms
@@ -20,6 +21,7 @@ from bot.console.pages.documents_review import DocumentReviewPages
 from bot.console.pages.documents_search import DocumentSearchPage
 from bot.console.pages.duel import DuelPages
 from bot.console.pages.now import NowPage
+from bot.console.pages.settings import SettingPages
 from bot.console.pages.turns import TurnPages
 from bot.console.pages.usage import UsePage
 from bot.console.places import PlaceNames
@@ -47,6 +49,8 @@ NAVIGATION = (
     NavigationEntry("/usage", "Usage"),
     NavigationEntry("/documents", "Documents"),
     NavigationEntry("/duel", "Duel"),
+    NavigationEntry("/agents", "Agents"),
+    NavigationEntry("/settings", "Settings"),
     NavigationEntry("/health", "Health", admins=True),
 )
 
@@ -93,6 +97,8 @@ class Console:
             *DocumentSearchPage(site, documents).routes(),
             *DocumentReviewPages(site, documents).routes(),
             *documents_measured.routes(site),
+            *AgentPages(site).routes(),
+            *SettingPages(site).routes(),
             *health.routes(site),
         ]
         self.part: ASGIApp = create_app(site, static, routes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.reply_addresses import note_above
@@ -96,6 +96,12 @@ class Suspensions:
         """Return the turns of a person (`Author.key`) that wait."""
         return await self._waiting(suspended.c.person == person)
 
+    async def of_others(self, person: str, limit: int = 50) -> Sequence[Suspension]:
+        """Return turns that wait and are not a person's (`Author.key`), those that wait the longest
+        first."""
+        query = self._query(suspended.c.person != person, suspended.c.choice == "").limit(limit)
+        return await self._read(query)
+
     async def begun_before(self, moment: datetime) -> Sequence[Suspension]:
         """Return the turns that wait and can still be answered, whose answers began before."""
         earlier = select(turns.c.id).where(turns.c.at < moment)
@@ -157,11 +163,14 @@ class Suspensions:
         return await self._database.write(job)
 
     async def _waiting(self, condition: Any) -> Sequence[Suspension]:
-        query = (
-            select(suspended)
-            .where(condition, suspended.c.turn.in_(_WAITING))
-            .order_by(suspended.c.resume_at)
-        )
+        return await self._read(self._query(condition))
+
+    @staticmethod
+    def _query(*conditions: Any) -> Select[Any]:
+        waiting = select(suspended).where(*conditions, suspended.c.turn.in_(_WAITING))
+        return waiting.order_by(suspended.c.resume_at)
+
+    async def _read(self, query: Select[Any]) -> Sequence[Suspension]:
         async with self._database.read() as connection:
             return [_suspension(row) for row in (await connection.execute(query)).all()]
 

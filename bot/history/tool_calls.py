@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, and_, delete, insert, select, text, update
+from sqlalchemy import Connection, and_, case, delete, func, insert, select, text, update
 
 from bot.history.tables import tool_calls, turns
 from bot.storage.database import Database
@@ -54,6 +54,28 @@ class StoredCall:
     ended_at: datetime | None = None
     conversation: str = ""
     """Where it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallCount:
+    """How often a tool was called, and what became of it: carried out, failed, not allowed, or not
+    known. `last` is when it was called last."""
+
+    tool: str
+    number: int
+    done: int
+    failed: int
+    refused: int
+    unknown: int
+    last: datetime
+
+
+_COUNTED: Final[Mapping[str, Sequence[CallState]]] = {
+    "done": ("done",),
+    "failed": ("failed",),
+    "refused": ("refused",),
+    "unknown": ("untold", "unknown", "seen"),
+}
 
 
 class ToolCalls:
@@ -123,6 +145,33 @@ class ToolCalls:
             .where(question.c.author == person)
         )
         return await self._list(tool_calls.c.turn.in_(theirs) & tool_calls.c.state.in_(states))
+
+    async def counts(self, since: datetime, person: str = "") -> Sequence[CallCount]:
+        """Count the calls since a moment, of all people or of one (`Author.key`), by tool, those
+        that were called most first."""
+        calls = tool_calls.c
+        ended = {
+            name: func.sum(case((calls.state.in_(states), 1), else_=0)).label(name)
+            for name, states in _COUNTED.items()
+        }
+        number = func.count().label("number")
+        query = (
+            select(calls.tool, number, *ended.values(), func.max(calls.at).label("last"))
+            .where(calls.at >= since)
+            .group_by(calls.tool)
+            .order_by(number.desc(), calls.tool)
+            .limit(_MAX_LISTED)
+        )
+        if person:
+            question = turns.alias("question")
+            query = (
+                query.join_from(tool_calls, turns, turns.c.id == calls.turn)
+                .join(question, question.c.id == turns.c.answers)
+                .where(question.c.author == person)
+            )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [CallCount(**row) for row in rows]
 
     async def granted(self, tool: str, conversation: str, person: str) -> bool:
         """Whether a person approved a tool for a whole conversation."""

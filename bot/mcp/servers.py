@@ -21,7 +21,7 @@ from bot.mcp.errors import ServerUnavailable
 from bot.mcp.listing import ListedTool, Listing
 from bot.mcp.listing_file import ListingFile
 from bot.mcp.server_call import call_in_chat, result_of
-from bot.mcp.tool_server import AuthOf, Secret, ToolServer, no_login
+from bot.mcp.tool_server import AuthOf, Secret, ServerState, ToolServer, no_login
 from bot.skills.context import Context
 from bot.skills.inquiry import INQUIRY_LIFETIME_S, MAX_INQUIRIES_PER_CALL
 from bot.skills.tool import AgentTool, ToolResult
@@ -155,6 +155,10 @@ class ToolServers:
             words = say("This tool has changed; whoever runs me has to look at it first.")
             return Decision(False, words)
         return None if opened == "everybody" or request.ruled else is_admin.decide(request.asker)
+
+    def state(self, server: str) -> ServerState:
+        """How a server is now; starts nothing."""
+        return self._servers[server].state
 
     def last_words(self, server: str) -> str:
         """The end of what a server wrote to standard error; empty if it wrote nothing."""

@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -43,6 +44,24 @@ async def no_login(server: str, person: str) -> httpx2.Auth | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """How a server is. `where` is its program, or its address without what follows the host;
+    `running` says that it is started, `listed` that it has named its tools at least once. `missing`
+    are the secrets without which it is not started, `changed` the tools that the operator has to
+    accept again, `problems` say which are left out."""
+
+    name: str
+    where: str
+    running: bool
+    listed: bool
+    tools: int
+    by_person: bool
+    missing: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    problems: Sequence[str] = ()
+
+
 @dataclass(slots=True)
 class ToolServer:
     """A server with its connections by person (`Author.key`), or by "" for everybody.
@@ -65,6 +84,25 @@ class ToolServer:
     def by_person(self) -> bool:
         """Whether each person logs in to it by themselves."""
         return self.settings.login
+
+    @property
+    def state(self) -> ServerState:
+        """How it is now; starts nothing."""
+        listing, settings = self.listing, self.settings
+        return ServerState(
+            self.name,
+            settings.command or urlsplit(settings.url or "").netloc,
+            any(one.running for one in self.connections.values()),
+            listing is not None,
+            sum(1 for _ in self.offered(None)),
+            self.by_person,
+            self._missing_secrets(),
+            sorted(listing.changed) if listing is not None else (),
+            listing.problems if listing is not None else (),
+        )
+
+    def _missing_secrets(self) -> Sequence[str]:
+        return [name for name in self.settings.secret_names if self.secret(name) is None]
 
     def listing_for(self, person: str | None) -> Listing | None:
         """What it last said of its tools to this person; None where it was not asked yet. Without a
@@ -97,8 +135,7 @@ class ToolServer:
     async def connection(self, person: str) -> ServerConnection:
         """The connection for a person: their own where they are logged in to the server by
         themselves, else the one that all share. Raises `ServerUnavailable`."""
-        missing = [name for name in self.settings.secret_names if self.secret(name) is None]
-        if missing:
+        if missing := self._missing_secrets():
             raise ServerUnavailable(self.name, without_secrets(missing))
         auth = await self.auth_of(self.name, person) if self.settings.url else None
         module = await asyncio.to_thread(importlib.import_module, _CLIENT_MODULE)

@@ -91,6 +91,13 @@ class Memories:
             found = known[owner] = tuple(Memory(**row) for row in rows)
         return found
 
+    async def shared_by(self, person: str) -> Sequence[Memory]:
+        """Return what a person (`Author.key`) kept for channels, the oldest first."""
+        query = select(memories).where(memories.c.person == person, memories.c.place != "")
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.order_by(memories.c.id))).mappings().all()
+        return [Memory(**row) for row in rows]
+
     async def keep(
         self, owner: Owner, text: str, by: Author, origin: MemoryOrigin = "asker"
     ) -> Memory:

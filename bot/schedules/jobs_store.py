@@ -73,6 +73,26 @@ class Jobs:
             rows = (await connection.execute(query.order_by(jobs.c.next_at))).all()
         return [_job(row) for row in rows]
 
+    async def in_channels(self, but_of: str, limit: int = 50) -> Sequence[Job]:
+        """Return jobs that are still due and say something to a channel, the next first, without
+        those of one person (`Author.key`)."""
+        query = select(jobs).where(
+            jobs.c.next_at.is_not(None),
+            jobs.c.private.is_(False),
+            jobs.c.direct.is_(False),
+            jobs.c.person != but_of,
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.order_by(jobs.c.next_at).limit(limit))).all()
+        return [_job(row) for row in rows]
+
+    async def get(self, job: str) -> Job | None:
+        """Return a job that is still due; None if there is none of that name."""
+        query = select(jobs).where(jobs.c.id == job, jobs.c.next_at.is_not(None))
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else _job(row)
+
     async def cancel(self, job: str, person: str | None = None) -> Job | None:
         """Delete a job, with `person` only one of theirs; returns it, or None if there is none."""
         where = jobs.c.id == job

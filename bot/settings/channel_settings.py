@@ -19,13 +19,16 @@ from bot.settings.values import ChannelSettings
 from bot.types import ConversationKey, Scope
 from bot.values import Setting
 
-_STORED_PREFIX = "setting:"
+SETTING_CHOICE: Final = "setting:"
+"""Prefix of the name under which a setting is stored; that of the model has none."""
 _MAX_VALUE_CHARACTERS = 2_000
 MODEL_SETTING = MODEL_CHOICE
 """The setting that is the model which answers; /model chooses it, too."""
 COMMAND_PREFIX = "command."
 """Prefix of the settings that say who may use a command, or do something else; the name of the
 action follows."""
+ACCESS_CHOICE: Final = f"{SETTING_CHOICE}{COMMAND_PREFIX}"
+"""Prefix of the name under which such a setting is stored."""
 
 SETTING_OPTIONS: Final[Mapping[str, Option]] = {
     option.name: option
@@ -134,7 +137,7 @@ class ChosenSettings:
 
     async def named_roles(self, platform: str) -> frozenset[str]:
         """The roles that the chosen rules name which hold on a platform."""
-        rows = await self._preferences.starting_with(_STORED_PREFIX + COMMAND_PREFIX)
+        rows = await self._preferences.starting_with(ACCESS_CHOICE)
         here = (value for _, scope, value in rows if scope.split(":")[0] in {platform, ""})
         return frozenset[str]().union(*(parse_access(value).roles for value in here))
 
@@ -185,20 +188,28 @@ class ChosenSettings:
 
         `by` is the `Author.key` of the person who chooses; the scope `person` is theirs.
         """
+        coerced = await self.check(name, value, scope, conversation)
+        if name == MODEL_SETTING and self._models is not None:
+            await self._models.use(coerced, scope, conversation, by)
+            return
+        key = conversation.scope(scope, by)
+        await self._preferences.put(SETTING_CHOICE + name, key, coerced, by)
+
+    async def check(
+        self, name: str, value: str, scope: Scope, conversation: ConversationKey
+    ) -> str:
+        """Return a value as it would be kept, without choosing it. Raises what `put` raises, except
+        of a model, which is only asked when it is chosen."""
         self._check(name)
         if scope == "person" and name not in PERSONAL_SETTINGS:
             raise UsageError(
                 say("{name} holds for everybody; choose it for the channel.", name=name)
             )
         if name == MODEL_SETTING and self._models is not None:
-            await self._models.use(value.strip(), scope, conversation, by)
-            return
+            return value.strip()
         if name.startswith(COMMAND_PREFIX):
-            coerced = await self._coerce_access(name, value, conversation.platform)
-        else:
-            coerced = self._coerce(name, value)
-        key = conversation.scope(scope, by)
-        await self._preferences.put(_STORED_PREFIX + name, key, coerced, by)
+            return await self._coerce_access(name, value, conversation.platform)
+        return self._coerce(name, value)
 
     async def clear(
         self, name: str, scope: Scope, conversation: ConversationKey, by: str | None = None
@@ -209,7 +220,7 @@ class ChosenSettings:
         if name == MODEL_SETTING:
             await self._preferences.clear(MODEL_SETTING, key)
             return
-        await self._preferences.clear(_STORED_PREFIX + name, key)
+        await self._preferences.clear(SETTING_CHOICE + name, key)
 
     async def _chosen(
         self, conversation: ConversationKey, person: str | None = None
@@ -218,10 +229,10 @@ class ChosenSettings:
         scopes = conversation.scopes(person)
         found = await self._preferences.choices([key for _, key in scopes])
         return {
-            name.removeprefix(_STORED_PREFIX): (scope, value)
+            name.removeprefix(SETTING_CHOICE): (scope, value)
             for scope, key in reversed(scopes)
             for name, value in found[key].items()
-            if name.startswith(_STORED_PREFIX)
+            if name.startswith(SETTING_CHOICE)
         }
 
     def _check(self, name: str) -> None:

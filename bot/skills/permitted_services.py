@@ -263,17 +263,34 @@ class PermittedSettings:
         await self._require(name, scope)
         await self.settings.put(name, value, scope, conversation, by)
 
+    async def check(
+        self, name: str, value: str, scope: Scope, conversation: ConversationKey
+    ) -> str:
+        await self._require(name, scope)
+        return await self.settings.check(name, value, scope, conversation)
+
     async def clear(
         self, name: str, scope: Scope, conversation: ConversationKey, by: str | None = None
     ) -> None:
         await self._require(name, scope)
         await self.settings.clear(name, scope, conversation, by)
 
+    async def allows(self, name: str, scope: Scope) -> bool:
+        """Whether the person may set a value for a scope."""
+        for action in self._actions(name, scope):
+            if not await self.permission.allowed(action):
+                return False
+        return True
+
     async def _require(self, name: str, scope: Scope) -> None:
+        for action in self._actions(name, scope):
+            await self.permission.require(action)
+
+    def _actions(self, name: str, scope: Scope) -> Sequence[str]:
+        """What must be allowed for a change."""
         asker = self.permission.asker
         if scope in own_scopes(asker) and not self.settings.may_choose(name, scope, asker):
             # What is not personal is a change for everybody, also where only they are.
             scope = "workspace" if asker.direct else "channel"
-        await self.permission.require(f"settings.change:{scope}")
-        if name == MODEL_CHOICE:
-            await self.permission.require(f"model.use:{scope}")
+        of_model = [f"model.use:{scope}"] if name == MODEL_CHOICE else []
+        return [f"settings.change:{scope}", *of_model]

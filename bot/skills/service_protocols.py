@@ -181,6 +181,13 @@ class Settings(Protocol):
         `NotFound` for an unknown name and `UsageError` for a bad value."""
         ...
 
+    async def check(
+        self, name: str, value: str, scope: Scope, conversation: ConversationKey
+    ) -> str:
+        """Return a value as it would be kept, without setting it. Raises what `put` raises, except
+        of a model, which is only asked when it is chosen."""
+        ...
+
     async def clear(
         self, name: str, scope: Scope, conversation: ConversationKey, by: str | None = None
     ) -> None:

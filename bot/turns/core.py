@@ -17,7 +17,7 @@ from bot.adapters.protocol import Adapter, Question
 from bot.commands.checks import Asker
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, Completion, Option
 from bot.errors import Failed, UserFacingError
-from bot.events import Event
+from bot.events import ActionCall, Event
 from bot.history.prompts import KeptPrompts
 from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
@@ -220,6 +220,12 @@ class Core:
         services = permit(self.services, asker)
         completion = Completion(prefix, author, conversation, services, direct, asker.admin)
         return (await _suggest(option_found, completion))[:MAX_SUGGESTIONS]
+
+    async def choose(self, call: ActionCall, asker: Asker) -> None:
+        """Make a choice for a turn that waits, as a press of its button does, from outside of its
+        chat, such as in the console. `asker` is the person in the conversation of the turn. Raises
+        a `UserFacingError`."""
+        await self.intake.choose(call, asker)
 
     async def resume_turns(self) -> None:
         """Resume suspended turns as their time comes, until cancelled."""

@@ -322,6 +322,18 @@ class Intake:
                 return await self._handle_button(call)
         return None
 
+    async def choose(self, call: ActionCall, asker: Asker) -> None:
+        """Make a choice for a turn that waits, from outside of its chat: what a press of that
+        button in the chat does, except that the answer goes on where it stands and a refusal is
+        raised. Raises a `UserFacingError`."""
+        if self._closing:
+            raise Busy(10, say("I am being restarted; please press again in a moment."))
+        if not self._admission.admits(asker, action_of(call)):
+            raise Denied(say("I may not go on with this here just now."))
+        answer, _ = await self._buttons.find(call, asker)
+        sink = await self._platforms.open_reply(call.conversation, None, turn=answer.id)
+        await self.resumer.press(call, answer, asker, sink)
+
     async def _handle_button(self, call: ActionCall) -> Notice:
         asker = self._asker(call)
         if call.action == "press":
