@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, exists, func, insert, select, update
 
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.reply_addresses import note_above
@@ -23,7 +23,8 @@ _SHOWN: Final = "shown"
 """Key of the stored state under which stands what the reply showed."""
 _OCCASION: Final = "occasion"
 """Key of the stored state under which stands why it was asked; see `CommandCall.occasion`."""
-_WAITING = select(turns.c.id).where(turns.c.status == "waiting")
+_WAITS: Final = exists().where(turns.c.id == suspended.c.turn, turns.c.status == "waiting")
+"""The condition of a suspension whose turn waits; each is looked up by its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class Suspensions:
     async def next_time(self) -> datetime | None:
         """When the next turn is due; None if none is suspended."""
         async with self._database.read() as connection:
-            query = select(func.min(suspended.c.resume_at)).where(suspended.c.turn.in_(_WAITING))
+            query = select(func.min(suspended.c.resume_at)).where(_WAITS)
             found: datetime | None = (await connection.execute(query)).scalar()
         return found
 
@@ -127,7 +128,7 @@ class Suspensions:
         def job(connection: Connection) -> bool:
             query = update(suspended).where(
                 suspended.c.turn == turn,
-                suspended.c.turn.in_(_WAITING),
+                _WAITS,
                 suspended.c.choice == "",
                 suspended.c.resume_at > now,
             )
@@ -167,7 +168,7 @@ class Suspensions:
 
     @staticmethod
     def _query(*conditions: Any) -> Select[Any]:
-        waiting = select(suspended).where(*conditions, suspended.c.turn.in_(_WAITING))
+        waiting = select(suspended).where(*conditions, _WAITS)
         return waiting.order_by(suspended.c.resume_at)
 
     async def _read(self, query: Select[Any]) -> Sequence[Suspension]:
