@@ -109,7 +109,7 @@ class TestListed:
             assert await core.complete("help", "about", "") == sorted(
                 [
                     *("help", "stop", "agent", "tools", "approvals", "remember", "memory"),
-                    *("rap", "model", "docs", "settings", "mydata", "forget", "allow"),
+                    *("rap", "duel", "model", "docs", "settings", "mydata", "forget", "allow"),
                     *("connect", "console"),
                     *("remind", "schedule", "timezone"),
                 ],

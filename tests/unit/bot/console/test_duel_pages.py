@@ -75,7 +75,7 @@ async def test_a_vote_of_a_page_and_one_of_the_chat_are_the_same(room: Room) -> 
 async def test_the_duels_of_others_are_not_here(room: Room) -> None:
     turn = await held(room, "ann")
     browser = await room.browser("bob")
-    assert f"/duel/{turn}\"" not in (await browser.get("/console/duel")).text
+    assert f'/duel/{turn}"' not in (await browser.get("/console/duel")).text
     assert (await browser.get(f"/console/duel/{turn}")).status_code == 404
     form = await browser.form()
     for path in ("vote/a", "names"):
