@@ -15,10 +15,10 @@ LOCKS ?= requirements
 SCHEMA := $(VENV)/bin/check-jsonschema -q --builtin-schema
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run setup ocr test lint types fmt bench docs picture schema soak test-peers test-conformance lock llama wheel release clean
+.PHONY: help run setup ocr test lint types fmt bench docs picture pictures-console schema soak test-peers test-conformance lock llama wheel release clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 run: $(RUN) ## set up once, then start (terminal chat, or the platforms whose tokens are set)
 	@exec $(PY) -m bot run
@@ -103,6 +103,9 @@ picture: $(DEV) ## draw the README's pictures from what goes over the wire and w
 	$(PY) -m tests.scenarios.picture docs/images/exchange.svg
 	$(PY) -m tests.scenarios.agent_picture docs/images/agent.svg
 	$(PY) -m tests.scenarios.first_run_picture docs/images/first-run.svg
+
+pictures-console: $(DEV) ## take the pictures of the console's documentation (needs Chromium)
+	$(PY) -m tests.browser.pictures docs/images
 
 COMPILE = $(operators_index) $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links

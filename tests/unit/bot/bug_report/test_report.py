@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -43,7 +44,7 @@ async def seed(room: Room) -> None:
 
 async def test_no_secret_name_or_text_is_in_it(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"OPENAI_API_KEY={SECRET}\n", "utf-8")
-    sections = {
+    sections: dict[str, Any] = {
         "chat": {"persona": WORDS},
         "admins": {"users": ["test:ann", f"test:{WORDS}"]},
         "channels": {f"test:{WORDS}:{WORDS}": {"file_over_chars": 99}},
