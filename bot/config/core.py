@@ -258,7 +258,7 @@ class ConsoleSettings(Section):
     """Hours for which somebody stays signed in."""
     keep_prompts_days: Annotated[int, Field(ge=0, le=365)] = 0
     """Days for which the prompts that models were sent are kept with the turn, and shown on its
-    page to those who may see its words; 0: none is kept."""
+    page to the person who asked; 0: none is kept."""
     proxy: ConsoleProxySettings = ConsoleProxySettings()
     """Coming in through a proxy that has found out who somebody is."""
 

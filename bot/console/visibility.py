@@ -18,6 +18,12 @@ Visibility = Literal["hidden", "closed", "asked", "open"]
 """What is seen of a turn: nothing; that it is there; its words once they are asked for; all."""
 
 
+def sees_prompts(viewer: Asker, question: StoredMessage) -> bool:
+    """Whether somebody sees what models were sent for a turn: whoever asked, and nobody else. What
+    they had remembered for themselves stands in it, and files that they came with."""
+    return question.author == viewer.author.key
+
+
 async def visibility_of(
     viewer: Asker, question: StoredMessage, answer: StoredMessage, authorize: Authorize
 ) -> Visibility:

@@ -10,8 +10,10 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
+from backends.base import ChatMessage
 from bot.console.console import NAVIGATION
 from bot.errors import UserFacingError
+from bot.history.prompts import KeptPrompts, SentPrompt
 from bot.observability.logs import recent_errors
 from bot.types import Explanation, Source
 from tests.browser.conftest import PHONE, WIDE, Desk, overflow_px
@@ -45,6 +47,8 @@ async def furnished(
             model=HOSTILE,
             explanation=Explanation(passages=(source,)),
         )
+        sent = SentPrompt(HOSTILE, (ChatMessage("system", LONG), ChatMessage("user", HOSTILE)))
+        await KeptPrompts(room.app.database).add("a1", [sent], str)
         await room.turn(HOSTILE, f"test:team:{LONG}", status="failed", error="ab12cd34")
         for _ in range(5):
             await room.turn("bob", private=True, command="ask")
@@ -88,6 +92,8 @@ async def test_a_page_fits_and_can_be_read(path: str, furnished: Room, desk: Des
     page = await desk.page(furnished, "ann")
     await page.goto(f"/console{path}")
     assert await page.locator("h1").count() == 1
+    for folded in await page.locator("summary").all():
+        await folded.click()
     for width in (WIDE, PHONE):
         await page.set_viewport_size({"width": width, "height": 800})
         assert await overflow_px(page) == 0, width

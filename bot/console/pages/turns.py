@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute
 from backends.base import Usage
 from bot.catalogue.sentence import say
 from bot.console.site import CONSOLE_PATH, Site, parse_moment
-from bot.console.visibility import Visibility, visibility_of
+from bot.console.visibility import Visibility, sees_prompts, visibility_of
 from bot.console.visit import Visit
 from bot.errors import NotFound
-from bot.history.prompts import KeptPrompts
+from bot.history.prompts import KeptPrompt, KeptPrompts
 from bot.history.protocol import StoredMessage
 from bot.history.tool_calls import StoredCall
 from bot.history.turn_counts import MESSAGE
@@ -223,7 +223,9 @@ class TurnPages:
         calls: Sequence[StoredCall] = ()
         if (stored := self._site.app.services.calls) is not None:
             calls = await stored.of_turn(answer.id)
-        prompts = await self._prompts.of_turn(answer.id) if visibility == "open" else ()
+        prompts: Sequence[KeptPrompt] = ()
+        if sees_prompts(visit.asker, question):
+            prompts = await self._prompts.of_turn(answer.id)
         spans = make_timeline(answer.usage, calls, question.at)
         return self._site.page(
             visit,
