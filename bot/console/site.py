@@ -37,6 +37,9 @@ from bot.sign_in.sessions import Session, Sessions
 log = structlog.get_logger(__name__)
 
 CONSOLE_PATH: Final = "/console"
+_COOKIE_IN_EFFECT: Final = "console.cookie"
+"""The entry of a request's scope with the cookie that it is answered by, where that is not the one
+of the browser."""
 MAX_FORM_FIELDS: Final = 100
 MAX_FORM_BYTES: Final = 64 * 1024
 FORM_TIMEOUT_S: Final = 10.0
@@ -90,9 +93,9 @@ class Site:
     """When the process began, in UTC."""
     links: SignInLinks
     sessions: Sessions
+    proxy: ProxySignIn
     changes: ChangeRecord
     hosts: Hosts
-    proxy: ProxySignIn
     visits: Visits = field(repr=False)
     places: PlaceNames = field(repr=False)
     templates: Environment = field(repr=False)
@@ -135,14 +138,7 @@ class Site:
         """
 
         async def answer(request: Request) -> Response:
-            cookie, new = await self._sign_in_by_proxy(request, cookie_of(request))
-            response = await answer_to(cookie, request)
-            if new:
-                set_cookie(request, response, cookie, self.sessions.lifetime_s)
-            return response
-
-        async def answer_to(cookie: str, request: Request) -> Response:
-            visit = await self.visits.find(cookie)
+            visit = await self.visits.find(cookie_of(request))
             if isinstance(visit, str):
                 return self.refuse(*_REFUSALS[visit])
             if admins and not visit.asker.admin:
@@ -164,27 +160,6 @@ class Site:
                 await form.close()
 
         return Route(path, answer, methods=[method])
-
-    async def _sign_in_by_proxy(self, request: Request, cookie: str) -> tuple[str, bool]:
-        """The cookie by which a request is answered, and whether it is a new one: whoever the
-        operator's proxy names is let in, and no session of somebody else counts beside that."""
-        address = request.client.host if request.client is not None else ""
-        named = self.proxy.visitor(address, request.headers.getlist(self.proxy.header))
-        if named is None:
-            return cookie, False
-        session = await self.sessions.find(cookie)
-        if session is not None and session.visitor.person == named.person:
-            return cookie, False
-        if request.method not in SAFE_METHODS:
-            return "", False
-        return await self.sign_in(named, session), True
-
-    async def sign_in(self, visitor: Visitor, before: Session | None) -> str:
-        """Begin a session, which ends the one that the browser had before; returns its cookie."""
-        if before is not None:
-            await self.sessions.end(before)
-        await self.changes.add(visitor.person, say("signed in"))
-        return await self.sessions.begin(visitor)
 
     async def _read_form(self, request: Request, visit: Visit, *, files: bool) -> UploadForm:
         """The form of a request. Raises `UnknownForm` and `HttpError`."""
@@ -243,7 +218,10 @@ def read_static() -> StaticFiles:
 
 
 def cookie_of(request: Request) -> str:
-    """The session's cookie."""
+    """The session's cookie: the browser's, or the one of somebody whom the proxy has let in."""
+    in_effect: str | None = request.scope.get(_COOKIE_IN_EFFECT)
+    if in_effect is not None:
+        return in_effect
     name = SECURE_COOKIE if request.url.scheme == "https" else COOKIE
     return request.cookies.get(name, "")
 
@@ -260,6 +238,31 @@ def set_cookie(request: Request, response: Response, value: str, max_age_s: int)
         httponly=True,
         samesite="lax",
     )
+
+
+async def sign_in(site: Site, visitor: Visitor, before: Session | None) -> str:
+    """Begin a session, which ends the one that the browser had before; returns its cookie."""
+    if before is not None:
+        await site.sessions.end(before)
+    await site.changes.add(visitor.person, say("signed in"))
+    return await site.sessions.begin(visitor)
+
+
+async def cookie_by_proxy(site: Site, request: Request, cookie: str) -> str:
+    """The cookie by which a request is answered: its own, or where the operator's proxy names
+    somebody else, a new one. Beside what the proxy says no other session counts."""
+    address = request.client.host if request.client is not None else ""
+    named = site.proxy.visitor(address, request.headers.getlist(site.proxy.header))
+    if named is None:
+        return cookie
+    session = await site.sessions.find(cookie)
+    if session is not None and session.visitor.person == named.person:
+        return cookie
+    if request.method in SAFE_METHODS:
+        return await sign_in(site, named, session)
+    if session is not None:
+        await site.sessions.end(session)
+    return ""
 
 
 def make_templates(static: StaticFiles) -> Environment:
@@ -295,12 +298,17 @@ def create_app(site: Site, static: StaticFiles, routes: Sequence[BaseRoute]) -> 
     async def guarded(scope: Message, receive: Receive, send: Send) -> None:
         request = Request(scope)
         host = request.headers.get("host", "")
+        added: list[tuple[bytes, bytes]] = []
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = {name for name, _ in message["headers"]}
                 more = [(n.encode(), v.encode()) for n, v in HEADERS.items()]
-                message["headers"] = [*message["headers"], *(h for h in more if h[0] not in own)]
+                message["headers"] = [
+                    *message["headers"],
+                    *added,
+                    *(one for one in more if one[0] not in own),
+                ]
             await send(message)
 
         async def refuse(status: int, words: str) -> None:
@@ -317,6 +325,13 @@ def create_app(site: Site, static: StaticFiles, routes: Sequence[BaseRoute]) -> 
             return
         if site.hosts.is_public(host):
             scope = {**scope, "scheme": "https"}  # as far as the operator's proxy
+        request = Request(scope)
+        cookie = await cookie_by_proxy(site, request, before := cookie_of(request))
+        if cookie != before:
+            scope = {**scope, _COOKIE_IN_EFFECT: cookie}
+            letting_in = Response()
+            set_cookie(request, letting_in, cookie, site.sessions.lifetime_s if cookie else 0)
+            added += [one for one in letting_in.raw_headers if one[0] == b"set-cookie"]
         await inner(scope, receive, send_with_headers)
 
     return guarded

@@ -21,14 +21,13 @@ from playwright.async_api import Browser, async_playwright
 
 from backends.base import Usage
 from bot.app import App
-from bot.commands.checks import Asker
 from bot.events import Message
 from bot.history.protocol import StoredMessage
 from bot.observability.logs import recent_errors
 from bot.types import Author, ConversationKey, Explanation, Source
 from tests.browser.conftest import PHONE, WIDE, Desk, find_browser
 from tests.fakes.sink import RecordingSink
-from tests.unit.bot.console.conftest import People, Room, open_room
+from tests.unit.bot.console.conftest import Room, open_room
 
 MAX_BYTES: Final = 60_000
 _QUALITY: Final = 82
@@ -42,6 +41,8 @@ _MODELS = {
     "embedder": {"backend": "scripted", "parallel": 1},
 }
 _PASSAGE = "The filament is changed every 400 hours, by two people: one holds the lamp."
+_PEOPLE = {"Ada": "terminal:operator"}
+"""Who looks at the console; the others are on Discord."""
 _ASKED = (
     ("Ada", "ask", "How often is the filament changed?", "complete", 34, 1.9),
     ("Grace", "message", "Draft a notice for the boat crews.", "complete", 212, 9.4),
@@ -50,17 +51,6 @@ _ASKED = (
     ("Ada", "message", "And in French?", "cancelled", 61, 3.1),
     ("Margaret", "ask", "When is high water on Friday?", "complete", 41, 2.2),
 )
-
-
-class Crew(People):
-    """People of a server on Discord."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.name = "discord"
-
-    async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
-        return Asker(Author("discord", "ada", "Ada"), place, direct=True)
 
 
 async def furnish(app: App) -> None:
@@ -74,7 +64,7 @@ async def furnish(app: App) -> None:
     for number, (name, command, text, status, tokens, seconds) in enumerate(reversed(_ASKED)):
         at = datetime.now(UTC) - timedelta(minutes=7 * (len(_ASKED) - number))
         question = StoredMessage(
-            f"q{number}", _HELP, "user", text, f"discord:{name.lower()}", at, author_name=name,
+            f"q{number}", _HELP, "user", text, _PEOPLE.get(name, "discord:1"), at, author_name=name,
             event_id=f"e{number}", command="" if command == "message" else command, private=False,
         )  # fmt: skip
         answer = StoredMessage(
@@ -121,7 +111,7 @@ async def take(browser: Browser, room: Room, folder: Path) -> None:
         ):
             scheme = "dark" if dark else "light"
             page = await desk.page(
-                room, "ada", width=width, color_scheme=scheme, locale="en-GB", timezone_id="UTC"
+                room, "", width=width, color_scheme=scheme, locale="en-GB", timezone_id="UTC"
             )
             await page.goto(f"/console{path}")
             for passage in await page.locator("details").all():
@@ -138,18 +128,14 @@ async def take(browser: Browser, room: Room, folder: Path) -> None:
 
 async def draw(folder: Path) -> None:
     """Run a bot, and take the pictures of its console."""
-    sections = {
-        "models": _MODELS,
-        "default_model": "qwen3-8b",
-        "admins": {"users": ["discord:ada"]},
-    }
     with tempfile.TemporaryDirectory() as data:
         async with (
-            open_room(Path(data), people=Crew(), **sections) as room,
+            open_room(Path(data), models=_MODELS, default_model="qwen3-8b") as room,
             async_playwright() as playwright,
         ):
             browser = await playwright.chromium.launch(executable_path=find_browser())
             await furnish(room.app)
+            room.people.name = "discord"
             room.app.platforms["discord"] = ("serving", "")
             await take(browser, room, folder)
             await browser.close()

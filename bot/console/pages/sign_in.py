@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.catalogue.sentence import say
-from bot.console.site import CONSOLE_PATH, Site, cookie_of, go_to, set_cookie
+from bot.console.site import CONSOLE_PATH, Site, cookie_of, go_to, set_cookie, sign_in
 from bot.console.visit import Visit
 
 ENTER_PATH: Final = "/enter/{token}"
@@ -38,7 +38,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
         visitor = site.links.spend(request.path_params["token"])
         if visitor is None:
             return site.refuse(410, *_NO_LINK)
-        cookie = await site.sign_in(visitor, await site.sessions.find(cookie_of(request)))
+        cookie = await sign_in(site, visitor, await site.sessions.find(cookie_of(request)))
         response = go_to(f"{CONSOLE_PATH}/")
         set_cookie(request, response, cookie, site.sessions.lifetime_s)
         return response

@@ -91,9 +91,7 @@ class Room:
             return await sign_in.operator_link(
                 "terminal:operator", ConversationKey("terminal", "local", "main")
             )
-        name = self.people.name
-        place = replace(PLACE, platform=name, channel=f"d-{ident}")
-        return await sign_in.link(f"{name}:{ident}", place, near=True)
+        return await sign_in.link(f"test:{ident}", replace(PLACE, channel=f"d-{ident}"), near=True)
 
     async def browser(self, ident: str | None = None) -> Browser:
         """A browser; with a name, of somebody who has come in ("": the operator)."""
