@@ -94,7 +94,7 @@ class Chat:
         try:
             async with asyncio.timeout(20):
                 while not fits(text := await self.page()):
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"the page never showed it: {text}") from None
         return text
