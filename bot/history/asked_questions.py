@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -86,7 +87,7 @@ async def find_poor_answers(
         query = query.where(_answer.c.seq.in_(newest))
     async with database.read() as connection:
         rows = (await connection.execute(query)).mappings().all()
-    found = [_to_poor_answer(row) for row in rows]
+    found = await asyncio.to_thread(lambda: [_to_poor_answer(row) for row in rows])
     return [one for one in found if one is not None]
 
 

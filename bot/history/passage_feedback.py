@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select
 
@@ -42,15 +43,16 @@ async def find_bad_verdicts(
     )
     async with database.read() as connection:
         rows = (await connection.execute(query)).mappings().all()
-    found = []
-    for row in rows:
-        sources: tuple[Source, ...]
-        if row["passage"]:
-            one = find_source(row["explanation"], row["passage"])
-            sources = (one,) if one is not None else ()
-        else:
-            answer = to_message({column.name: row[column.name] for column in turns.c})
-            sources = answer.explanation.passages if answer.explanation is not None else ()
-        if sources:
-            found.append(PassageVerdict(row["verdict"], row["said_at"], sources))
-    return found
+    found = await asyncio.to_thread(lambda: [_to_verdict(row) for row in rows])
+    return [one for one in found if one.sources]
+
+
+def _to_verdict(row: Mapping[Any, Any]) -> PassageVerdict:
+    sources: tuple[Source, ...]
+    if row["passage"]:
+        one = find_source(row["explanation"], row["passage"])
+        sources = (one,) if one is not None else ()
+    else:
+        answer = to_message({column.name: row[column.name] for column in turns.c})
+        sources = answer.explanation.passages if answer.explanation is not None else ()
+    return PassageVerdict(row["verdict"], row["said_at"], sources)

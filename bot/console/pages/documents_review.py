@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ PERIODS_DAYS: Final = (7, 30, 90)
 LOOKED_AT_ANSWERS: Final = 2_000
 """So many of the newest answers are looked through, whatever the period."""
 _MAX_SHOWN: Final = 100
+_ANSWERS_AT_ONCE: Final = 100
 _MAX_QUESTION_CHARACTERS: Final = 500
 
 
@@ -146,7 +148,9 @@ async def review_questions(
 
     groups: dict[str, QuestionGroup] = {}
     review = QuestionReview()
-    for one in poor:
+    for number, one in enumerate(poor):
+        if number % _ANSWERS_AT_ONCE == 0:
+            await asyncio.sleep(0)  # others have their turn
         visibility = await visibility_of(viewer, one.question, one.answer, ask_once)
         if visibility == "open" or (visibility == "asked" and reveal):
             text = " ".join(one.question.text.split())[:_MAX_QUESTION_CHARACTERS]

@@ -94,7 +94,7 @@ def explain(found: SearchResult, settings: KnowledgeSettings) -> str:
     if not found.passages:
         return say("Nothing in the documents comes near.")
     sure = say(
-        "It is {confidence:.0%} sure that these passages answer; {needed:.0%} is needed.",
+        "The search is {confidence:.0%} sure that these passages answer; {needed:.0%} is needed.",
         confidence=found.confidence,
         needed=settings.evidence,
     )
