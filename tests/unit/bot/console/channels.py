@@ -101,25 +101,24 @@ async def ask(
     return await sink.end()
 
 
-def with_tools(said: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
-    """What config.yaml says where a model has a tool called when it is asked to "write to
-    somebody", and there are two servers of tools: one without its secret, and a loud one."""
-    folder = tmp_path / "plugins"
-    folder.mkdir()
-    (folder / "tools.py").write_text(TOOLS.replace('"FOLDER"', repr(str(tmp_path))))
+def with_tools(folder: Path) -> dict[str, Any]:
+    """The sections of config.yaml for a model that has a tool called when it is asked to "write to
+    somebody", and for two servers of tools: one without its secret, and a loud one."""
+    plugins = folder / "plugins"
+    plugins.mkdir()
+    (plugins / "tools.py").write_text(TOOLS.replace('"FOLDER"', repr(str(folder))))
     call = {"name": "send", "arguments": {"to": f"eve{BAD}"}}
-    model = {
-        "backend": "scripted",
-        "replies": [
-            {"match": "write to somebody", "tool_calls": [call], "then": [{"text": "It is sent."}]}
-        ],
+    told = {"match": "write to somebody", "tool_calls": [call], "then": [{"text": "It is sent."}]}
+    odd = hostile(folder, env=["NO_SUCH_SECRET"])
+    loud = hostile(folder, "--malformed", "--named", BAD)
+    return {
+        "models": {
+            "default": {"backend": "scripted", "replies": [told]},
+            "embedder": {"backend": "scripted"},
+        },
+        "plugins": {"folders": [str(plugins)]},
+        "mcp": {"servers": {"odd": odd, "loud": loud}},
     }
-    said["models"]["default"] = model
-    said["plugins"] = {"folders": [str(folder)]}
-    odd = hostile(tmp_path, env=["NO_SUCH_SECRET"])
-    loud = hostile(tmp_path, "--malformed", "--named", BAD)
-    said["mcp"] = {"servers": {"odd": odd, "loud": loud}}
-    return said
 
 
 async def wait_for_approval(room: Room, by: str = "bob", place: Any = GENERAL) -> str:

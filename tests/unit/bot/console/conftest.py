@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,31 +140,29 @@ class Room:
         return answer.id
 
 
-SECTIONS: Mapping[str, Any] = {
-    "models": {"default": {"backend": "scripted"}, "embedder": {"backend": "scripted"}},
-    "embedder": "embedder",
-    "admins": {"users": ["test:ann"]},
-    "http": {"port": 0},
-}
-"""What config.yaml says, of a bot of scripted models."""
-
-
 @asynccontextmanager
 async def open_room(
     folder: Path, people: People | None = None, **sections: Any
 ) -> AsyncIterator[Room]:
-    """A bot that runs, with its files in `folder`; `sections` of config.yaml replace those of
-    `SECTIONS`."""
-    people = people or People()
+    """A bot of scripted models that runs, with its files in `folder`, for `people`; `sections` are
+    of config.yaml."""
+    said = {
+        "models": {"default": {"backend": "scripted"}, "embedder": {"backend": "scripted"}},
+        "embedder": "embedder",
+        "admins": {"users": ["test:ann"]},
+        "http": {"port": 0},
+        **sections,
+    }
 
     def install() -> Installation:
         path = folder / "config.yaml"
-        path.write_text(yaml.safe_dump({**SECTIONS, **sections}), "utf-8")
+        path.write_text(yaml.safe_dump(said), "utf-8")
         return Installation.read(path)
 
     here = await asyncio.to_thread(install)
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(here))
+        people = people or People()
         stack.enter_context(app.core.connect(people))
         await stack.enter_async_context(open_ports(app, [people], lambda: None))
         async with AsyncExitStack() as browsers:
@@ -173,18 +170,6 @@ async def open_room(
 
 
 @pytest.fixture
-def said() -> dict[str, Any]:
-    """What config.yaml says; tests of a page replace it."""
-    return deepcopy(dict(SECTIONS))
-
-
-@pytest.fixture
-def people() -> People:
-    """The platform; tests of a page replace it."""
-    return People()
-
-
-@pytest.fixture
-async def room(tmp_path: Path, said: dict[str, Any], people: People) -> AsyncIterator[Room]:
-    async with open_room(tmp_path, people, **said) as made:
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    async with open_room(tmp_path) as made:
         yield made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.unit.bot.console.channels import (
     wait_for_approval,
     with_tools,
 )
-from tests.unit.bot.console.conftest import Browser, Room
+from tests.unit.bot.console.conftest import Browser, Room, open_room
 
 
 @pytest.fixture
@@ -30,8 +31,9 @@ def people() -> Team:
 
 
 @pytest.fixture
-def said(said: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
-    return with_tools(said, tmp_path)
+async def room(tmp_path: Path, people: Team) -> AsyncIterator[Room]:
+    async with open_room(tmp_path, people, **with_tools(tmp_path)) as made:
+        yield made
 
 
 # --- reminders and schedules --------------------------------------------------------------------

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.unit.bot.console.channels import (
     wait_for_approval,
     with_tools,
 )
-from tests.unit.bot.console.conftest import Room
+from tests.unit.bot.console.conftest import Room, open_room
 
 
 @pytest.fixture
@@ -30,8 +30,9 @@ def people() -> Team:
 
 
 @pytest.fixture
-def said(said: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
-    return with_tools(said, tmp_path)
+async def room(tmp_path: Path, people: Team) -> AsyncIterator[Room]:
+    async with open_room(tmp_path, people, **with_tools(tmp_path)) as made:
+        yield made
 
 
 async def waiting(room: Room, turn: str) -> Suspension | None:

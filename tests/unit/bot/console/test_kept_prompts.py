@@ -44,7 +44,7 @@ async def test_a_prompt_is_shown_to_whoever_asked_alone(tmp_path: Path) -> None:
         assert sent in page
         assert "[secret]" in page
         assert sent not in (await admin.get(path)).text
-        shown = await admin.post(f"{path}/words", form=await admin.form(path))
+        shown = await admin.post(f"{path}/words", token=await admin.form(path))
         assert "What is a lamp?" in shown.text
         assert sent not in shown.text
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,12 +15,24 @@ from bot.settings.place_search import PlaceSearch
 from bot.sign_in.changes import ChangeRecord
 from bot.types import ConversationKey
 from tests.unit.bot.console.channels import GENERAL, Team, ask, direct_of
-from tests.unit.bot.console.conftest import Browser, Room
+from tests.unit.bot.console.conftest import Browser, Room, open_room
 
 BAD = "<script>alert(1)</script>"
 PLACES = "/console/settings"
 PLACE = f"{PLACES}/place"
 RANDOM = ConversationKey("test", "team", "random")
+SECTIONS: dict[str, Any] = {
+    "models": {
+        "default": {"backend": "scripted"},
+        "other": {"backend": "scripted", "echo": "The other said: {text}"},
+        "embedder": {"backend": "scripted"},
+    },
+    "chat": {"file_over_chars": 5000},
+    "channels": {
+        "test:team:ops": {"persona": "An operator.", "model": "other"},
+        str(RANDOM): {"commands": {"rap": {"enabled": False}}},
+    },
+}
 
 
 @pytest.fixture
@@ -27,14 +41,9 @@ def people() -> Team:
 
 
 @pytest.fixture
-def said(said: dict[str, Any]) -> dict[str, Any]:
-    said["models"]["other"] = {"backend": "scripted", "echo": "The other said: {text}"}
-    said["chat"] = {"file_over_chars": 5000}
-    said["channels"] = {
-        "test:team:ops": {"persona": "An operator.", "model": "other"},
-        str(RANDOM): {"commands": {"rap": {"enabled": False}}},
-    }
-    return said
+async def room(tmp_path: Path, people: Team) -> AsyncIterator[Room]:
+    async with open_room(tmp_path, people, **SECTIONS) as made:
+        yield made
 
 
 async def change(browser: Browser, place: str, name: str, **fields: str) -> Any:
