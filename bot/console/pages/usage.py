@@ -26,14 +26,15 @@ from bot.types import Author
 SHORT_SPANS: Final = (7, 30, 90)
 """Spans that are one press away, in days."""
 DEFAULT_SPAN: Final = 30
-MAX_SPAN: Final = 366
+MAX_SPAN: Final = 92
+"""As many days as a quarter has; each is drawn."""
 _MAX_FIELD_CHARACTERS: Final = 10
 _ZONES_REUSE_S: Final = 15.0
 
 
 def read_days(given: Mapping[str, str], zone: tzinfo, now: datetime | None = None) -> Days:
     """The days of a query: so many up to today (`days`), or from one date to another (`since`,
-    `until`). What makes no sense is left out, and at most a year is looked at."""
+    `until`). What makes no sense is left out, and at most `MAX_SPAN` of them are looked at."""
     count = given.get("days", "")[:_MAX_FIELD_CHARACTERS]
     if count in map(str, SHORT_SPANS):
         return Days.newest(int(count), zone, now)
@@ -143,6 +144,7 @@ class UsePage:
             "days": days,
             "newest": days.last == Days.newest(1, days.zone).last,
             "spans": SHORT_SPANS,
+            "longest": MAX_SPAN,
             "report": report,
             "total": report.total,
             "charts": draw_charts(report),
