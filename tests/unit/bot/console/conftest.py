@@ -142,7 +142,7 @@ class Room:
 
 @asynccontextmanager
 async def open_room(
-    folder: Path, people: People | None = None, **sections: Any
+    folder: Path, people: People | None = None, /, **sections: Any
 ) -> AsyncIterator[Room]:
     """A bot of scripted models that runs, with its files in `folder`, for `people`; `sections` are
     of config.yaml."""

@@ -37,10 +37,10 @@ class Library:
         *files: tuple[str, bytes],
         base: str = "default",
         address: str = "",
-        form: str | None = None,
+        token: str | None = None,
     ) -> httpx.Response:
         """Send the form of a base's page, as a browser does."""
-        value = await browser.form() if form is None else form
+        value = await browser.form() if token is None else token
         return await browser.http.post(
             f"{browser.base}/console/documents/add",
             data={"token": value, "base": base, "address": address},
