@@ -26,12 +26,9 @@ def parse_place(key: str) -> ConversationKey:
     if not key:
         return EVERYWHERE
     try:
-        place = ConversationKey.parse(f"{key}:" if key.count(":") == 1 else key)
+        return ConversationKey.parse(f"{key}:" if key.count(":") == 1 else key)
     except ValueError:
         raise NotFound(NO_PLACE) from None
-    if not place.platform or not place.workspace or place.user is not None:
-        raise NotFound(NO_PLACE)
-    return place
 
 
 def key_of(place: ConversationKey) -> str:
@@ -57,6 +54,9 @@ class PlaceRights:
         """The person with the rights that they have in a place. Raises `NotFound` where they may
         not look."""
         asker = visit.asker
+        named = bool(place.platform and place.workspace) or place == EVERYWHERE
+        if not named or place.user is not None:
+            raise NotFound(NO_PLACE)
         if place.scope("channel") == asker.conversation.scope("channel"):
             return asker.at(place)
         if not place.channel:

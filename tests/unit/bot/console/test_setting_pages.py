@@ -28,6 +28,7 @@ SECTIONS: dict[str, Any] = {
         "embedder": {"backend": "scripted"},
     },
     "chat": {"file_over_chars": 5000},
+    "workspaces": {"odd:": {"follow_up": False}},
     "channels": {
         "test:team:ops": {"persona": "An operator.", "model": "other"},
         str(RANDOM): {"commands": {"rap": {"enabled": False}}},
