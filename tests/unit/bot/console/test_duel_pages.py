@@ -152,3 +152,22 @@ def test_bars_are_drawn_on_one_scale() -> None:
     assert second.start < second.rating < first.average < first.start < first.rating
     assert first.average == second.average
     assert make_bars([]) == []
+
+
+async def test_foreign_text_is_no_part_of_the_pages(room: Room) -> None:
+    bad = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    turn = await room.turn(
+        "bob", command="duel", model="", text=bad, said=f"**A**\n\n{bad} [x](javascript:alert(1))"
+    )
+    store = DuelStore(room.app.database)
+    await store.add(turn, "question", bad, f"{bad}2")
+    await store.vote(turn, "test:bob", "a")
+    await store.tell_names(turn, "test:bob")
+    browser = await room.browser("bob")
+    for path in ("/console/duel", f"/console/duel/{turn}"):
+        text = (await browser.get(path)).text
+        assert "&lt;script&gt;alert(1)" in text
+        assert "<script>alert" not in text
+        assert "<img" not in text
+        assert 'href="javascript' not in text
+        assert " style=" not in text
