@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -64,6 +65,11 @@ def may_choose(name: str, scope: Scope, asker: Asker) -> bool:
     if scope != asker.here or name not in PERSONAL_SETTINGS:
         return False
     return name != "persona" or scope != "conversation"
+
+
+async def count_chosen_bases(preferences: Preferences) -> Mapping[str, int]:
+    """In how many places each knowledge base was chosen at run time; where they are is not told."""
+    return Counter((await preferences.of(f"{_STORED_PREFIX}knowledge_base")).values())
 
 
 async def no_role_problem(platform: str, roles: Collection[str]) -> str | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from bot.knowledge.access import is_private, private_base
 from bot.knowledge.document_lookup import to_document
 from bot.knowledge.index.document_list import BaseTotals, DocumentList
 from bot.knowledge.index.rows import DocumentRow
+from bot.settings.channel_settings import count_chosen_bases
+from bot.settings.choices_store import SqlPreferences
 from bot.skills.permitted_services import Permission, PermittedKnowledge
 from bot.skills.services import Services
 from bot.values import Document
@@ -84,14 +87,14 @@ class DocumentAccess:
     async def bases(self, visit: Visit) -> Sequence[ShownBase]:
         """What somebody is shown of the bases that they may read."""
         names = await self.names(visit)
-        totals = await self.list.totals(names)
-        return [await self._show(visit, name, totals) for name in names]
+        totals, chosen = await self.list.totals(names), await self._chosen()
+        return [await self._show(visit, name, totals, chosen) for name in names]
 
     async def base(self, visit: Visit, name: str) -> ShownBase:
         """One base. Raises `NotFound` for one that they may not read, and `Denied`."""
         if name not in await self.names(visit):
             raise NotFound(_NOT_HERE)
-        return await self._show(visit, name, await self.list.totals([name]))
+        return await self._show(visit, name, await self.list.totals([name]), await self._chosen())
 
     async def document(self, visit: Visit, ident: str) -> tuple[DocumentRow, Document]:
         """A document by its id. Raises `NotFound` for one that they may not read, and `Denied`."""
@@ -122,14 +125,26 @@ class DocumentAccess:
             if one.base in bases
         ]
 
-    async def _show(self, visit: Visit, name: str, totals: Mapping[str, BaseTotals]) -> ShownBase:
+    async def _chosen(self) -> Mapping[str, int]:
+        """In how many places each base was chosen, in config.yaml or by an admin."""
+        config = self._site.app.installation.config
+        named = [
+            place.knowledge_base
+            for place in (*config.workspaces.values(), *config.channels.values())
+        ]
+        chosen = Counter(name for name in named if name is not None)
+        return chosen + Counter(await count_chosen_bases(SqlPreferences(self._site.app.database)))
+
+    async def _show(
+        self, visit: Visit, name: str, totals: Mapping[str, BaseTotals], chosen: Mapping[str, int]
+    ) -> ShownBase:
         permission = self.permission(visit)
         config = self._site.app.installation.config.knowledge.bases.get(name)
         return ShownBase(
             name,
             base_title(name),
             config.description if config is not None else "",
-            describe_readers(name, config),
+            describe_readers(name, config, chosen.get(name, 0)),
             totals.get(name, BaseTotals()),
             await permission.allowed(f"docs.add:{name}"),
             await permission.allowed(f"docs.remove:{name}"),
@@ -141,8 +156,9 @@ def base_title(name: str) -> str:
     return say("Your own documents") if is_private(name) else name
 
 
-def describe_readers(name: str, config: KnowledgeBase | None) -> str:
-    """Say where a base answers, and whom; for anybody who may read it: people are only counted."""
+def describe_readers(name: str, config: KnowledgeBase | None, chosen: int) -> str:
+    """Say where a base answers, and whom; for anybody who may read it: people, and the places for
+    which it was chosen, are only counted."""
     if is_private(name):
         return say("You alone, in direct messages.")
     if config is None:
@@ -151,6 +167,9 @@ def describe_readers(name: str, config: KnowledgeBase | None) -> str:
     told = say("In {places}.", places=", ".join(where)) if where else ""
     if config.default:
         told = join_sentences([told, say("Wherever no other documents answer.")])
+    if chosen:
+        more = say_number("In {n} place that chose it.", "In {n} places that chose it.", chosen)
+        told = join_sentences([told, more])
     people: list[str] = []
     if config.users:
         people.append(say_number("{n} person", "{n} people", len(config.users)))

@@ -179,10 +179,12 @@ async def test_one_may_do_what_one_may_in_the_chat(library: Library) -> None:
     assert (await bob.post(f"{path}/remove", token=await bob.form())).status_code == 400
     for base in ("board", "nothing", ""):
         assert (await bob.get(f"/console/documents/in?base={base}")).status_code == 404
-    assert "board" in (await ann.get("/console/documents")).text
+    assert "Only for 1 person, and admins." in (await ann.get("/console/documents")).text
     assert "board" not in (await bob.get("/console/documents")).text
     settings = library.room.app.services.settings
     assert settings is not None
+    await settings.put("knowledge_base", "default", "channel", PLACE, "test:ann")
+    assert "In 1 place that chose it." in (await ann.get("/console/documents")).text
     await settings.put("command.docs", "admins", "default", PLACE, "test:ann")
     for path in ("", "/in?base=default", f"/one/{lamps.id}", "/jobs?base=default"):
         assert (await bob.get(f"/console/documents{path}")).status_code == 400, path
