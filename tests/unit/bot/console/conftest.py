@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +29,8 @@ from tests.fakes.sink import RecordingSink
 
 PLACE = ConversationKey("test", "@dm", "d1")
 CHANNEL = "test:team:general"
+_TLS = ssl.create_default_context()
+"""One for all browsers: making one takes longer than most of what they ask."""
 
 
 class People(FakePlatform):
@@ -94,7 +97,7 @@ class Room:
 
     async def browser(self, ident: str | None = None) -> Browser:
         """A browser; with a name, of somebody who has come in ("": the operator)."""
-        http = await self.stack.enter_async_context(httpx.AsyncClient(timeout=30))
+        http = await self.stack.enter_async_context(httpx.AsyncClient(timeout=30, verify=_TLS))
         link = await self.link(ident or "")
         made = Browser(http, link.partition("/console")[0])
         if ident is not None:
