@@ -24,6 +24,7 @@ import httpx
 import yaml
 
 from bench.console_store import fill_store
+from bench.core import ANSWER
 from bench.platforms import percentile
 from bench.rows import Row, at_least, at_most, unmeasured
 
@@ -34,6 +35,7 @@ PAINT_KB: Final = 150.0
 STREAMS: Final = 200
 CONSOLES: Final = 5
 FLAT: Final = 1.03
+_MODEL: Final = {"backend": "scripted", "replies": [ANSWER], "cycle": True, "tools": False}
 _MIDDLE: Final = "place=discord:100000000000000001:200000000000000007"
 PAGES: Final = {
     "Now": "/",
@@ -88,7 +90,7 @@ async def bot_process(turns: int) -> AsyncIterator[BotProcess]:
         await fill_store(data / "parlance.db", turns)
         said = {
             "data_dir": str(data),
-            "models": {"default": {"backend": "scripted"}, "embedder": {"backend": "scripted"}},
+            "models": {"default": _MODEL, "embedder": {"backend": "scripted"}},
             "embedder": "embedder",
             "knowledge": {"bases": {}},
             "http": {"port": 0},

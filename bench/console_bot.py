@@ -35,10 +35,11 @@ _events: Final = itertools.count()
 
 
 async def run_turns(app: App, turns: int) -> float:
-    """Turns a second, 50 conversations asking as fast as they are answered."""
+    """Turns a second, 50 new conversations asking as fast as they are answered."""
+    begun = next(_events)
 
     async def converse(number: int) -> None:
-        key = ConversationKey("bench", "work", f"c{number}")
+        key = ConversationKey("bench", "work", f"c{begun}-{number}")
         person = Author("bench", f"p{number}", "Somebody")
         for _ in range(turns // CONVERSATIONS):
             sink = TimingSink(Limits(2000, 1.0))
