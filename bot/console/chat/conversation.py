@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from markupsafe import Markup
+
 from bot.console.chat.kept_files import KeptFile, KeptFiles
 from bot.console.live import KEEP_ALIVE_S, to_event
 from bot.types import Action, ConversationKey, File, Notice, View
@@ -40,6 +42,8 @@ class Entry:
     asides: dict[str, View] = field(default_factory=dict)
     kept: dict[tuple[str, int, int], KeptFile] = field(default_factory=dict)
     """Its files, each by what tells it from others without holding its bytes."""
+    pieces: list[Markup] = field(default_factory=list)
+    """What is rendered of an answer that grows and will not change any more."""
     changed: int = 0
     html: str = ""
     rendered: int = -1

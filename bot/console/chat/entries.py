@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from markupsafe import Markup
 
+from bot.catalogue.languages import translate
 from bot.console.chat.conversation import Conversation, Entry
 from bot.console.chat.kept_files import KeptFile, KeptFiles
 from bot.console.formatting import write_markdown
@@ -23,14 +23,9 @@ _ELSEWHERE: Final = frozenset({"share", "stop"})
 """Buttons that no entry has: nobody else is here, and Stop must not move while an answer grows."""
 _TEXT_IN_PLACE: Final = 20_000
 """Most characters of a file that are shown with what asks for a choice."""
-_LONG_CHARACTERS: Final = 4_000
-"""A longer text is rendered in a thread, so that others have their turn meanwhile."""
-
-
-@lru_cache(maxsize=256)
-def _rendered(page: str) -> Markup:
-    """A piece of an answer: those before the last stay as they are while it grows."""
-    return write_markdown(page)
+_SHORT_CHARACTERS: Final = 1_500
+"""A longer text is rendered in a thread, so that others have their turn meanwhile: what a model or
+a stranger writes can take 10 ms for every 1,000 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +52,15 @@ class EntryRenderer:
         if view is not None:
             values = {
                 "view": view,
-                "answer": await self._answer(view),
+                "answer": await _answer(entry, view),
                 "status": shown_status(view),
-                "sources": [] if view.state == "working" else list(map(_source, view.sources)),
-                "notices": _notices(view),
+                "sources": [_source(one, view.locale) for one in view.sources]
+                if view.state != "working"
+                else [],
+                "notices": await _notices(view),
                 "buttons": self._buttons(view.actions),
                 "asides": [
-                    {"notices": _notices(one), "buttons": self._buttons(one.actions)}
+                    {"notices": await _notices(one), "buttons": self._buttons(one.actions)}
                     for one in entry.asides.values()
                 ],
                 "papers": self._papers(entry) if view.state == "waiting" else {},
@@ -76,15 +73,6 @@ class EntryRenderer:
             pictures=PICTURES,
             **values,
         )
-
-    async def _answer(self, view: View) -> Markup:
-        """The text of a reply: while it grows, piece by piece; whole at its end."""
-        if view.state == "working":
-            *before, last = view.pages or ("",)
-            return Markup("").join([*map(_rendered, before), write_markdown(last)])
-        if len(view.text) > _LONG_CHARACTERS:
-            return await asyncio.to_thread(write_markdown, view.text)
-        return write_markdown(view.text)
 
     def _buttons(self, actions: Sequence[Action]) -> list[dict[str, str]]:
         """Buttons as a page has them; one that a form belongs to is a link to it."""
@@ -114,19 +102,35 @@ class EntryRenderer:
         return file.data[: 4 * _TEXT_IN_PLACE].decode("utf-8", "replace")[:_TEXT_IN_PLACE]
 
 
-def _notices(view: View) -> list[dict[str, Any]]:
+async def _answer(entry: Entry, view: View) -> Markup:
+    """The text of a reply: whole at its end; while it grows piece by piece, of which those before
+    the last stay as they are."""
+    if view.state != "working":
+        entry.pieces.clear()
+        return await _write(view.text)
+    *before, last = view.pages or ("",)
+    for page in before[len(entry.pieces) :]:
+        entry.pieces.append(await _write(page))
+    return Markup("").join([*entry.pieces[: len(before)], await _write(last)])
+
+
+async def _notices(view: View) -> list[dict[str, Any]]:
+    """What the bot itself says; its lines stay lines."""
+    texts = [notice_text(one, view.locale).replace("\n", "  \n") for one in view.notices]
     return [
-        {"kind": one.kind, "html": _lines(notice_text(one, view.locale))} for one in view.notices
+        {"kind": one.kind, "html": await _write(text)}
+        for one, text in zip(view.notices, texts, strict=True)
     ]
 
 
-def _source(source: Source) -> ShownSource:
-    where = place_words([source.place])
+async def _write(text: str) -> Markup:
+    if len(text) <= _SHORT_CHARACTERS:
+        return write_markdown(text)
+    return await asyncio.to_thread(write_markdown, text)
+
+
+def _source(source: Source, locale: str | None) -> ShownSource:
+    where = translate(place_words([source.place]), locale)
     title = f"{source_title(source)}, {where}" if where else source_title(source)
     on_the_web = source.location.startswith(("https://", "http://"))
     return ShownSource(source.number, title, source.location if on_the_web else "")
-
-
-def _lines(text: str) -> Markup:
-    """What the bot itself says, whose lines stay lines."""
-    return write_markdown(text.replace("\n", "  \n"))

@@ -245,3 +245,18 @@ async def test_whoever_may_not_choose_the_model_cannot_name_one(tmp_path: Path) 
         await chat.shows("You may not choose the model here.")
         beside = await chat.browser.get("/console/chat/beside")
         assert "You may not choose the model here" in beside.text
+
+
+async def test_a_long_answer_grows_piece_by_piece_and_is_whole_at_its_end(tmp_path: Path) -> None:
+    paragraphs = "\n\n".join(f"Paragraph {number}: " + "word " * 60 for number in range(30))
+    said = {"backend": "scripted", "tokens_per_s": 2000.0, "replies": [{"text": paragraphs}]}
+    models = {"default": said, "embedder": {"backend": "scripted"}}
+    async with open_room(tmp_path, models=models) as room:
+        chat = Chat(await room.browser("bob"))
+        await chat.send("a long one")
+        async with chat.stream("") as stream:
+            growing = await stream.until("Paragraph 25:")
+            assert "<p>Paragraph 0:" in growing
+            last = await stream.until("Regenerate")
+        assert [f"<p>Paragraph {n}:" in last for n in range(30)] == [True] * 30
+        assert "answer.md" in last
