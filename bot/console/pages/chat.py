@@ -24,7 +24,6 @@ from bot.console.chat.conversation import Conversation
 from bot.console.chat.entries import PICTURES
 from bot.console.chat.serving import ChatService
 from bot.console.site import CONSOLE_PATH, Site, cookie_of, form_of, go_to, upload_of
-from bot.console.uploads import UploadedFile
 from bot.console.visit import Visit
 from bot.errors import NotFound, UsageError
 from bot.events import ActionCall, CommandCall, Message
@@ -57,6 +56,7 @@ class ChatPages:
         self._site = site
         self._chat = chat
         self._core = site.app.core
+        self._max_file_bytes = site.app.services.max_attachment_bytes
         self._streams = 0
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -218,7 +218,10 @@ class ChatPages:
         """Hand a message over; returns the model that it names."""
         form = form_of(request)
         text = form.get("text", "").replace("\r\n", "\n").strip()
-        sent = [await self._read(one) for one in upload_of(request).files]
+        sent = [
+            (File(one.name, await one.read(self._max_file_bytes), one.content_type or ""), one.size)
+            for one in upload_of(request).files
+        ]
         if not (text or sent):
             raise UsageError(say("Your message is empty; ask me something."))
         model = form.get("model", "").strip() if model is None else model
@@ -228,20 +231,13 @@ class ChatPages:
             visit.asker.author,
             text,
             direct=True,
-            attachments=tuple(map(attachment_of, sent)),
+            attachments=tuple(replace(attachment_of(file), size=size) for file, size in sent),
             model=model,
         )
         conversation = await self._chat.conversations.begin(key, visit.asker.author.key)
-        await self._chat.adapter.ask(self._core, conversation, message, sent)
+        kept = [file for file, size in sent if size <= self._max_file_bytes]
+        await self._chat.adapter.ask(self._core, conversation, message, kept)
         return model
-
-    async def _read(self, file: UploadedFile) -> File:
-        """A file in memory, where a conversation keeps it. Raises `UsageError` if it is too
-        large."""
-        if file.size > self._site.uploads.max_file_bytes:
-            raise UsageError(say("{name} is too large for me.", name=file.name))
-        data = await file.read(self._site.uploads.max_file_bytes)
-        return File(file.name, data, file.content_type or "")
 
     async def _press(self, request: Request, visit: Visit) -> Response:
         """Press a button: its action, the answer that it is under, and its value, with bars
