@@ -99,6 +99,7 @@ class Console:
             *documents_measured.routes(site),
             *AgentPages(site).routes(),
             *SettingPages(site).routes(),
+            *DuelPages(site, self._chat).routes(),
             *health.routes(site),
         ]
         self.part: ASGIApp = create_app(site, static, routes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
@@ -12,12 +13,15 @@ from starlette.routing import BaseRoute
 
 from bot.catalogue.sentence import say
 from bot.commands.authorization import Subject
+from bot.console.chat.serving import ChatService
 from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.visibility import Visibility, visibility_of
 from bot.console.visit import Visit
 from bot.duels.store import DuelStore
 from bot.errors import Denied, NotFound
+from bot.events import Message
 from bot.history.protocol import StoredMessage
+from bot.sign_in.places import console_place
 from bot.types import ConversationKey
 from bot.values import DuelChoice, ListedDuel, Standing
 
@@ -29,6 +33,7 @@ CHOICES: Final[Mapping[str, str]] = {
 }
 CHART_WIDTH: Final = 1000
 """The width of a bar's drawing, in its own units."""
+MAX_QUESTION_CHARACTERS: Final = 2000
 _MARK_WIDTH: Final = 6
 _GONE: Final = say("There is no such duel, or it is not yours to see.")
 
@@ -65,6 +70,12 @@ def make_bars(standings: Sequence[Standing]) -> list[RangeBar]:
     ]
 
 
+def _quote(text: str) -> str:
+    """A value of an option as it is written in a call."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 @dataclass(frozen=True, slots=True)
 class SeenDuel:
     """A duel that somebody looks at, with what they may see of it."""
@@ -82,8 +93,9 @@ class SeenDuel:
 class DuelPages:
     """The board with the list, and the page of one duel."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, chat: ChatService) -> None:
         self._site = site
+        self._chat = chat
         self._duels = DuelStore(site.app.database)
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -91,6 +103,7 @@ class DuelPages:
         route = self._site.route
         return [
             route("/duel", self._list),
+            route("/duel", self._begin, method="POST"),
             route("/duel/{turn}", self._show),
             route("/duel/{turn}/words", self._reveal, method="POST", admins=True),
             route("/duel/{turn}/vote/{choice}", self._vote, method="POST"),
@@ -117,8 +130,23 @@ class DuelPages:
             older=f"{CONSOLE_PATH}/duel?before={page.older}" if page.older else "",
             paged=bool(before),
             choices=CHOICES,
-            models=len(self._site.app.services.models.names()),
+            models=self._site.app.services.models.names(),
+            max_question=MAX_QUESTION_CHARACTERS,
         )
+
+    async def _begin(self, request: Request, visit: Visit) -> Response:
+        """Call `/duel` in a new conversation of the chat, as whoever looks could write it there."""
+        form: Mapping[str, str] = request.state.form
+        words = form.get("question", "").replace("\r\n", "\n").strip()
+        option = "rap" if form.get("kind") == "battle" else "question"
+        given = {name: form.get(name, "") for name in ("a", "b")} | {option: words}
+        call = " ".join(f"{name}={_quote(text)}" for name, text in given.items() if text)
+        key = console_place(visit.session.visitor.place, secrets.token_hex(6))
+        person = visit.asker.author
+        message = Message(secrets.token_hex(12), key, person, f"/duel {call}".strip(), direct=True)
+        conversation = await self._chat.conversations.begin(key, person.key)
+        await self._chat.adapter.ask(self._site.app.core, conversation, message, ())
+        return go_to(f"{CONSOLE_PATH}/chat/{key.thread}")
 
     async def _show(self, request: Request, visit: Visit) -> Response:
         return self._page(visit, await self._find(request, visit))

@@ -150,7 +150,7 @@ async def open_room(
     """A bot of scripted models that runs, with its files in `folder`, for `people`; `sections` are
     of config.yaml."""
     said = {
-        "models": {"default": {"backend": "scripted"}, "embedder": {"backend": "scripted"}},
+        "models": {name: {"backend": "scripted"} for name in ("default", "other", "embedder")},
         "embedder": "embedder",
         "admins": {"users": ["test:ann"]},
         "http": {"port": 0},

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import replace
 
 from bot.console.pages.duel import CHART_WIDTH, make_bars
 from bot.duels.store import DuelStore
 from bot.sign_in.changes import ChangeRecord
+from bot.sign_in.places import console_place
 from bot.values import Standing
 from tests.unit.bot.console.conftest import PLACE, Browser, Room
 
@@ -60,6 +63,40 @@ async def test_who_asked_votes_and_is_told_afterwards(room: Room) -> None:
     done = [one.action for one in await ChangeRecord(room.app.database).newest()]
     assert "voted on a duel" in done
     assert "asked who is who in a duel" in done
+
+
+async def test_a_duel_begins_in_a_conversation_of_the_chat(room: Room) -> None:
+    browser = await room.browser("bob")
+    form = await browser.form("/console/duel")
+    question = 'Is "blue" a=colour or \\ b=light?'
+    begun = await browser.post("/console/duel", form=form, question=question, kind="question", a="")
+    assert begun.status_code == 303
+    assert begun.headers["location"].startswith("/console/chat/")
+    while len(room.app.core.open_turns):
+        await asyncio.sleep(0.01)
+    stored = await room.app.services.history.recent(
+        str(console_place(replace(PLACE, channel="d-bob"), begun.headers["location"][-12:]))
+    )
+    assert [one.command for one in stored] == []  # it is in no later prompt
+    page = await DuelStore(room.app.database).page("test:bob", everybody=False)
+    assert [one.kind for one in page.duels] == ["question"]
+    shown = (await browser.get(f"/console/duel/{page.duels[0].turn}")).text
+    assert "colour or" in shown
+    assert "<strong>B</strong>" in shown
+    assert "/vote/a" in shown
+
+
+async def test_what_is_wrong_with_a_duel_is_said_in_the_chat(room: Room) -> None:
+    browser = await room.browser("bob")
+    form = await browser.form("/console/duel")
+    fields = {"form": form, "question": "hello", "a": "default", "b": "default"}
+    begun = await browser.post("/console/duel", **fields)
+    while len(room.app.core.open_turns):
+        await asyncio.sleep(0.01)
+    text = (await browser.get(begun.headers["location"])).text
+    assert "Name two different models" in text
+    nobody = await browser.post("/console/duel", form="x", question="hello")
+    assert nobody.status_code == 403
 
 
 async def test_a_vote_of_a_page_and_one_of_the_chat_are_the_same(room: Room) -> None:
