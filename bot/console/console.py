@@ -91,7 +91,7 @@ class Console:
             *ChatForms(site, self._chat, chat).routes(),
             *TurnPages(site).routes(),
             *self._use.routes(),
-            *DuelPages(site).routes(),
+            *DuelPages(site, self._chat).routes(),
             *DocumentPages(site, documents, self._adding).routes(),
             *self._adding.routes(),
             *DocumentSearchPage(site, documents).routes(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,10 +11,14 @@ from typing import Any, Final
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
+from bot.catalogue.sentence import say
 from bot.control_characters import strip_controls
+from bot.sign_in.places import CONSOLE
 from bot.types import ConversationKey
 
 _KB: Final = 1000
+_SHORT_CHARACTERS: Final = 1_500
+"""Markdown that is rendered in the event loop, where that takes a millisecond or two."""
 
 
 def write_time(moment: datetime | str | None) -> Markup:
@@ -68,6 +73,8 @@ def write_place(key: str) -> str:
         place = ConversationKey.parse(key)
     except ValueError:
         return key
+    if place.platform == CONSOLE:
+        return say("console")
     parts = [place.platform, place.workspace, place.channel]
     if place.thread is not None:
         parts.append(f"thread {place.thread}")
@@ -86,6 +93,13 @@ def write_markdown(text: str) -> Markup:
     """Text of a person or a model as HTML. Links lead away with no word of where from."""
     html = _markdown().render(text)
     return Markup(html.replace("<a href=", '<a rel="noopener noreferrer nofollow" href='))
+
+
+async def render_markdown(text: str) -> Markup:
+    """The same, of what may be long: that is rendered beside the event loop."""
+    if len(text) <= _SHORT_CHARACTERS:
+        return write_markdown(text)
+    return await asyncio.to_thread(write_markdown, text)
 
 
 def write_inline(text: str) -> Markup:

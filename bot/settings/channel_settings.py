@@ -69,7 +69,7 @@ def may_choose(name: str, scope: Scope, asker: Asker) -> bool:
 
 async def count_chosen_bases(preferences: Preferences) -> Mapping[str, int]:
     """In how many places each knowledge base was chosen at run time; where they are is not told."""
-    return Counter((await preferences.of(f"{_STORED_PREFIX}knowledge_base")).values())
+    return Counter((await preferences.of(f"{SETTING_CHOICE}knowledge_base")).values())
 
 
 async def no_role_problem(platform: str, roles: Collection[str]) -> str | None:

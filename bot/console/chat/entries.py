@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +11,7 @@ from markupsafe import Markup
 from bot.catalogue.languages import translate
 from bot.console.chat.conversation import Conversation, Entry
 from bot.console.chat.kept_files import KeptFile, KeptFiles
-from bot.console.formatting import write_markdown
+from bot.console.formatting import render_markdown
 from bot.console.site import Site
 from bot.replies.wording import notice_text, place_words, shown_status, source_title
 from bot.types import Action, Source, View
@@ -23,9 +22,6 @@ _ELSEWHERE: Final = frozenset({"share", "stop"})
 """Buttons that no entry has: nobody else is here, and Stop must not move while an answer grows."""
 _TEXT_IN_PLACE: Final = 20_000
 """Most characters of a file that are shown with what asks for a choice."""
-_SHORT_CHARACTERS: Final = 1_500
-"""A longer text is rendered in a thread, so that others have their turn meanwhile: what a model or
-a stranger writes can take 10 ms for every 1,000 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,26 +103,20 @@ async def _answer(entry: Entry, view: View) -> Markup:
     the last stay as they are."""
     if view.state != "working":
         entry.pieces.clear()
-        return await _write(view.text)
+        return await render_markdown(view.text)
     *before, last = view.pages or ("",)
     for page in before[len(entry.pieces) :]:
-        entry.pieces.append(await _write(page))
-    return Markup("").join([*entry.pieces[: len(before)], await _write(last)])
+        entry.pieces.append(await render_markdown(page))
+    return Markup("").join([*entry.pieces[: len(before)], await render_markdown(last)])
 
 
 async def _notices(view: View) -> list[dict[str, Any]]:
     """What the bot itself says; its lines stay lines."""
     texts = [notice_text(one, view.locale).replace("\n", "  \n") for one in view.notices]
     return [
-        {"kind": one.kind, "html": await _write(text)}
+        {"kind": one.kind, "html": await render_markdown(text)}
         for one, text in zip(view.notices, texts, strict=True)
     ]
-
-
-async def _write(text: str) -> Markup:
-    if len(text) <= _SHORT_CHARACTERS:
-        return write_markdown(text)
-    return await asyncio.to_thread(write_markdown, text)
 
 
 def _source(source: Source, locale: str | None) -> ShownSource:

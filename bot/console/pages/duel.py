@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute
 from bot.catalogue.sentence import say
 from bot.commands.authorization import Subject
 from bot.console.chat.serving import ChatService
-from bot.console.site import CONSOLE_PATH, Site, go_to
+from bot.console.formatting import render_markdown
+from bot.console.site import CONSOLE_PATH, Site, form_of, go_to
 from bot.console.visibility import Visibility, visibility_of
 from bot.console.visit import Visit
 from bot.duels.store import DuelStore
@@ -136,7 +137,7 @@ class DuelPages:
 
     async def _begin(self, request: Request, visit: Visit) -> Response:
         """Call `/duel` in a new conversation of the chat, as whoever looks could write it there."""
-        form: Mapping[str, str] = request.state.form
+        form = form_of(request)
         words = form.get("question", "").replace("\r\n", "\n").strip()
         option = "rap" if form.get("kind") == "battle" else "question"
         given = {name: form.get(name, "") for name in ("a", "b")} | {option: words}
@@ -149,7 +150,7 @@ class DuelPages:
         return go_to(f"{CONSOLE_PATH}/chat/{key.thread}")
 
     async def _show(self, request: Request, visit: Visit) -> Response:
-        return self._page(visit, await self._find(request, visit))
+        return await self._page(visit, await self._find(request, visit))
 
     async def _reveal(self, request: Request, visit: Visit) -> Response:
         """Show the words of a duel that is not one's own, and write down that it was done."""
@@ -157,7 +158,7 @@ class DuelPages:
         if seen.visibility == "asked":
             await self._site.changes.add(visit.asker.author.key, say("read a turn"), seen.duel.turn)
             seen = SeenDuel(seen.duel, seen.question, seen.answer, "open")
-        return self._page(visit, seen)
+        return await self._page(visit, seen)
 
     async def _vote(self, request: Request, visit: Visit) -> Response:
         seen = await self._find_to_press(request, visit)
@@ -215,14 +216,17 @@ class DuelPages:
             raise Denied(decision.reason)
         return seen
 
-    def _page(self, visit: Visit, seen: SeenDuel) -> Response:
+    async def _page(self, visit: Visit, seen: SeenDuel) -> Response:
         own = seen.question.author == visit.asker.author.key
         return self._site.page(
             visit,
             "duel.html",
             duel=seen.duel,
             question=seen.question,
-            answer=seen.answer,
+            place=(await self._site.places.of([seen.answer.conversation]))[
+                seen.answer.conversation
+            ],
+            answer_html=await render_markdown(seen.answer.text),
             visibility=seen.visibility,
             choices=CHOICES,
             may_skip=own or visit.asker.admin,

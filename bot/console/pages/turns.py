@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 
 from backends.base import Usage
 from bot.catalogue.sentence import say
+from bot.console.formatting import render_markdown
 from bot.console.site import CONSOLE_PATH, Site, parse_moment
 from bot.console.visibility import Visibility, sees_prompts, visibility_of
 from bot.console.visit import Visit
@@ -232,6 +233,7 @@ class TurnPages:
             "turn.html",
             question=question,
             answer=answer,
+            answer_html=await render_markdown(answer.text),
             visibility=visibility,
             calls=calls,
             prompts=prompts,

@@ -64,7 +64,7 @@ async def test_no_secret_name_or_text_is_in_it(tmp_path: Path) -> None:
         await asyncio.to_thread(log.close)
         browser = await room.browser("ann")
         form = await browser.form("/console/health")
-        answer = await browser.post("/console/health/report", form=form)
+        answer = await browser.post("/console/health/report", token=form)
     assert answer.status_code == 200
     assert answer.headers["content-disposition"].startswith('attachment;filename="parlance-report')
     told = json.loads(answer.text)

@@ -69,7 +69,9 @@ async def test_a_duel_begins_in_a_conversation_of_the_chat(room: Room) -> None:
     browser = await room.browser("bob")
     form = await browser.form("/console/duel")
     question = 'Is "blue" a=colour or \\ b=light?'
-    begun = await browser.post("/console/duel", form=form, question=question, kind="question", a="")
+    begun = await browser.post(
+        "/console/duel", token=form, question=question, kind="question", a=""
+    )
     assert begun.status_code == 303
     assert begun.headers["location"].startswith("/console/chat/")
     while len(room.app.core.open_turns):
@@ -89,13 +91,13 @@ async def test_a_duel_begins_in_a_conversation_of_the_chat(room: Room) -> None:
 async def test_what_is_wrong_with_a_duel_is_said_in_the_chat(room: Room) -> None:
     browser = await room.browser("bob")
     form = await browser.form("/console/duel")
-    fields = {"form": form, "question": "hello", "a": "default", "b": "default"}
+    fields = {"token": form, "question": "hello", "a": "default", "b": "default"}
     begun = await browser.post("/console/duel", **fields)
     while len(room.app.core.open_turns):
         await asyncio.sleep(0.01)
     text = (await browser.get(begun.headers["location"])).text
     assert "Name two different models" in text
-    nobody = await browser.post("/console/duel", form="x", question="hello")
+    nobody = await browser.post("/console/duel", token="x", question="hello")
     assert nobody.status_code == 403
 
 

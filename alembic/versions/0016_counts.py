@@ -1,6 +1,6 @@
 """What an answer took, for sorting turns, and how much was asked in each quarter of an hour.
 
-Revision: 0017
+Revision: 0016
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
+revision = "0016"
 down_revision = "0015"
 branch_labels = None
 depends_on = None
