@@ -12,6 +12,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from bot.catalogue.languages import forget_languages
+
 pytest_plugins = ["tests.models", "tests.guards", "bot.testing"]
 
 # How long an example takes says more of what else the machine does than of what is tested.
@@ -39,6 +41,13 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the many short unit tests last, so that the workers end at about the same time."""
     items.sort(key=lambda item: item.nodeid.startswith("tests/unit/"))
+
+
+@pytest.fixture(autouse=True)
+def no_languages_left() -> Iterator[None]:
+    """Languages that a test looks for, or a bot that it runs, are not there for the next one."""
+    yield
+    forget_languages()
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,12 @@ class Sentence(str):
         return self
 
 
+def name_of_command(name: str) -> Sentence:
+    """What a command is called where a platform can show its name in other languages. Its key says
+    that it is a name."""
+    return Sentence(name, f"command:{name}")
+
+
 def say(text: str, /, **values: Any) -> Sentence:
     """Make a sentence of a template with named values: `say("{name} is empty.", name=name)`.
 

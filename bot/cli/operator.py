@@ -165,14 +165,14 @@ def docs_tables(
     write: Annotated[bool, typer.Option(help="Write the pages again.")] = False,
     folder: Annotated[Path, typer.Option()] = Path("docs"),
 ) -> None:
-    """Check what is generated, or write it again: tables of the documentation, and the template of
-    a new language."""
-    from bot.cli.catalogue_template import catalogue_template, stale_template
+    """Check what is generated, or write it again: tables of the documentation, the template of a
+    new language, and what is new in each of those that ship."""
+    from bot.cli.catalogue_template import find_stale_languages
     from bot.cli.doc_tables import find_stale_pages, replace_text, rewrite_pages
 
-    stale = stale_template()
-    for path in stale if write else ():
-        replace_text(path, catalogue_template())
+    stale = find_stale_languages()
+    for path, text in stale.items() if write else ():
+        replace_text(path, text)
     pages = [*stale, *(rewrite_pages(folder) if write else find_stale_pages(folder))]
     for page in pages:
         console.print(f"{page}: {'written' if write else 'is out of date; run `make docs`'}.")

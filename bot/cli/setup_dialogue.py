@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from bot.catalogue.languages import read_environment_language, translate
 from bot.catalogue.sentence import say
 from bot.cli.console import console, redact
 from bot.control_characters import escape_controls, strip_controls
@@ -27,20 +28,23 @@ class Interrupted(Exception):
 
 
 class Dialogue:
-    """Asks where there is somebody to answer. `asks` says whether there is."""
+    """Asks where there is somebody to answer, in the language of their environment. `asks` says
+    whether there is. Making one blocks."""
 
     def __init__(self, *, asks: bool) -> None:
         self.asks = asks
         self._program = find_program()
+        self._locale = read_environment_language()
 
     def heading(self, text: str) -> None:
         """Begin a step."""
         console.print()
+        text = translate(text, self._locale)
         console.print(redact(text), style="bold", soft_wrap=not console.is_terminal)
 
     def tell(self, text: str) -> None:
         """Say a sentence; a command in it stands there as it can be called from here."""
-        text = text.replace("`parlance ", f"`{self._program} ")
+        text = translate(text, self._locale).replace("`parlance ", f"`{self._program} ")
         console.print(redact(escape_controls(text)), soft_wrap=not console.is_terminal)
 
     def show(self, text: str) -> None:
@@ -49,7 +53,7 @@ class Dialogue:
 
     async def ask(self, question: str, *, secret: bool = False) -> str:
         """What somebody types, empty for Enter alone. Raises `Interrupted`."""
-        return await self._read(MARK + question, secret=secret)
+        return await self._read(MARK + translate(question, self._locale), secret=secret)
 
     async def confirm(self, question: str) -> bool:
         """Whether somebody wants something; Enter alone is a yes."""
@@ -65,7 +69,7 @@ class Dialogue:
         waiting = asyncio.ensure_future(work)
         if not self.asks:
             return await waiting
-        passing = asyncio.ensure_future(self._read(hint))
+        passing = asyncio.ensure_future(self._read(translate(hint, self._locale)))
         try:
             await asyncio.wait({waiting, passing}, return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():

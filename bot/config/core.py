@@ -154,11 +154,20 @@ class CommandRule(Section):
         )
 
 
+LanguageTag: TypeAlias = Annotated[
+    str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?$", max_length=8)
+]
+"""A language, with or without its region: `de`, `pt-BR`."""
+
+
 class ChatSettings(Section):
     """How the bot behaves where nothing more particular is said."""
 
     persona: str = ""
     """Who the bot is, in a sentence or two; put before every prompt. Empty: the prompts' own."""
+    language: LanguageTag | None = None
+    """Language of the bot's own sentences, such as `de`. Empty: that of the person, else that of
+    the question."""
     thread_per_mention: bool = True
     """A mention in a channel is answered in a thread of its own."""
     follow_up: bool = True
@@ -173,6 +182,8 @@ class ChannelOverrides(Section):
 
     persona: str | None = None
     """Persona here."""
+    language: LanguageTag | None = None
+    """Language of the bot's own sentences here, such as `de`."""
     model: str | None = None
     """Model that answers here, by its name under `models`."""
     knowledge_base: str | None = None

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from bot.adapters.protocol import Adapter
 from bot.app import App
+from bot.catalogue.sentence import say
 from bot.console.chat.serving import ChatService
 from bot.console.guard import Hosts
 from bot.console.pages import documents_measured, health, sign_in
@@ -43,15 +44,15 @@ from bot.sign_in.sessions import Sessions
 __all__ = ["CONSOLE_PATH", "Console"]
 
 NAVIGATION = (
-    NavigationEntry("/", "Now"),
-    NavigationEntry("/chat", "Chat"),
-    NavigationEntry("/turns", "Turns"),
-    NavigationEntry("/usage", "Usage"),
-    NavigationEntry("/documents", "Documents"),
-    NavigationEntry("/duel", "Duel"),
-    NavigationEntry("/agents", "Agents"),
-    NavigationEntry("/settings", "Settings"),
-    NavigationEntry("/health", "Health", admins=True),
+    NavigationEntry("/", say("Now")),
+    NavigationEntry("/chat", say("Chat")),
+    NavigationEntry("/turns", say("Turns")),
+    NavigationEntry("/usage", say("Usage")),
+    NavigationEntry("/documents", say("Documents")),
+    NavigationEntry("/duel", say("Duel")),
+    NavigationEntry("/agents", say("Agents")),
+    NavigationEntry("/settings", say("Settings")),
+    NavigationEntry("/health", say("Health"), admins=True),
 )
 
 
@@ -115,7 +116,7 @@ class Console:
     async def close(self) -> None:
         """End the streams, which browsers open again, the chat, what is being added, and what
         platforms are asked."""
-        await self._now.live.close()
+        await self._now.close()
         await self._use.close()
         await self._adding.close()
         await self._chat.close()

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
 from bot.catalogue.sentence import say
+from bot.console.speech import say_here, write_moment, write_value
 from bot.control_characters import strip_controls
 from bot.sign_in.places import CONSOLE
 from bot.types import ConversationKey
@@ -29,7 +30,7 @@ def write_time(moment: datetime | str | None) -> Markup:
         moment = datetime.fromisoformat(moment)
     moment = moment.astimezone(UTC)
     return Markup('<time datetime="{0}">{1}</time>').format(
-        moment.isoformat(timespec="seconds"), f"{moment:%Y-%m-%d %H:%M} UTC"
+        moment.isoformat(timespec="seconds"), write_moment(moment)
     )
 
 
@@ -38,13 +39,13 @@ def write_seconds(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 10:
-        return f"{seconds:.2f} s"
+        return say_here("{seconds:.2f} s", seconds=seconds)
     if seconds < 60:
-        return f"{seconds:.0f} s"
+        return say_here("{seconds:.0f} s", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+        return say_here("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+    return say_here("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def write_size(count: int | None) -> str:
@@ -57,14 +58,14 @@ def write_size(count: int | None) -> str:
     unit = ""
     while size >= _KB and (unit := next(units, "")):
         size /= _KB
-    return f"{size:.1f} {unit}" if size < 10 else f"{size:.0f} {unit}"
+    return f"{write_value(size, '.1f' if size < 10 else '.0f')} {unit}"
 
 
 def write_number(number: float | None) -> str:
     """A number with its thousands apart, or with two digits behind the point."""
     if number is None:
         return ""
-    return f"{number:,}" if isinstance(number, int) else f"{number:,.2f}"
+    return write_value(number, "," if isinstance(number, int) else ",.2f")
 
 
 def write_place(key: str) -> str:
@@ -77,7 +78,7 @@ def write_place(key: str) -> str:
         return say("console")
     parts = [place.platform, place.workspace, place.channel]
     if place.thread is not None:
-        parts.append(f"thread {place.thread}")
+        parts.append(say_here("thread {thread}", thread=place.thread))
     return " / ".join(part for part in parts if part and part != "@dm")
 
 

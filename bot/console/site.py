@@ -23,6 +23,7 @@ from bot.catalogue.sentence import say
 from bot.console.formatting import FILTERS
 from bot.console.guard import HEADERS, SAFE_METHODS, Hosts, is_own_path
 from bot.console.places import PlaceNames
+from bot.console.speech import install, speak, speak_as_accepted
 from bot.console.static_files import StaticFiles
 from bot.console.uploads import FORM_FIELD, UnknownForm, UploadForm, Uploads
 from bot.console.visit import COOKIE, SECURE_COOKIE, Refusal, Visit, Visits
@@ -141,6 +142,7 @@ class Site:
             visit = await self.visits.find(cookie_of(request))
             if isinstance(visit, str):
                 return self.refuse(*_REFUSALS[visit])
+            await speak(visit.asker.author.locale)
             if admins and not visit.asker.admin:
                 return self.refuse(403, say("This page is for admins"), say("Ask an admin."), visit)
             if method in SAFE_METHODS:
@@ -275,9 +277,8 @@ def make_templates(static: StaticFiles) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
     )
-    made.install_null_translations()  # type: ignore[attr-defined]  # of the extension
+    install(made)
     made.filters.update(FILTERS)
     made.globals["root"] = CONSOLE_PATH
     made.globals["static"] = f"{CONSOLE_PATH}/static/{static.version}"
@@ -297,6 +298,7 @@ def create_app(site: Site, static: StaticFiles, routes: Sequence[BaseRoute]) -> 
 
     async def guarded(scope: Message, receive: Receive, send: Send) -> None:
         request = Request(scope)
+        await speak_as_accepted(request.headers.get("accept-language", ""))
         host = request.headers.get("host", "")
         added: list[tuple[bytes, bytes]] = []
 

@@ -13,6 +13,7 @@ from bot.observability.redaction import Redactor
 from bot.replies.bidi import DirectionControls
 from bot.replies.links import LinkFilter, sanitize_text
 from bot.replies.pagination import MIN_PAGE_CHARACTERS, Splitter
+from bot.replies.wording import notice_text
 from bot.types import (
     Action,
     Actions,
@@ -63,8 +64,7 @@ class Draft:
     A `private` reply is for the asker alone, and so is every refusal; in a `direct` conversation
     nobody else is there, and nothing is kept from anybody. `heading` stands above a public reply.
 
-    Sentences are put into the language of who reads them: `locale` is the asker's, and holds for
-    what nobody else is shown; everybody is told in English.
+    Sentences are put into the language of the reply, `locale`; None is English.
     """
 
     def __init__(
@@ -93,7 +93,8 @@ class Draft:
         self._redact = redact or Redactor()
         self._direct = direct
         self._audience: Audience = "asker" if private and not direct else "everyone"
-        self._heading = sanitize_text(self._redact(" ".join(self._translate(heading).split())))
+        self._occasion = heading
+        self._heading = self._write_heading()
         self._splitter = self._new_splitter()
         self._growing = self._redact.growing()
         self._links = LinkFilter()
@@ -107,6 +108,12 @@ class Draft:
         self._actions: tuple[Action, ...] = (STOP,) if model else ()
         self._files: list[File] = []
         self._notices: list[Notice] = []
+
+    def speak(self, locale: str | None) -> None:
+        """Choose the language of the reply, before anything is added to it."""
+        self._locale = locale
+        self._heading = self._write_heading()
+        self._splitter = self._new_splitter()
 
     @property
     def text(self) -> str:
@@ -177,8 +184,7 @@ class Draft:
             self._notices = [one for one in self._notices if one.kind != "footer"]
             self._sources = () if state == "failed" else self._sources
         if notice is not None:
-            told = notice.kind == "refusal" and state == "refused"
-            notice = self._redact.part(self._translated_notice(notice, private=told))
+            notice = self._redact.part(self._translated_notice(notice))
             notice = _sanitize_notice(notice)
             self._notices.append(notice)
             self._wanted += notice.actions
@@ -252,29 +258,28 @@ class Draft:
             state=self.state,
             audience=self._audience,
             heading=self._heading if self._audience == "everyone" else "",
-            locale=self._reader(self._audience == "asker"),
+            locale=self._locale,
         )
 
-    def _reader(self, private: bool) -> str | None:
-        """The language of those who read something: the asker alone, or everybody."""
-        return self._locale if private or self._direct else None
+    def _write_heading(self) -> str:
+        return sanitize_text(self._redact(" ".join(self._translate(self._occasion).split())))
 
-    def _translate(self, text: str, private: bool = False) -> str:
-        return translate(text, self._reader(private or self._audience == "asker"))
+    def _translate(self, text: str) -> str:
+        return translate(text, self._locale)
 
     def _translated(self, part: Part) -> Part:
-        """The part in the language of its readers."""
+        """The part in the language of the reply."""
         match part:
             case Status(text=text) if text:
                 return replace(part, text=self._translate(text))
             case Actions(items):
                 return Actions(tuple(map(self._translated_action, items)))
             case Notice():
-                return self._translated_notice(part, private=part.private)
+                return self._translated_notice(part)
         return part
 
-    def _translated_notice(self, notice: Notice, *, private: bool) -> Notice:
-        text = self._translate(notice.text, private or notice.kind == "refusal")
+    def _translated_notice(self, notice: Notice) -> Notice:
+        text = notice_text(notice, self._locale)
         return replace(
             notice, text=text, actions=tuple(map(self._translated_action, notice.actions))
         )

@@ -25,7 +25,10 @@ _STAGES = {
     "writing": say("Writing"),
     "working": say("Working"),
 }
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_MONTHS = (
+    *(say("Jan"), say("Feb"), say("Mar"), say("Apr"), say("May"), say("Jun")),
+    *(say("Jul"), say("Aug"), say("Sep"), say("Oct"), say("Nov"), say("Dec")),
+)
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _MAX_TITLE_CHARACTERS = 80
 _MAX_HEADING_CHARACTERS = 60
@@ -64,13 +67,16 @@ def button_row(view: View) -> tuple[Action, ...]:
 
 
 def source_line(
-    sources: Sequence[Source], show: Callable[[str, str], str], limit: int
+    sources: Sequence[Source],
+    show: Callable[[str, str], str],
+    limit: int,
+    locale: str | None = None,
 ) -> Iterator[str]:
     """The sources of an answer in one line, or several if it is longer than `limit`:
     `[1] Logs › Rotation · 12 Nov · [2] …`. A source that is named twice stands there once.
 
     `show` returns a title as the platform shows it, given the title and a web address, which is
-    empty for a file: where that is stored is the operator's own.
+    empty for a file: where that is stored is the operator's own. `locale` is the reply's language.
     """
     merged: dict[tuple[str, str, str], list[Source]] = {}
     """By title, location and heading; what is on pages or slides by their document alone."""
@@ -78,7 +84,7 @@ def source_line(
         paged = source.place.page or source.place.slide
         heading = "" if paged else f"{source.heading}\0{source.place.sheet}"
         merged.setdefault((source.title, source.location, heading), []).append(source)
-    return join_items((_source_item(same, show) for same in merged.values()), limit)
+    return join_items((_source_item(same, show, locale) for same in merged.values()), limit)
 
 
 def join_items(items: Iterable[str], limit: int, separator: str = SEPARATOR) -> Iterator[str]:
@@ -93,14 +99,18 @@ def join_items(items: Iterable[str], limit: int, separator: str = SEPARATOR) -> 
         yield line
 
 
-def _source_item(same: Sequence[Source], show: Callable[[str, str], str]) -> str:
+def _source_item(
+    same: Sequence[Source], show: Callable[[str, str], str], locale: str | None
+) -> str:
     numbers = ", ".join(str(number) for source in same for number in (source.number, *source.also))
     on_the_web = same[0].location.startswith(("https://", "http://"))
     shared = replace(same[0], heading=_shared_heading([source.heading for source in same]))
-    words = ", ".join(filter(None, (source_title(shared), place_words([s.place for s in same]))))
+    where = translate(place_words([source.place for source in same]), locale)
+    words = ", ".join(filter(None, (source_title(shared), where)))
     title = show(words, same[0].location if on_the_web else "")
     read = max((source.at for source in same if source.at is not None), default=None)
-    return f"[{numbers}] {title}" + (f"{SEPARATOR}{_date(read)}" if read is not None else "")
+    date = f"{SEPARATOR}{translate(_date(read), locale)}" if read is not None else ""
+    return f"[{numbers}] {title}{date}"
 
 
 def _shared_heading(headings: Sequence[str]) -> str:
@@ -160,8 +170,10 @@ def isolate(words: str) -> str:
 
 
 def _date(at: datetime) -> str:
-    words = f"{at.day} {_MONTHS[at.month - 1]}"
-    return words if at.year == datetime.now(UTC).year else f"{words} {at.year}"
+    month = _MONTHS[at.month - 1]
+    if at.year == datetime.now(UTC).year:
+        return say("{day} {month}", day=at.day, month=month)
+    return say("{day} {month} {year}", day=at.day, month=month, year=at.year)
 
 
 def shorten(text: str, limit: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from bot.catalogue.languages import find_known, list_languages
 from bot.catalogue.sentence import say
 from bot.commands.access import Access, parse_access
 from bot.commands.authorization import describe_action, list_actions
@@ -35,6 +36,10 @@ SETTING_OPTIONS: Final[Mapping[str, Option]] = {
     option.name: option
     for option in (
         Option(say("Who the bot is here, in a sentence or two"), name="persona"),
+        Option(
+            say("Language of what I say myself here, such as de; empty: that of the person"),
+            name="language",
+        ),
         Option(say("Knowledge base that answers here"), name="knowledge_base"),
         Option(
             say("Answer a mention in a thread of its own"), name="thread_per_mention", kind="bool"
@@ -261,6 +266,10 @@ class ChosenSettings:
         bases = self._bases()
         if name == "knowledge_base" and bases and coerced not in bases:
             raise UsageError(say("knowledge_base must be one of {bases}.", bases=", ".join(bases)))
+        if name == "language" and find_known(coerced) is None:
+            raise UsageError(
+                say("language must be one of {languages}.", languages=", ".join(list_languages()))
+            )
         return coerced
 
     async def _coerce_access(self, name: str, value: str, platform: str) -> str:

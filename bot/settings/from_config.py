@@ -21,6 +21,7 @@ def settings_from_config(config: Config, conversation: ConversationKey) -> Chann
         follow_up=bool(place.follow_up),
         knowledge_base=place.knowledge_base,
         persona=place.persona or "",
+        language=place.language or "",
         file_over_chars=place.file_over_chars or 6000,
     )
 

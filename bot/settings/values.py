@@ -14,5 +14,7 @@ class ChannelSettings:
     """Answer in a thread that the bot has joined without being mentioned."""
     knowledge_base: str | None = None
     persona: str = ""
+    language: str = ""
+    """Language of the bot's own sentences, as a locale; empty: that of the person."""
     file_over_chars: int = 6000
     """An answer longer than this is also attached as a file."""

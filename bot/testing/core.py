@@ -16,7 +16,7 @@ from backends.base import Backend
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
 from bot.assembly import load_rules, open_core, reserved_names
-from bot.catalogue.languages import set_folders
+from bot.catalogue.languages import forget_languages, set_folders
 from bot.config import (
     AdminSettings,
     CommandRule,
@@ -234,7 +234,7 @@ async def running_skills(
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         set_folders(map(Path, found.language_folders))
-        stack.callback(set_folders, ())
+        stack.callback(forget_languages)
         database = await Database.open(folder / "parlance.db")
         stack.push_async_callback(database.close)
         backends: list[Backend] = list(models) or [

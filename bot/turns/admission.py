@@ -64,7 +64,10 @@ async def turn_away(
         words = None
         if await unless_cancelled(dependencies.store.claim(platform, event.id)):
             words = await unless_cancelled(admission.refusal(asker, action_of(event), text))
-        delivery = dependencies.begin_reply(sink, private=True, direct=asker.direct)
+        locale = await dependencies.find_language(
+            event.conversation, event.author.locale, text if words else ""
+        )
+        delivery = dependencies.begin_reply(sink, private=True, direct=asker.direct, locale=locale)
         if words:
             await delivery.finish("refused", Notice(words, "refusal", private=True))
         else:
@@ -77,7 +80,8 @@ async def make_admin(dependencies: TurnDependencies, event: Message, sink: Sink)
     """Tell a person that they are an admin now; what they wrote is no question, and is not kept."""
     try:
         await unless_cancelled(dependencies.store.claim(event.conversation.platform, event.id))
-        delivery = dependencies.begin_reply(sink, private=True, direct=event.direct)
+        locale = await dependencies.find_language(event.conversation, event.author.locale)
+        delivery = dependencies.begin_reply(sink, private=True, direct=event.direct, locale=locale)
         words = say("Thank you: you are an admin now. /help shows what I can do.")
         await delivery.finish("complete", Notice(words, private=True))
     except Exception:  # a task's top; they are one all the same

@@ -37,7 +37,7 @@ async def announce(
         if since is not None:
             return "unknown"
         await begin()
-        reply = dependencies.begin_reply(sink, key, direct=direct, heading=heading)
+        reply = dependencies.begin_reply(sink, key, direct=direct, heading=heading, locale=locale)
         for part in parts:
             reply.add(part)
         await reply.finish("complete")

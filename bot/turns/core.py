@@ -273,7 +273,10 @@ class Core:
         """
         turn = uuid.uuid4().hex
         sink = await self.platforms.open_reply(conversation, audience, turn=turn)
-        return self.intake.dependencies.begin_reply(sink, turn)
+        made = self.intake.dependencies
+        person = audience.locale if audience is not None else None
+        locale = await made.find_language(conversation, person)
+        return made.begin_reply(sink, turn, locale=locale)
 
     async def announce(
         self,
@@ -293,7 +296,10 @@ class Core:
         except Failed:
             return "failed"
         made = self.intake.dependencies
-        return await announce(made, self.replies, sink, key, [Text(text)], since=since, begin=begin)
+        parts, locale = [Text(text)], await made.find_language(conversation)
+        return await announce(
+            made, self.replies, sink, key, parts, since=since, begin=begin, locale=locale
+        )
 
     async def introduce(self, conversation: ConversationKey, once_per: Scope) -> None:
         """Say how to ask, in a conversation to which the bot was invited; once in that scope, also

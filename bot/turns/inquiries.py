@@ -123,8 +123,7 @@ class OpenInquiries:
         alone = route is not None and route.private and not asker.direct
         audience = asker.author if alone else None
         sink = await self._platforms.open_reply(asker.conversation, audience, turn=one.id)
-        locale = asker.author.locale
-        direct = asker.direct or alone
+        locale, direct = one.turn.locale, asker.direct or alone
         draft = Draft(one.id, sink.limits, redact=self._redact, direct=direct, locale=locale)
         delivery = Delivery(sink, draft, timeouts=self._timeouts)
         await delivery.finish("complete", Notice(one.inquiry.words, actions=_buttons(one)))

@@ -289,7 +289,10 @@ class Intake:
                 outcome = report_error(error)
                 if outcome.notice is not None:
                     outcome = replace(outcome, notice=replace(outcome.notice, private=True))
-            reply = self.dependencies.begin_reply(sink, private=True, direct=call.direct)
+            find = self.dependencies.find_language(call.conversation, call.author.locale)
+            reply = self.dependencies.begin_reply(
+                sink, private=True, direct=call.direct, locale=await unless_cancelled(find)
+            )
             await reply.finish(outcome.state, outcome.notice)
 
     async def _handle_press(self, call: ActionCall | CommandCall, sink: Sink) -> Notice | None:

@@ -70,7 +70,7 @@ class JobRuns:
             begin=begin,
             direct=job.private or job.direct,
             heading=heading_of(job),
-            locale=job.locale if job.private or job.direct else None,
+            locale=await self.intake.dependencies.find_language(job.place, job.locale, job.text),
         )
 
     async def ask(self, one: Occurrence, asker: Asker, notice: str, begin: Begin) -> Arrival:
@@ -107,7 +107,9 @@ class JobRuns:
         except UserFacingError as error:
             log.info("schedule.owner_not_told", job=job.id, reason=str(error))
             return
-        reply = self.intake.dependencies.begin_reply(sink, direct=True, locale=job.locale)
+        dependencies = self.intake.dependencies
+        locale = await dependencies.find_language(job.place, job.locale, job.text)
+        reply = dependencies.begin_reply(sink, direct=True, locale=locale)
         reply.add(Notice(words))
         await reply.finish("complete")
 

@@ -17,6 +17,7 @@ import structlog
 from backends.errors import DeadlineExceeded
 from bot.catalogue.sentence import say
 from bot.commands.authorization import Authorize
+from bot.events import CommandCall
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.suspensions import Suspensions
 from bot.history.tool_calls import ToolCalls
@@ -30,6 +31,7 @@ from bot.skills.current_turn import TurnRecord, TurnSuspended
 from bot.turns.actions import SummaryText, no_summary
 from bot.turns.heading import asked_heading
 from bot.turns.lanes import Ticket
+from bot.turns.language import choose_language
 from bot.turns.middleware import require
 from bot.turns.open_turns import OpenTurns
 from bot.turns.outcome import CONTINUE, Outcome, cut_answer, empty_answer, outcome_of
@@ -86,8 +88,8 @@ class TurnDependencies:
         heading: str = "",
         locale: str | None = None,
     ) -> Delivery:
-        """Begin a reply that no turn of a skill writes, with an id of its own or a given one; see
-        `Draft` for who reads it."""
+        """Begin a reply that no turn of a skill writes, with an id of its own or a given one, in
+        the language of `find_language`; see `Draft` for who reads it."""
         draft = Draft(
             turn or uuid.uuid4().hex,
             sink.limits,
@@ -98,6 +100,18 @@ class TurnDependencies:
             locale=locale,
         )
         return Delivery(sink, draft, timeouts=self.timeouts)
+
+    async def find_language(
+        self, place: ConversationKey, person: str | None = None, question: str = ""
+    ) -> str | None:
+        """The language of a reply: that of the place, else the person's (a locale), else the
+        question's. Where the settings cannot be read, it is not the place's."""
+        chosen = ""
+        try:
+            chosen = (await self.channel_settings(place, None)).language
+        except Exception as error:  # noqa: BLE001 - of a store; what is said matters more
+            log.warning("turn.language_unknown", place=str(place), error=str(error))
+        return await choose_language(chosen, person, question)
 
 
 class SeenBefore(Exception):
@@ -144,7 +158,6 @@ class TurnRunner:
         if dependencies.keep_prompts is not None:
             turn.record.sent = []
         route = turn.route
-        self._asked = asked_heading(turn, question) if continues is None else ""
         self._draft = Draft(
             turn.id,
             sink.limits,
@@ -152,9 +165,8 @@ class TurnRunner:
             redact=dependencies.redact,
             private=route is not None and route.private,
             direct=turn.asker.direct,
-            heading=self._asked,
+            heading=asked_heading(turn, question) if continues is None else "",
             opening=_opening(continues),
-            locale=turn.event.author.locale,
         )
         self._delivery = Delivery(sink, self._draft, timeouts=dependencies.timeouts)
         self._suspended = False
@@ -192,6 +204,7 @@ class TurnRunner:
         try:
             if not (self._claimed or self._claims_with_question) and not await self._claim():
                 return None
+            await self._choose_language()
             if self._refused is not None:
                 await require(self._dependencies.authorize, turn.asker, self._actions)
                 raise self._refused
@@ -210,6 +223,14 @@ class TurnRunner:
         if self._draft.empty or (turn.record.silent and self._draft.wordless):
             return empty_answer(turn.record.model)
         return cut_answer() if turn.record.cut is not None else Outcome("complete")
+
+    async def _choose_language(self) -> None:
+        """Have the reply speak the language of the place, the person or the question."""
+        event = self.turn.event
+        asked = _words_of(self.turn)
+        find = self._dependencies.find_language(event.conversation, event.author.locale, asked)
+        self.turn.locale = await unless_cancelled(find)
+        self._draft.speak(self.turn.locale)
 
     async def _claim(self) -> bool:
         event = self.turn.event
@@ -287,7 +308,7 @@ class TurnRunner:
             except TurnSuspended as suspended:
                 if turn.route.quick or self._dependencies.suspensions is None:
                     raise RuntimeError("a quick command cannot be suspended") from None
-                shown = await shown_by(self._draft, suspended.actions, self._asked)
+                shown = await shown_by(self._draft, suspended.actions)
                 waiting = replace(suspended.suspension, shown=shown)
                 await self._dependencies.suspensions.save(waiting)
                 self._suspended = True
@@ -303,6 +324,16 @@ class TurnRunner:
     def _show(self, status: Status) -> None:
         self.turn.status = status
         self._delivery.add(status)
+
+
+def _words_of(turn: Turn) -> str:
+    """What the person wrote, without commands and options, which are English."""
+    event, route = turn.event, turn.route
+    if route is not None and route.command is not None:
+        return str(route.options.get(route.command.question) or "")
+    if isinstance(event, CommandCall) or event.text.startswith("/"):
+        return ""
+    return event.text
 
 
 def _opening(continues: StoredMessage | None) -> str:

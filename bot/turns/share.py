@@ -22,7 +22,8 @@ async def share(call: ActionCall, asker: Asker, dependencies: TurnDependencies, 
     await require(dependencies.authorize, asker, shared.actions)
     replies.forget(call.turn)
     heading = shared_heading(call.author)
-    reply = dependencies.begin_reply(sink, direct=call.direct, heading=heading)
+    locale = await dependencies.find_language(call.conversation, call.author.locale)
+    reply = dependencies.begin_reply(sink, direct=call.direct, heading=heading, locale=locale)
     for part in shared.parts():
         reply.add(part)
     await reply.finish("complete")

@@ -91,6 +91,8 @@ class Turn:
     route: Route | None = None
     quick: bool = False
     settings: ChannelSettings = field(default_factory=ChannelSettings)
+    locale: str | None = None
+    """The language of the bot's own sentences in it; None is English."""
     record: TurnRecord = field(default_factory=TurnRecord)
     deadline_s: float | None = None
     first_asked_by: str = ""

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 import structlog
 
+from bot.catalogue.languages import translate
 from bot.errors import Failed, UserFacingError
 from bot.history.suspensions import Suspension, Suspensions
 from bot.observability.redaction import Redactor
@@ -26,7 +27,7 @@ _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 60.0
 
 
-async def shown_by(draft: Draft, actions: Sequence[Action], heading: str) -> Mapping[str, Any]:
+async def shown_by(draft: Draft, actions: Sequence[Action]) -> Mapping[str, Any]:
     """What is stored of a reply that waits, so that it can be shown again; empty where it is for
     one person alone, whom no later process can show it."""
     await draft.take_in()
@@ -35,8 +36,8 @@ async def shown_by(draft: Draft, actions: Sequence[Action], heading: str) -> Map
         return {}
     return {
         "text": draft.whole_text,
-        "heading": heading,
-        "buttons": [[one.value, one.label] for one in actions],
+        "heading": view.heading,
+        "buttons": [[one.value, translate(one.label, view.locale)] for one in actions],
         "files": [[one.name, one.data.decode("utf-8", "replace")] for one in view.files],
     }
 

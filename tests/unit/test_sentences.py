@@ -36,7 +36,7 @@ FOR_OPERATORS = (
 
 PHRASE = re.compile(r"[A-Za-z]{2,}[,;:]? [a-z]+")
 """What tells words for people from names and keys: two words, the second in small letters."""
-SAYS = frozenset({"say", "say_number", "Option", "lay_out"})
+SAYS = frozenset({"say", "say_here", "say_number", "Option", "lay_out"})
 NOT_FOR_PEOPLE = frozenset(
     # what a log, a developer or an operator reads
     {"debug", "info", "warning", "error", "exception", "log_failure", "getLogger"}
@@ -119,6 +119,7 @@ NO_SENTENCES = {
         "bot/console/chat/conversation.py",
         '<hx-partial hx-target="#" hx-swap=""></hx-partial>',
     ),
+    ("bot/console/speech.py", "language of the page"),
     ("bot/knowledge/loading/office/old_formats.py", "old formats"),
     (
         "bot/knowledge/loading/process.py",

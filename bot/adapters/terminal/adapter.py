@@ -27,6 +27,7 @@ from bot.adapters.terminal.open_question import OpenQuestion
 from bot.adapters.terminal.saved_files import FOLDER_NAME, save_file
 from bot.adapters.terminal.screen import Screen
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink, choices
+from bot.catalogue.languages import find_environment_locale
 from bot.commands.checks import Asker
 from bot.errors import Refused
 from bot.events import ActionCall, CommandCall, Event, Message
@@ -90,7 +91,9 @@ class TerminalAdapter:
     def __post_init__(self) -> None:
         self._ids = itertools.count(1)
         self._run = uuid.uuid4().hex[:12]
-        self._author = Author("terminal", self.user, _find_user_name(), locale=_find_language())
+        self._author = Author(
+            "terminal", self.user, _find_user_name(), locale=find_environment_locale()
+        )
         self._last: ReplySink | None = None
         self._screen: Screen | None = None
         self._save = partial(save_file, self.history_file.parent / FOLDER_NAME)
@@ -352,13 +355,6 @@ def _find_user_name() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "operator"
-
-
-def _find_language() -> str | None:
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := os.environ.get(name, "").split(".")[0].replace("_", "-"):
-            return None if value in {"C", "POSIX"} else value
-    return None
 
 
 __all__ = ["EXAMPLE_LINES", "TerminalAdapter"]

@@ -261,7 +261,7 @@ def _choice_lines(view: View) -> Iterator[str]:
 
 
 def _source_lines(view: View) -> Iterator[str]:
-    yield from source_line(view.sources, _show_source, _MAX_MESSAGE_CHARS)
+    yield from source_line(view.sources, _show_source, _MAX_MESSAGE_CHARS, view.locale)
 
 
 def _show_source(title: str, url: str) -> str:

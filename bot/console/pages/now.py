@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from bot.catalogue.sentence import say
 from bot.console.live import LivePart
 from bot.console.site import CONSOLE_PATH, Site, go_to
+from bot.console.speech import page_language, speak
 from bot.console.visit import Visit
 from bot.errors import Denied, NotFound
 from bot.status import report
@@ -53,7 +54,8 @@ class NowPage:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self.live = LivePart(self._render, REFRESH_S)
+        self._live: dict[str, LivePart] = {}
+        """By language, as far as somebody has looked in it."""
 
     async def values(self, only_of: str | None = None) -> dict[str, Any]:
         """What the page shows: all of it, or with an `Author.key` their own turns alone."""
@@ -67,8 +69,17 @@ class NowPage:
             told = await report(self._site.app, self._site.adapters, self._site.since)
         return {"turns": turns, "told": told}
 
-    async def _render(self) -> str:
-        return self._site.render("now_part.html", **await self.values())
+    async def close(self) -> None:
+        """End all streams."""
+        for live in self._live.values():
+            await live.close()
+
+    def _live_part(self, language: str) -> LivePart:
+        async def render() -> str:
+            await speak(language)
+            return self._site.render("now_part.html", **await self.values())
+
+        return self._live.setdefault(language, LivePart(render, REFRESH_S))
 
     def routes(self) -> Sequence[BaseRoute]:
         """The routes of this page."""
@@ -85,7 +96,7 @@ class NowPage:
     async def _events(self, _: Request, visit: Visit) -> Response:
         left = visit.session.ends_at - datetime.now(UTC)
         return StreamingResponse(
-            self.live.events(left.total_seconds()),
+            self._live_part(page_language()).events(left.total_seconds()),
             media_type="text/event-stream",
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
         )

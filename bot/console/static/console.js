@@ -1,6 +1,6 @@
-// Writes moments in the reader's own zone and language; without this they stand there in UTC.
+// Writes moments in the reader's own zone and the page's language; without this they stand there in UTC.
 (() => {
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
   const write = (element) => {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) return;

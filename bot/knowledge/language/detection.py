@@ -45,6 +45,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _MIN_SHARE = 0.25
 """Share of the letters that are of a script for it to tell the language."""
 _MIN_ENGLISH_WORDS = 2
+_MIN_FOREIGN_WORDS = 2
 _MIN_CLASSIFIED_WORDS = 3
 """Words from which a text without marks is classified; of fewer nothing can be told."""
 _READ_CHARACTERS = 2_000
@@ -75,6 +76,18 @@ def find_language(text: str) -> str:
     if text.isascii() and len(words) < _MIN_CLASSIFIED_WORDS and not other:
         return "en" if english else UNKNOWN
     return _classify(text, _LATIN)
+
+
+def may_be_foreign(text: str) -> bool:
+    """Whether a text may be in another language than English; loads nothing. A short text in plain
+    letters may be taken for English."""
+    text = text[:_READ_CHARACTERS].casefold()
+    if any(not letter.isascii() for letter in _LETTER.findall(text)):
+        return True
+    words = _WORD.findall(text)
+    english = sum(word in ENGLISH for word in words)
+    other = sum(word in OTHER_LANGUAGES for word in words)
+    return other >= _MIN_FOREIGN_WORDS and other > english
 
 
 def _classify(text: str, languages: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from babel.messages.pofile import read_po, write_po
 
-from bot.catalogue.languages import translate
+from bot.catalogue.languages import read_language, translate
 from bot.cli.catalogue_template import TEMPLATE
 from bot.errors import Refused
 from bot.knowledge.loading.document import RawDocument
@@ -125,6 +125,7 @@ async def test_a_refusal_of_the_process_that_reads_was_told_in_english_alone(
         running_skills(plugins=[], folders=[mirror], folder=tmp_path),
         aclosing(DocumentReader()) as reader,
     ):
+        read_language("eo")
         names = ("x.docx", "x.pdf", "x.eml", "x.ipynb", "x.xls", "x.msg")
         documents = dict.fromkeys(names, b"\x07\x00 nothing of the kind")
         documents["scan.pdf"] = write_pdf("0 g 60 700 480 14 re f")

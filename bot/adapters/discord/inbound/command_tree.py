@@ -16,6 +16,8 @@ import discord
 import structlog
 from discord import app_commands
 
+from bot.adapters.discord.inbound.command_translation import CommandTranslator
+from bot.catalogue.languages import hash_files
 from bot.catalogue.sentence import say
 from bot.commands.declaration import Command, Option
 from bot.control_characters import strip_controls
@@ -189,11 +191,13 @@ def _shorten_description(text: str) -> str:
 # --- registering them ----------------------------------------------------------------------------
 
 
-def compute_fingerprint(tree: Tree, guilds: Sequence[int]) -> str:
-    """A hash of all commands that would be registered, and of the servers."""
-    everything = {
+def compute_fingerprint(tree: Tree, guilds: Sequence[int], languages: str = "") -> str:
+    """A hash of all commands that would be registered, of the servers, and of what the languages
+    say (`languages`, itself a hash)."""
+    everything: dict[str, Any] = {
         str(guild): [c.to_dict(tree) for c in _commands_in(tree, guild)] for guild in (0, *guilds)
     }
+    everything["languages"] = languages
     text = json.dumps(everything, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -214,10 +218,11 @@ async def register(
     """
     known = await asyncio.to_thread(_read, state)
     before = known.get(str(application), {})
-    print_now = compute_fingerprint(tree, guilds)
+    print_now = compute_fingerprint(tree, guilds, await asyncio.to_thread(hash_files))
     if before.get("hash") == print_now and "ids" in before:
         ids: Mapping[str, int] = before["ids"]
         return ids
+    await tree.set_translator(CommandTranslator())
     registered = await tree.sync()
     for guild in guilds:
         registered += await tree.sync(guild=discord.Object(guild))

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import discord
 from discord import ui
 
-from bot.catalogue.sentence import say
+from bot.catalogue.languages import translate
+from bot.catalogue.sentence import join_sentences, say
 from bot.commands.declaration import Command, Option, format_number
 from bot.types import Value
 
@@ -31,27 +32,33 @@ Item: TypeAlias = "ui.Item[Any]"
 Payload: TypeAlias = Mapping[str, Any]
 
 
-def build_form(command: Command, opened_by: int, given: Mapping[str, Value]) -> ui.Modal | None:
+def build_form(
+    command: Command, opened_by: int, given: Mapping[str, Value], locale: str | None = None
+) -> ui.Modal | None:
     """A modal with a field for every option, filled with what was given already.
 
     Of more options than it has room for, those that matter most. None where something that was
-    given, or must be, has no place in it. `opened_by` is the interaction's id. Needs a running
-    loop.
+    given, or must be, has no place in it. `opened_by` is the interaction's id, and `locale` the
+    language of what is said in it. Needs a running loop.
     """
     chosen = _choose_options(command, given)
     held = {o.name for o in chosen if o.name not in given or _fits_field(o, given[o.name])}
     if not held >= {*given, *(o.name for o in command.options if o.required)}:
         return None
     modal = ui.Modal(
-        title=(command.title or f"/{command.name}")[:_MAX_TITLE_CHARS],
+        title=translate(command.title or f"/{command.name}", locale)[:_MAX_TITLE_CHARS],
         custom_id=_id_of(command, opened_by),
     )
     for option in chosen:
-        modal.add_item(_field(option, given.get(option.name, option.default)))
+        modal.add_item(_field(option, given.get(option.name, option.default), locale))
     if command.takes_file and len(chosen) < _MAX_FIELDS:
         upload = ui.FileUpload[Any](custom_id=_FILE, required=False, min_values=0, max_values=1)
         modal.add_item(
-            ui.Label(text="File", description=say("A file to go with it"), component=upload)
+            ui.Label(
+                text=translate(say("File"), locale),
+                description=translate(say("A file to go with it"), locale),
+                component=upload,
+            )
         )
     modal.stop()  # so that discord.py keeps nothing of it: what is sent comes to `on_form`
     return modal
@@ -132,22 +139,22 @@ def _fits_field(option: Option, value: Value) -> bool:
     return bool(_choices(option)) or option.kind == "bool" or len(str(value)) <= _max_chars(option)
 
 
-def _field(option: Option, value: Value | None) -> ui.Label[Any]:
+def _field(option: Option, value: Value | None, locale: str | None) -> ui.Label[Any]:
     label = option.name.replace("_", " ").capitalize()[:_MAX_LABEL_CHARS]
-    about = " ".join(option.description.split())
+    about = " ".join(translate(option.description, locale).split())
     if len(about) > _MAX_DESCRIPTION_CHARS:
         about = about[: _MAX_DESCRIPTION_CHARS - 1] + "…"
     return ui.Label(
         text=label,
         description=about if about and about != label else None,
-        component=_component(option, value),
+        component=_component(option, value, locale),
     )
 
 
-def _component(option: Option, value: Value | None) -> Item:
+def _component(option: Option, value: Value | None, locale: str | None) -> Item:
     name = _OPTION + option.name
     if option.kind == "bool":
-        return _yes_or_no(option, value)
+        return _yes_or_no(option, value, locale)
     if choices := _choices(option):
         return ui.Select(
             custom_id=name,
@@ -159,26 +166,28 @@ def _component(option: Option, value: Value | None) -> Item:
     return ui.TextInput(
         custom_id=name,
         style=discord.TextStyle.paragraph if option.multiline else discord.TextStyle.short,
-        placeholder=_describe_range(option) or None,
+        placeholder=translate(_describe_range(option), locale) or None,
         default=None if value is None else str(value)[:longest],
         required=option.required,
         max_length=longest,
     )
 
 
-def _yes_or_no(option: Option, value: Value | None) -> Item:
+def _yes_or_no(option: Option, value: Value | None, locale: str | None) -> Item:
     """A box to tick; where nothing ticked must stay different from no, two choices."""
     name = _OPTION + option.name
     said = value if value is None else str(value).lower() in {"true", "yes"}
     if not option.required and option.default is not None:
         return ui.Checkbox(custom_id=name, default=bool(said))
-    words = {"Yes": True, "No": False}
+    words = {"yes": (say("Yes"), True), "no": (say("No"), False)}
     return ui.RadioGroup(
         custom_id=name,
         required=option.required,
         options=[
-            discord.RadioGroupOption(label=word, value=word.lower(), default=said is meant)
-            for word, meant in words.items()
+            discord.RadioGroupOption(
+                label=translate(word, locale), value=value, default=said is meant
+            )
+            for value, (word, meant) in words.items()
         ],
     )
 
@@ -197,9 +206,9 @@ def _describe_range(option: Option) -> str:
     """The range of a numeric option in words; empty for other options."""
     if option.kind not in {"int", "float"}:
         return ""
-    words = say("A whole number") if option.kind == "int" else "A number"
+    words: list[str] = [say("A whole number") if option.kind == "int" else say("A number")]
     if option.min_value is not None:
-        words += f" from {format_number(option.min_value)}"
+        words.append(say("from {min_value}", min_value=format_number(option.min_value)))
     if option.max_value is not None:
-        words += say(" up to {max_value}", max_value=format_number(option.max_value))
-    return words
+        words.append(say("up to {max_value}", max_value=format_number(option.max_value)))
+    return join_sentences(words)

@@ -33,6 +33,7 @@ from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.form_recovery import ATTACH_FILE_AGAIN
 from bot.adapters.forms import ALREADY_SUBMITTED, Forms, validate_form
+from bot.catalogue.languages import load_language
 from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
 from bot.events import Attachment
@@ -67,7 +68,9 @@ class Modals:
         self, interaction: Interaction, command: Command, given: Mapping[str, Value]
     ) -> bool:
         """Answer with a form. False where Discord refuses it (it waits three seconds)."""
-        modal = build_form(command, interaction.id, given)
+        locale = str(interaction.locale)
+        await load_language(locale)
+        modal = build_form(command, interaction.id, given, locale)
         if modal is None:
             return False
         try:

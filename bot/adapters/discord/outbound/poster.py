@@ -17,7 +17,7 @@ from bot.adapters.discord.outbound.buttons import build_button_view
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.rate_limits import EDITS, REQUESTS
-from bot.catalogue.languages import translate
+from bot.catalogue.languages import load_language, translate
 from bot.catalogue.sentence import say
 from bot.replies.edit_budget import EditBudget, EditBudgets
 from bot.replies.reply_options import DefaultReplyOptions, ReplyOptions
@@ -270,7 +270,9 @@ async def reply_ephemeral(interaction: discord.Interaction[Any], text: str, **mo
 
     Returns False, and logs it, if Discord refuses the reply.
     """
-    text = translate(text, str(interaction.locale))
+    locale = str(interaction.locale)
+    await load_language(locale)
+    text = translate(text, locale)
     own = "embeds" in more  # the flag would hide these, too
     options = {"allowed_mentions": NO_PINGS, "suppress_embeds": not own, "ephemeral": True, **more}
     try:

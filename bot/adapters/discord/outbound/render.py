@@ -79,9 +79,10 @@ def notice_line(notice: Notice) -> str:
     return mark + text
 
 
-def source_lines(sources: Sequence[Source]) -> Iterator[str]:
+def source_lines(sources: Sequence[Source], locale: str | None = None) -> Iterator[str]:
     """The sources below an answer, as small print."""
-    return (f"-# {line}" for line in source_line(sources, _show_source, MAX_PAGE_CHARS))
+    lines = source_line(sources, _show_source, MAX_PAGE_CHARS, locale)
+    return (f"-# {line}" for line in lines)
 
 
 def _show_source(title: str, url: str) -> str:
@@ -137,7 +138,7 @@ def _footer_lines(view: View, private: bool) -> Iterator[str]:
     if status := shown_status(view):
         # By itself it is what a notification says, so it is no small print then.
         yield ("-# " if view.text else "") + STATUS_MARK + escape(status)
-    yield from source_lines(view.sources)
+    yield from source_lines(view.sources, view.locale)
     for notice in view.notices:
         if not (private and notice.private):
             yield notice_line(notice)

@@ -33,7 +33,7 @@ from bot.adapters.slack.outbound.port import ReplySink, make_sink
 from bot.adapters.slack.outbound.pressed_message import SlackPressedMessage
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
-from bot.catalogue.languages import translate
+from bot.catalogue.languages import load_language, translate
 from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
 from bot.commands.parsing import parse_options
@@ -102,7 +102,7 @@ class Interactions:
             and (given := _given(command, text)) is not None
             and needs_form(command, given)
             and await self._forms.may_open(command, author, key, direct=direct)
-            and await self._open(body, channel, command, given)
+            and await self._open(body, channel, command, given, author)
         ):
             return
         earlier = self._history_reader.make_reader(channel, None, own_id)
@@ -115,13 +115,20 @@ class Interactions:
         await self._core.accept(call, self._sink(key, author))
 
     async def _open(
-        self, body: Body, channel: str, command: Command, given: Mapping[str, Value]
+        self,
+        body: Body,
+        channel: str,
+        command: Command,
+        given: Mapping[str, Value],
+        author: Author,
     ) -> bool:
-        """Open a form, filled with the options that were given. Returns whether it is open.
+        """Open a form in the person's language, filled with the options that were given. Returns
+        whether it is open.
 
         None opens if a given text does not fit its field, or Slack refuses (after three seconds).
         """
-        view = build_form(command, channel, given, self._names)
+        await load_language(author.locale)
+        view = build_form(command, channel, given, self._names, author.locale)
         if view is None:
             return False
         try:
@@ -203,8 +210,10 @@ class Interactions:
             return
         person = f"{PLATFORM}:{body['user']['id']}"
         form = self._core.inquiry_form(value, person) if name == "answer" else None
-        if form is not None and await self._open(body, place_of(body)[0], form, {}):
-            return
+        if form is not None:
+            author = await self._author(body)
+            if await self._open(body, place_of(body)[0], form, {}, author):
+                return
         if name == "regenerate" and value.startswith(EDITED_PREFIX):
             await self._ask_edited(body, pressed, turn, value.removeprefix(EDITED_PREFIX), own_id)
             return
@@ -265,6 +274,7 @@ class Interactions:
         """Reply at once, visible to the person alone."""
         channel, root = place_of(body)
         person = await self._author(body)
+        await load_language(person.locale)
         try:
             await self._client.chat_postEphemeral(
                 channel=channel,

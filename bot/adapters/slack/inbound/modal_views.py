@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.adapters.slack.command_names import CommandNames
+from bot.catalogue.languages import translate
+from bot.catalogue.sentence import say
 from bot.commands.declaration import Command, Option, format_number
 from bot.errors import UsageError
 from bot.types import Value
@@ -23,26 +25,31 @@ _MAX_TITLE_CHARS = 24
 
 
 def build_form(
-    command: Command, channel: str, given: Mapping[str, Value], names: CommandNames
+    command: Command,
+    channel: str,
+    given: Mapping[str, Value],
+    names: CommandNames,
+    locale: str | None = None,
 ) -> dict[str, Any] | None:
     """A modal with a field for every option, filled with what was given already; its title is the
-    command's name in Slack.
+    command's name in Slack, and what is said in it is in the language of `locale`.
 
     None where a text that was given is longer than its field.
     """
     if any(o.name in given and not _fits_field(o, given[o.name]) for o in command.options):
         return None
-    title = command.title or f"/{names.in_slack(command.name)}"
-    fields = [_field(o, given.get(o.name, o.default)) for o in command.options[:_MAX_FIELDS]]
+    title = translate(command.title or f"/{names.in_slack(command.name)}", locale)
+    options = command.options[:_MAX_FIELDS]
+    fields = [_field(o, given.get(o.name, o.default), locale) for o in options]
     if command.takes_file:
-        fields.append(_file_field())
+        fields.append(_file_field(locale))
     return {
         "type": "modal",
         "callback_id": FORM,
         "private_metadata": json.dumps({"command": command.name, "channel": channel}),
         "title": _plain(title[:_MAX_TITLE_CHARS]),
-        "submit": _plain("Send"),
-        "close": _plain("Cancel"),
+        "submit": _plain(translate(say("Send"), locale)),
+        "close": _plain(translate(say("Cancel"), locale)),
         "blocks": fields,
     }
 
@@ -92,22 +99,23 @@ def _fits_field(option: Option, value: Value) -> bool:
     return bool(_choices(option)) or option.kind != "str" or len(str(value)) <= _max_chars(option)
 
 
-def _field(option: Option, value: Value | None) -> dict[str, Any]:
+def _field(option: Option, value: Value | None, locale: str | None) -> dict[str, Any]:
+    label = translate(option.description or option.name, locale)
     return {
         "type": "input",
         "block_id": option.name,
         "optional": not option.required,
-        "label": _plain((option.description or option.name)[:_MAX_LABEL_CHARS]),
+        "label": _plain(label[:_MAX_LABEL_CHARS]),
         "element": _element(option, value),
     }
 
 
-def _file_field() -> dict[str, Any]:
+def _file_field(locale: str | None) -> dict[str, Any]:
     return {
         "type": "input",
         "block_id": FILE,
         "optional": True,
-        "label": _plain("A file"),
+        "label": _plain(translate(say("A file"), locale)),
         "element": {"type": "file_input", "action_id": "value", "max_files": 1},
     }
 

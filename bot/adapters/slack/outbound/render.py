@@ -178,7 +178,7 @@ def _small(view: View, notices: Sequence[Notice]) -> Iterator[tuple[str, Iterabl
     if status := shown_status(view):
         yield status, _lines(f"⏳ {status}")
     if view.sources:
-        lines = list(source_line(view.sources, _show_source, MAX_ELEMENT_CHARS))
+        lines = list(source_line(view.sources, _show_source, MAX_ELEMENT_CHARS, view.locale))
         yield source_title(view.sources[0]), lines
     for notice in notices:
         if notice.kind == "footer":

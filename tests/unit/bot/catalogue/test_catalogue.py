@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from bot.catalogue.languages import set_folders, translate
+from bot.catalogue.languages import load_language, read_language, set_folders, translate
 from bot.catalogue.sentence import join_sentences, lay_out, say, say_number
 from bot.cli.catalogue_template import find_sentences
 from bot.errors import Refused
@@ -49,11 +48,10 @@ msgstr "Sdílet"
 
 
 @pytest.fixture(autouse=True)
-def czech(tmp_path: Path) -> Iterator[None]:
+def czech(tmp_path: Path) -> None:
     (tmp_path / "cs.po").write_text(HEAD + CZECH, "utf-8")
     set_folders([tmp_path])
-    yield
-    set_folders(())
+    read_language("cs")
 
 
 def test_a_sentence_is_english_and_is_said_again_in_the_language_of_its_reader() -> None:
@@ -99,28 +97,55 @@ def test_a_translation_with_a_wrong_name_is_said_in_english() -> None:
 
 
 def test_a_file_that_is_no_catalogue_leaves_the_others(tmp_path: Path) -> None:
-    (tmp_path / "de.po").write_bytes(b'msgid "{name} is empty."\nmsgstr \xff\n')
+    (tmp_path / "pl.po").write_bytes(b'msgid "{name} is empty."\nmsgstr \xff\n')
     set_folders([tmp_path, tmp_path / "nowhere"])
+    read_language("pl")
+    read_language("cs")
     sentence = say("{name} is empty.", name="a")
-    assert (translate(sentence, "de"), translate(sentence, "cs")) == (
+    assert (translate(sentence, "pl"), translate(sentence, "cs")) == (
         "a is empty.",
         "Soubor a je prázdný.",
     )
 
 
-def test_everybody_is_told_in_english_and_the_asker_in_their_language() -> None:
-    public = Draft("t", Limits(2000, 0.0), model=True, locale="cs")
-    public.add(Status("queued", position=2))
-    assert shown_status(public.view()) == "Waiting, number 2 in line …"
-    public.add(Notice(say("{name} is empty.", name="a")))
-    public.add(Notice(say("{name} is empty.", name="a"), private=True))
-    assert [one.text for one in public.view().notices] == ["a is empty.", "Soubor a je prázdný."]
+def test_all_of_a_reply_is_in_one_language() -> None:
+    draft = Draft("t", Limits(2000, 0.0), model=True, heading=say("{name} is empty.", name="b"))
+    draft.speak("cs")
+    draft.add(Status("queued", position=2))
+    assert shown_status(draft.view()) == "Čekám, v pořadí 2 …"
+    draft.add(Notice(say("{name} is empty.", name="a")))
+    draft.add(Notice(say("{name} is empty.", name="a"), private=True))
+    assert [one.text for one in draft.view().notices] == ["Soubor a je prázdný."] * 2
+    assert draft.view().heading == "Soubor b je prázdný."
     private = Draft("t", Limits(2000, 0.0), private=True, locale="cs")
-    private.add(Status("queued", position=2))
-    assert shown_status(private.view()) == "Čekám, v pořadí 2 …"
     private.add(Text("Here."))
     private.end("complete")
     assert [one.label for one in private.view().actions] == ["Sdílet"]
+
+
+@pytest.mark.may_block  # it looks for languages itself, as a start does
+async def test_a_language_is_read_when_it_is_needed_and_again_with_other_folders(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "pl.po").write_text('msgid "{name} is empty."\nmsgstr "{name} jest pusty."\n')
+    set_folders([tmp_path])
+    sentence = say("{name} is empty.", name="a.pdf")
+    assert translate(sentence, "pl") == "a.pdf is empty."
+    await load_language("pl-PL")
+    assert translate(sentence, "pl") == "a.pdf jest pusty."
+    set_folders([tmp_path])
+    assert translate(sentence, "pl") == "a.pdf jest pusty."
+    set_folders(())
+    assert translate(sentence, "pl") == "a.pdf is empty."
+
+
+def test_numbers_are_written_as_the_language_writes_them(tmp_path: Path) -> None:
+    sentence = say("{name}: {size:,.1f} MB in {n:,} of {m}.", name="1,5", size=1234.5, n=2000, m=3)
+    more = 'msgid "1,234.5"\nmsgstr "1 234,5"\n\nmsgid "{key}"\nmsgstr "{key}!"\n'
+    (tmp_path / "cs.po").write_text(HEAD + more.replace("{key}", sentence.key), "utf-8")
+    set_folders([tmp_path])
+    read_language("cs")
+    assert translate(sentence, "cs") == "1,5: 1 234,5 MB in 2 000 of 3.!"
 
 
 def test_a_refusal_is_in_the_language_of_the_person_that_it_is_for() -> None:
@@ -145,6 +170,7 @@ def test_the_template_lists_what_commands_say_of_themselves() -> None:
     found = [(one.key, one.plural) for one in find_sentences(source)]
     assert sorted(found) == sorted(
         [
+            ("command:tide", ""),
             ("When the tide comes.", ""),
             ("The tide", ""),
             ("Hours from now", ""),

@@ -40,6 +40,7 @@ class People(FakePlatform):
         super().__init__("test")
         self.known = {"ann", "bob"}
         self.places: dict[str, str] = {}
+        self.locales: dict[str, str] = {}
         self.names: dict[str, str] = {}
         """What people call themselves; without one it is their id."""
 
@@ -51,7 +52,9 @@ class People(FakePlatform):
         if ident not in self.known:
             return None
         name = self.names.get(ident, ident.capitalize())
-        return Asker(Author("test", ident, name), place, direct=True)
+        return Asker(
+            Author("test", ident, name, locale=self.locales.get(ident)), place, direct=True
+        )
 
 
 @dataclass

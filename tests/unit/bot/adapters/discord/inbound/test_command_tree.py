@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from backends.scripted.backend import ScriptedBackend
+from bot.catalogue.languages import set_folders
 from bot.commands.declaration import command
 from bot.skills.context import Context
 from bot.skills.skill import Skill
@@ -48,6 +52,29 @@ class TestRegistration:
             await registered(fake, times=2)
             assert by_name(fake)["paint"]["contexts"] == [0, 1, 2]
             assert by_name(fake)["paint"]["integration_types"] == [0, 1]
+
+    @pytest.mark.may_block  # it looks for languages itself, as a start does
+    async def test_names_and_descriptions_are_in_the_languages_of_the_catalogue(
+        self, make: Any, fake: FakeDiscord, tmp_path: Path
+    ) -> None:
+        told = {
+            "command:paint": "malen",
+            "Paint something.": "Etwas malen.",
+            "Note this down": "Das notieren",
+            "command:shout": "Laut Rufen",  # Discord would refuse all commands for its sake
+        }
+        entries = (f'msgid "{key}"\nmsgstr "{words}"\n' for key, words in told.items())
+        (tmp_path / "de.po").write_text("\n".join(entries), "utf-8")
+        set_folders([tmp_path])
+        async with running(make()) as bot:
+            await registered(fake, bot)
+            paint, note = by_name(fake)["paint"], by_name(fake)["Note this down"]
+            assert paint["name_localizations"]["de"] == "malen"
+            assert paint["description_localizations"]["de"] == "Etwas malen."
+            assert "en-GB" not in paint["name_localizations"]
+            assert note["name_localizations"]["de"] == "Das notieren"
+            languages = [one.get("name_localizations") or {} for one in by_name(fake).values()]
+            assert "Laut Rufen" not in [name for one in languages for name in one.values()]
 
     async def test_again_only_when_they_have_changed(self, make: Any, fake: FakeDiscord) -> None:
         for _ in range(2):
