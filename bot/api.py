@@ -28,7 +28,15 @@ from backends.errors import (
 )
 from backends.usage import Usage
 from bot.adapters.background_tasks import BackgroundTasks, Refusal
-from bot.adapters.inbox import Answer, Inbox, InboxPort, Incoming, RecentQuestion, edited_action
+from bot.adapters.inbox import (
+    Answer,
+    Inbox,
+    InboxPort,
+    Incoming,
+    RecentQuestion,
+    edited_action,
+    edited_notice,
+)
 from bot.adapters.platform import Findings, Platform, PlatformContext
 from bot.adapters.protocol import Adapter, Core, Question
 from bot.agent.budget import require_budget
@@ -348,6 +356,7 @@ __all__ = [
     "courtesy",
     "difference_text",
     "edited_action",
+    "edited_notice",
     "excerpts",
     "fit_conversation",
     "has_role",

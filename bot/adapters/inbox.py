@@ -21,6 +21,7 @@ from bot.adapters.background_tasks import BackgroundTasks, Refusal
 from bot.adapters.event_order import EventOrder, Ticket
 from bot.adapters.protocol import Core, Question
 from bot.adapters.silent_sink import SilentSink
+from bot.catalogue.languages import translate
 from bot.catalogue.sentence import say
 from bot.events import ActionCall, AnswerDeleted, Message, MessageDeleted
 from bot.replies.protocol import Reply, Sink
@@ -35,9 +36,16 @@ MAX_QUESTIONS = 2000
 _MAX_OFFER_TRIES = 4
 
 
-def edited_action(message: str) -> Action:
+def edited_action(message: str, locale: str | None = None) -> Action:
     """The button that answers the question in a message as it is now."""
-    return Action("regenerate", say("Answer the new one"), f"{EDITED_PREFIX}{message}")
+    label = translate(say("Answer the new one"), locale)
+    return Action("regenerate", label, f"{EDITED_PREFIX}{message}")
+
+
+def edited_notice(question: RecentQuestion) -> tuple[str, str | None]:
+    """What stands above that button, and its language: that of the answer."""
+    locale = question.sink.locale if question.sink is not None else None
+    return translate(EDITED_NOTICE, locale), locale
 
 
 class Answer(Sink, Protocol):
@@ -46,6 +54,11 @@ class Answer(Sink, Protocol):
     @property
     def turn(self) -> str:
         """Id of the reply's turn; empty until the turn has begun."""
+        ...
+
+    @property
+    def locale(self) -> str | None:
+        """The language of the reply; None for English, and until the turn has begun."""
         ...
 
     @property

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from backends.errors import BackendError
+from bot.catalogue.languages import read_environment_language, translate
 from bot.catalogue.sentence import join_sentences, say
 from bot.cli.bot_process import Guide, fetch_missing, serve
 from bot.cli.console import console
@@ -175,11 +176,10 @@ def setup(
     """
     asks = not yes and sys.stdin.isatty() and sys.stdout.isatty()
     if not asks and not yes:
-        raise UsageError(
-            say(
-                "Setup asks questions, and nobody is at a keyboard here: add --yes, and see --help."
-            )
+        why = say(
+            "Setup asks questions, and nobody is at a keyboard here: add --yes, and see --help."
         )
+        raise UsageError(translate(why, read_environment_language()))
     this = Setup(
         config, Dialogue(asks=asks), steps or (), model=model, documents=documents or (),
         every=every, admins=admin or (),

@@ -92,6 +92,8 @@ class MessageSink(Generic[P]):
         """When the last view of a turn that waits may have been posted first."""
         self._request: asyncio.Future[None] | None = None
         self.turn = ""
+        self.locale: str | None = None
+        """The language of the reply, once it has begun."""
 
     @property
     def limits(self) -> Limits:
@@ -111,7 +113,7 @@ class MessageSink(Generic[P]):
 
     async def start(self, view: View) -> None:
         """Post the reply for the first time."""
-        self.turn = view.turn
+        self.turn, self.locale = view.turn, view.locale
         self._open_under = self._port.budget("edit")
         if self._open_under is not None:
             self._open_under.open_replies += 1
@@ -138,7 +140,7 @@ class MessageSink(Generic[P]):
 
     async def finish(self, view: View) -> None:
         """Show the final view, and release what the reply holds."""
-        self.turn = view.turn
+        self.turn, self.locale = view.turn, view.locale
         await self._wait_until_idle()
         self._posted.give_back()
         try:
@@ -155,7 +157,7 @@ class MessageSink(Generic[P]):
     async def announce(self, view: View, key: str, *, since: datetime | None) -> Arrival:
         """Show a whole reply once, also where an earlier process has tried; see
         `AnnouncingSink`."""
-        self.turn = view.turn
+        self.turn, self.locale = view.turn, view.locale
         self._posted = PostedMessages(self._port, key=key)
         try:
             await self._port.prepare(view)
@@ -174,7 +176,7 @@ class MessageSink(Generic[P]):
 
     async def restore(self, view: View) -> bool:
         """Show the last view in place of what an earlier process left; see `RestoringSink`."""
-        self.turn = view.turn
+        self.turn, self.locale = view.turn, view.locale
         left = LeftMessages.read(await self._replies.get(view.turn))
         self._earlier, self._last_since = left.above, left.since
         self._port.adopt(left.own)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
-from bot.catalogue.languages import find_known, load_language
-from bot.knowledge.language.detection import find_language, may_be_foreign
+from bot.catalogue.languages import find_known, list_languages, load_language
+from bot.knowledge.language.detection import guess_language
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +17,7 @@ async def choose_language(place: str, person: str | None, question: str) -> str 
     `place` and `person` are locales such as `de` or `pt-BR`.
     """
     known = find_known(place) or find_known(person)
-    if known is None and may_be_foreign(question):
-        known = find_known(await asyncio.to_thread(find_language, question))
+    if known is None:
+        known = find_known(guess_language(question, list_languages()))
     await load_language(known)
     return known

@@ -27,7 +27,8 @@ from bot.adapters.terminal.open_question import OpenQuestion
 from bot.adapters.terminal.saved_files import FOLDER_NAME, save_file
 from bot.adapters.terminal.screen import Screen
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink, choices
-from bot.catalogue.languages import find_environment_locale
+from bot.catalogue.languages import find_environment_locale, load_language, translate
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import Refused
 from bot.events import ActionCall, CommandCall, Event, Message
@@ -44,11 +45,7 @@ EXAMPLE_LINES = (
 )
 """The first lines of a newcomer, as in the README."""
 
-GREETING = (
-    "Parlance. Ask away; ",
-    ("/help", "bold"),
-    " lists the commands, Ctrl-D leaves.",
-)
+GREETING = say("Parlance. Ask away; /help lists the commands, Ctrl-D leaves.")
 """The first line of a chat."""
 _TERMINAL_COMMANDS = (
     "/again",
@@ -65,8 +62,9 @@ _SOURCE_COMMAND = re.compile(r"/(source|wrong|outdated)\s+\[?(\d{1,3})\]?")
 """The terminal's commands for the buttons about a source."""
 _CHOICE_COMMAND = re.compile(r"/choose\s+(\S{1,100})")
 """The terminal's command for the buttons of an answer that waits for a choice."""
-_ANSWER_FIRST = "Something is asked above; /answer, /decline or /cancel goes on."
-_NO_CHOICE = "Nothing was asked yet; /approvals shows what waits for you since earlier."
+_ANSWER_FIRST = say("Something is asked above; /answer, /decline or /cancel goes on.")
+_NO_CHOICE = say("Nothing was asked yet; /approvals shows what waits for you since earlier.")
+_NO_ANSWER = say("There is no answer yet.")
 
 
 @dataclass
@@ -120,6 +118,7 @@ class TerminalAdapter:
         self._core = core
         if not self.interactive:
             self.settled.set()  # no prompt is waited for
+        await load_language(self._author.locale)
         with core.connect(self):
             if self.stdin is None or self.stdin.closed:
                 await self._play_example(core)
@@ -178,14 +177,16 @@ class TerminalAdapter:
         prompt: Prompt = module.Prompt(
             core, self._author, key, self.history_file, self._own_commands, self.settled
         )
-        console.print(Text.assemble(*GREETING))
+        greeting = Text(translate(GREETING, self._author.locale))
+        greeting.highlight_words(["/help"], "bold")
+        console.print(greeting)
         async with aclosing(prompt.lines()) as typed:
             async for text in typed:
                 event = self._parse_line(key, text)
                 if event is None:
                     return
                 if isinstance(event, str):
-                    console.print(event, style="yellow")
+                    console.print(translate(event, self._author.locale), style="yellow")
                     continue
                 await self._handle_event(
                     core, event, ScreenSink(console, save=self._save), stoppable=True
@@ -205,7 +206,8 @@ class TerminalAdapter:
 
     async def _play_example(self, core: Core) -> None:
         key = self._key(f"example-{self._run}")
-        self.stdout.write("Nothing to read on standard input, so here is an example.\n\n")
+        words = say("Nothing to read on standard input, so here is an example.")
+        self.stdout.write(f"{translate(words, self._author.locale)}\n\n")
         for text in self.examples:
             self.stdout.write(f"> {text}\n\n")
             if not await self._answer(core, key, text):
@@ -217,7 +219,7 @@ class TerminalAdapter:
         if event is None:
             return False
         if isinstance(event, str):
-            self.stdout.write(f"{event}\n\n")
+            self.stdout.write(f"{translate(event, self._author.locale)}\n\n")
             self.status = 1
             return True
         sink = PlainSink(self.stdout, self.stderr, save=self._save)
@@ -296,16 +298,16 @@ class TerminalAdapter:
             case "/quit" | "/exit":
                 return None
             case "/why":
-                return self._build_action_call(key, "why") or "There is no answer yet."
+                return self._build_action_call(key, "why") or _NO_ANSWER
             case "/again":
-                return self._build_action_call(key, "regenerate") or "There is no answer yet."
+                return self._build_action_call(key, "regenerate") or _NO_ANSWER
             case "/continue":
-                return self._build_action_call(key, "continue") or "There is no answer yet."
+                return self._build_action_call(key, "continue") or _NO_ANSWER
         if (chosen := _CHOICE_COMMAND.fullmatch(text.strip())) is not None:
             return self._build_choice(key, chosen[1]) or _NO_CHOICE
         if (asked := _SOURCE_COMMAND.fullmatch(text.strip().lower())) is not None:
             action = cast(ActionName, asked[1])
-            return self._build_action_call(key, action, asked[2]) or "There is no answer yet."
+            return self._build_action_call(key, action, asked[2]) or _NO_ANSWER
         return Message(self._id(), key, self._author, text, direct=True)
 
     def _build_choice(self, key: ConversationKey, value: str) -> ActionCall | None:

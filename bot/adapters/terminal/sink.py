@@ -13,6 +13,8 @@ from rich.spinner import Spinner
 from rich.text import Text as Line
 
 from bot.adapters.terminal.screen import markdown
+from bot.catalogue.languages import translate
+from bot.catalogue.sentence import say
 from bot.control_characters import strip_controls
 from bot.replies.fences import Fence
 from bot.replies.wording import notice_text, shown_status, source_line
@@ -200,7 +202,7 @@ class ScreenSink(ReplySink):
                 styles = {"error": "red", "refusal": "yellow", "footer": "dim"}
                 self._console.print(Line(text, style=styles[notice.kind]))
         if view.state == "cancelled" and not view.notices:
-            self._console.print(Line("Stopped.", style="dim"))
+            self._console.print(Line(translate(say("Stopped."), view.locale), style="dim"))
         for line in _file_lines(view):
             self._console.print(Line(strip_controls(line), style="dim"))
         for line in _choice_lines(view):

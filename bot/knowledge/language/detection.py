@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Collection
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from bot.knowledge.language.stopwords import ENGLISH, OTHER_LANGUAGES
+from bot.knowledge.language.stopwords import ENGLISH, OTHER_LANGUAGES, STOP_WORDS_BY_LANGUAGE
 
 UNKNOWN: Final = ""
 _LATIN = (
@@ -45,7 +46,8 @@ _WORD = re.compile(r"[^\W\d_]+")
 _MIN_SHARE = 0.25
 """Share of the letters that are of a script for it to tell the language."""
 _MIN_ENGLISH_WORDS = 2
-_MIN_FOREIGN_WORDS = 2
+_MIN_TELLING_SIGNS = 2
+"""Stop words of one language alone, and letters with marks, that a guess needs."""
 _MIN_CLASSIFIED_WORDS = 3
 """Words from which a text without marks is classified; of fewer nothing can be told."""
 _READ_CHARACTERS = 2_000
@@ -78,16 +80,30 @@ def find_language(text: str) -> str:
     return _classify(text, _LATIN)
 
 
-def may_be_foreign(text: str) -> bool:
-    """Whether a text may be in another language than English; loads nothing. A short text in plain
-    letters may be taken for English."""
+def guess_language(text: str, among: Collection[str]) -> str:
+    """Returns which of some languages (ISO 639-1) a text is in, as far as its script or its stop
+    words tell, "en" for English, or `UNKNOWN`. Loads nothing, and rather says nothing than what is
+    wrong."""
     text = text[:_READ_CHARACTERS].casefold()
-    if any(not letter.isascii() for letter in _LETTER.findall(text)):
-        return True
+    letters = _LETTER.findall(text)
+    for name, pattern in _SCRIPT_PATTERNS:
+        if letters and len(pattern.findall(text)) >= _MIN_SHARE * len(letters):
+            return name
     words = _WORD.findall(text)
     english = sum(word in ENGLISH for word in words)
-    other = sum(word in OTHER_LANGUAGES for word in words)
-    return other >= _MIN_FOREIGN_WORDS and other > english
+    marked = any(not letter.isascii() for letter in letters)
+    counts = {
+        name: sum(word in own for word in words)
+        for name, own in STOP_WORDS_BY_LANGUAGE.items()
+        if name in among
+    }
+    name = max(counts, key=lambda one: counts[one], default=UNKNOWN)
+    most = counts.pop(name, 0)
+    telling = STOP_WORDS_BY_LANGUAGE.get(name, frozenset()) & OTHER_LANGUAGES
+    signs = sum(word in telling for word in words) + marked
+    if signs >= _MIN_TELLING_SIGNS and most > max(english, *counts.values(), 0):
+        return name
+    return "en" if english >= _MIN_ENGLISH_WORDS and english > 2 * most else UNKNOWN
 
 
 def _classify(text: str, languages: tuple[str, ...]) -> str:

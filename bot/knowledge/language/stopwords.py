@@ -69,7 +69,7 @@ _TURKISH = _words(
     veya ya yok zaman"""
 )
 
-_BY_LANGUAGE = {
+STOP_WORDS_BY_LANGUAGE = {
     "es": _SPANISH,
     "fr": _FRENCH,
     "de": _GERMAN,
@@ -79,7 +79,7 @@ _BY_LANGUAGE = {
     "ru": _RUSSIAN,
     "tr": _TURKISH,
 }
-_OTHERS = frozenset[str]().union(*_BY_LANGUAGE.values())
+_OTHERS = frozenset[str]().union(*STOP_WORDS_BY_LANGUAGE.values())
 
 OTHER_LANGUAGES = _OTHERS - ENGLISH - {"die", "den", "son", "come", "dove", "sur", "her", "no"}
 OTHER_LANGUAGES -= {"all", "as", "fait", "he", "ma", "quant", "var", "ya", "zaman"}
@@ -95,7 +95,9 @@ def find_stop_words(language: str) -> frozenset[str]:
     Where it is known, they are its own and those that no other language has as a word that means
     something: `den` asks for nothing in German, and for an animal's home in English.
     """
-    return ENGLISH if language == "en" else STOP_WORDS | _BY_LANGUAGE.get(language, frozenset())
+    if language == "en":
+        return ENGLISH
+    return STOP_WORDS | STOP_WORDS_BY_LANGUAGE.get(language, frozenset())
 
 
 STOP_CHARACTERS = frozenset("的了是在吗呢么怎什哪谁嗎麼誰はがをにでとものかへやねよですます")

@@ -36,6 +36,11 @@ class FirstReply:
         return self._sink.turn
 
     @property
+    def locale(self) -> str | None:
+        """The language of the reply, once it has begun."""
+        return self._sink.locale
+
+    @property
     def messages(self) -> Sequence[str]:
         """Ids of the messages that the reply consists of."""
         return self._sink.messages

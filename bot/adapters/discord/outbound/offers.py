@@ -8,7 +8,7 @@ from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
-from bot.adapters.inbox import EDITED_NOTICE, RecentQuestion, edited_action
+from bot.adapters.inbox import RecentQuestion, edited_action, edited_notice
 from bot.replies.protocol import Replies, Reply
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +30,8 @@ class Offers:
         poster = ChannelPoster(
             self._client_holder, place or payloads.place_of(question.conversation)
         )
-        payload = Payload(f"-# {EDITED_NOTICE}", (edited_action(message),))
+        words, locale = edited_notice(question)
+        payload = Payload(f"-# {words}", (edited_action(message, locale),))
         await poster.send(payload, turn, f"edit.{turn}"[:25])
 
     async def remove(self, reply: Reply) -> None:

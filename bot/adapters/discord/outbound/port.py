@@ -28,6 +28,7 @@ from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.payloads import DIRECT
 from bot.adapters.discord.transport.rate_limits import refused_for_s
 from bot.adapters.discord.transport.timing import Timing
+from bot.catalogue.languages import translate
 from bot.catalogue.sentence import say
 from bot.replies.edit_budget import EditBudget
 from bot.replies.message_port import (
@@ -51,7 +52,7 @@ _UNKNOWN_MESSAGE_CODE = 10008
 _NONCE_LIFE = timedelta(minutes=2)
 """How long the same nonce surely is the same message; Discord's word for it is "a few minutes"."""
 ReplySink: TypeAlias = MessageSink[Payload]
-_MOVED_NOTICE = Payload(say("-# The answer goes on below."))
+_MOVED_NOTICE = say("-# The answer goes on below.")
 
 
 @contextmanager
@@ -87,6 +88,7 @@ class DiscordPort(MessagePort[Payload]):
     ) -> None:
         self._prompt = prompt
         self._turn = ""
+        self._locale: str | None = None
         self.limits = Limits(
             max_chars=MAX_PAGE_CHARS,
             edit_interval_s=timing.edit_interval,
@@ -103,7 +105,7 @@ class DiscordPort(MessagePort[Payload]):
         return render(view, private=self.limits.ephemeral and not self.direct)
 
     async def prepare(self, view: View) -> None:
-        self._turn = view.turn
+        self._turn, self._locale = view.turn, view.locale
 
     async def post(self, message: Payload, key: str) -> str:
         refused: PortRefused | None = None
@@ -179,8 +181,9 @@ class DiscordPort(MessagePort[Payload]):
         return poster.edits if method == "edit" and isinstance(poster, ChannelPoster) else None
 
     def cut_off(self, shown: Payload | None) -> Payload:
-        text = shown.content[: MAX_MESSAGE_CHARS - len(CUT_OFF_TEXT) - 1] if shown else ""
-        return Payload(f"{text}\n{CUT_OFF_TEXT}".strip())
+        reason = translate(CUT_OFF_TEXT, self._locale)
+        text = shown.content[: MAX_MESSAGE_CHARS - len(reason) - 1] if shown else ""
+        return Payload(f"{text}\n{reason}".strip())
 
     def address(self, message_ids: Sequence[str]) -> Mapping[str, str]:
         if not message_ids:
@@ -216,8 +219,9 @@ class DiscordPort(MessagePort[Payload]):
         if (others := self._usable())[0] is poster:
             return  # there is no other
         if message_id == next(reversed(self._poster_of)):
+            moved = Payload(translate(_MOVED_NOTICE, self._locale))
             with suppress(PortError), _as_port_errors():
-                await poster.edit(int(message_id), _MOVED_NOTICE, self._turn)
+                await poster.edit(int(message_id), moved, self._turn)
             raise MessageClosed("the token ends")
         self._poster_of[message_id] = others[0]
 

@@ -18,6 +18,7 @@ from backends.lru import LruDict
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.slack.outbound.escaping import to_single_line
 from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.catalogue.languages import translate
 from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
 from bot.replies.posted_messages import Background
@@ -172,10 +173,13 @@ class AgentStatus:
             )
         return True
 
-    async def set_status(self, place: ConversationKey, words: str) -> None:
-        """Set the status line of an open session; empty text clears it."""
+    async def set_status(
+        self, place: ConversationKey, words: str, locale: str | None = None
+    ) -> None:
+        """Set the status line of an open session; empty text clears it. `locale` is the language of
+        the words."""
         session = self._open.get(_at(place))
-        status = _status(words)
+        status = _status(words, locale)
         if session is None or session.status == status or not self.is_available("status"):
             return
         session.status = status
@@ -271,13 +275,15 @@ def _at(place: ConversationKey) -> Place:
     return place.channel, str(place.thread)
 
 
-def _status(words: str) -> str:
+def _status(words: str, locale: str | None) -> str:
     """The status line for these words, which Slack shows after the app's name."""
     if not words:
         return ""
     if words.split()[0].rstrip(",").endswith("ing"):
         return to_single_line(f"is {words[0].lower()}{words[1:]}", _MAX_STATUS_CHARS)
-    return to_single_line(say("is working: {words}", words=words), _MAX_STATUS_CHARS)
+    return to_single_line(
+        translate(say("is working: {words}", words=words), locale), _MAX_STATUS_CHARS
+    )
 
 
 def _warnings(answer: Any) -> list[str]:

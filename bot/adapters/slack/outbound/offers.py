@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.inbox import EDITED_NOTICE, RecentQuestion, edited_action
+from bot.adapters.inbox import RecentQuestion, edited_action, edited_notice
 from bot.adapters.slack.outbound.render import button_block
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.replies.protocol import Reply
@@ -23,12 +23,13 @@ class Offers:
 
     async def offer(self, question: RecentQuestion, message: str, turn: str) -> None:
         """Offer to answer an edited question anew, where its answer stands."""
-        small = {"type": "context", "elements": [{"type": "mrkdwn", "text": EDITED_NOTICE}]}
-        action = edited_action(message.partition(":")[2])
+        words, locale = edited_notice(question)
+        small = {"type": "context", "elements": [{"type": "mrkdwn", "text": words}]}
+        action = edited_action(message.partition(":")[2], locale)
         await self._client.chat_postMessage(
             channel=question.conversation.channel,
             thread_ts=question.conversation.thread,
-            text=EDITED_NOTICE,
+            text=words,
             blocks=[small, button_block((action,), turn)],
         )
 

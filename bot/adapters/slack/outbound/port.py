@@ -34,6 +34,7 @@ from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.rate_limits import APPENDS, POSTS, UPDATES
 from bot.adapters.slack.transport.timing import Timing
 from bot.adapters.slack.transport.tokens import retry_after
+from bot.catalogue.languages import translate
 from bot.catalogue.sentence import say
 from bot.replies.edit_budget import EditBudget, EditBudgets
 from bot.replies.message_port import Mark, MessagePort, Method, PortError, PortRefused, RateLimited
@@ -92,6 +93,7 @@ class SlackPort(MessagePort[Payload]):
         self._question = question
         self._ephemeral = EphemeralMessages(client, conversation, user)
         self._turn = ""
+        self._locale: str | None = None
         self._session: bool | None = None
         self._known_thread: bool | None = None
         self._streaming = False
@@ -110,7 +112,7 @@ class SlackPort(MessagePort[Payload]):
 
     async def prepare(self, view: View) -> None:
         """Open a session of Slack's for an answer that can be stopped, and show its status."""
-        self._turn = view.turn
+        self._turn, self._locale = view.turn, view.locale
         self._question = self._question or view.heading
         if self._known_thread is None:  # asked before anything of this reply is there
             self._known_thread = await self._replies.known_thread(self._conversation)
@@ -122,7 +124,8 @@ class SlackPort(MessagePort[Payload]):
             )
         self._streaming = self._streaming and view.state == "working"
         if self._streaming:
-            await self._agent_status.set_status(self._conversation, shown_status(view))
+            status = shown_status(view)
+            await self._agent_status.set_status(self._conversation, status, view.locale)
 
     def render(self, view: View) -> Sequence[Payload]:
         view = self._with_commands_as_typed(view)
@@ -187,7 +190,8 @@ class SlackPort(MessagePort[Payload]):
         )
         if place.channel.startswith("D"):
             words = say("I am not in that conversation, so I answer here.")
-        told = await self._client.chat_postMessage(channel=self._user, text=words)
+        text = translate(words, self._locale)
+        told = await self._client.chat_postMessage(channel=self._user, text=text)
         self._place = ConversationKey(place.platform, place.workspace, str(told["channel"]))
 
     async def edit(self, message_id: str, message: Payload) -> None:
@@ -253,9 +257,10 @@ class SlackPort(MessagePort[Payload]):
         return self._budgets.budget(f"{place.workspace} chat.update", UPDATES)
 
     def cut_off(self, shown: Payload | None) -> Payload:
-        room = MAX_MARKDOWN_CHARS - len(CUT_OFF_TEXT) - 2
+        reason = translate(CUT_OFF_TEXT, self._locale)
+        room = MAX_MARKDOWN_CHARS - len(reason) - 2
         text = shown.text[:room] if shown is not None else ""
-        return Payload(f"{text}\n\n{CUT_OFF_TEXT}".strip())
+        return Payload(f"{text}\n\n{reason}".strip())
 
     def address(self, message_ids: Sequence[str]) -> Mapping[str, str]:
         address = {"channel": self._place.channel, "messages": ",".join(message_ids)}

@@ -27,6 +27,10 @@ class Shown(RecordingSink):
     def turn(self) -> str:
         return self.view.turn if self.calls else ""
 
+    @property
+    def locale(self) -> str | None:
+        return None
+
     def stop_showing(self) -> None:
         raise AssertionError("nothing is deleted here")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from bot.knowledge.language.detection import UNKNOWN, find_language
+import pytest
+import yaml
+
+from bot.knowledge.language.detection import UNKNOWN, find_language, guess_language
 from bot.knowledge.language.words import extract_stems, match_expression, stem
 
 QUESTIONS = {
@@ -50,3 +53,44 @@ def test_words_of_another_language_are_looked_up_by_their_stem_too() -> None:
     assert match_expression(["wohnungen"]) == '"wohnungen"'
     assert match_expression(["rooms"], "en") == '"rooms"'
     assert match_expression(["见面"], "zh") == '"见面"'
+
+
+SHIPPED = ("de", "en", "es", "fr", "ja")
+
+
+def guesses() -> list[tuple[str, str]]:
+    """The language of each blind question, and what it is guessed to be."""
+    text = (Path(__file__).parents[4] / "golden" / "blind.yaml").read_text("utf-8")
+    asked = yaml.safe_load(text)["questions"]
+    return [(one["language"], guess_language(one["question"], SHIPPED)) for one in asked]
+
+
+def test_a_guess_takes_no_english_question_for_another_language() -> None:
+    assert {guess for language, guess in guesses() if language == "en"} <= {"en", UNKNOWN}
+
+
+@pytest.mark.parametrize("language", SHIPPED)
+def test_a_guess_knows_most_questions_and_takes_none_for_another_that_ships(language: str) -> None:
+    own = [guess for asked, guess in guesses() if asked == language]
+    assert own.count(language) >= 0.75 * len(own)
+    assert {*own} & {*SHIPPED} == {language}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Wie heißt der Hüter der Lampe?", "de"),
+        ("¿Dónde está la lámpara?", "es"),
+        ("Où est la lampe ?", "fr"),
+        ("", UNKNOWN),
+        ("deploy", UNKNOWN),
+        ("café", UNKNOWN),
+        ("translate guten Morgen", UNKNOWN),
+    ],
+)
+def test_a_guess_needs_two_signs(text: str, language: str) -> None:
+    assert guess_language(text, SHIPPED) == language
+
+
+def test_a_guess_is_one_of_those_that_are_there() -> None:
+    assert guess_language("Wie heißt der Hüter der Lampe?", ("en", "fr")) == UNKNOWN

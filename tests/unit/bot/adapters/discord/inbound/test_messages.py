@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backends.scripted.backend import ScriptedBackend
+from bot.catalogue.languages import set_folders
 from bot.settings.values import ChannelSettings
 from bot.turns.core import Policy
 from bot.types import ConversationKey
@@ -270,6 +271,19 @@ class TestIgnored:
         await fake.say("this one counts", channel=DM)
         await fake.until(lambda: finished(fake, DM))
         assert asked(bot) == ["this one counts"]
+
+
+class TestLanguages:
+    @pytest.mark.may_block  # it looks for languages itself, as a start does
+    async def test_a_german_question_has_german_buttons_and_a_german_offer(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        set_folders(())
+        question = await fake.say("Wie heißt der Hüter der Lampe?", mention=True)
+        await fake.until(lambda: "Neu schreiben" in str(fake.from_bot()))
+        await fake.edit(question, f"<@{BOT}> Wo wohnt der Hüter der Lampe?")
+        await fake.until(lambda: "Die neue beantworten" in str(fake.from_bot()))
+        assert "Du hast deine Frage geändert." in str(fake.from_bot())
 
 
 class TestEditsAndDeletions:
