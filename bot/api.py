@@ -27,8 +27,10 @@ from backends.errors import (
     ModelNotFound,
 )
 from backends.usage import Usage
-from bot.adapters.background_tasks import BackgroundTasks, Refusal
+from bot.adapters.background_tasks import BUSY, BackgroundTasks, Refusal
+from bot.adapters.backoff import Backoff
 from bot.adapters.inbox import (
+    EDITED_PREFIX,
     Answer,
     Inbox,
     InboxPort,
@@ -37,6 +39,7 @@ from bot.adapters.inbox import (
     edited_action,
     edited_notice,
 )
+from bot.adapters.lookup_cache import LookupCache
 from bot.adapters.platform import Findings, Platform, PlatformContext
 from bot.adapters.protocol import Adapter, Core, Question
 from bot.agent.budget import require_budget
@@ -84,6 +87,7 @@ from bot.errors import (
     nearest,
 )
 from bot.events import (
+    ACTIONS_WITH_REPLY,
     ActionCall,
     AnswerDeleted,
     Attachment,
@@ -92,6 +96,7 @@ from bot.events import (
     Event,
     Message,
     MessageDeleted,
+    Reader,
 )
 from bot.history.protocol import HistoryStore, Report, StoredMessage
 from bot.history.tool_calls import StoredCall
@@ -108,6 +113,7 @@ from bot.prompting.speakers import Speakers, plain_name, quoted, speakers
 from bot.replies.call_rates import Rate
 from bot.replies.edit_budget import EditBudget
 from bot.replies.fences import close_fence
+from bot.replies.link_words import misleads
 from bot.replies.message_port import (
     MessageClosed,
     MessagePort,
@@ -117,9 +123,18 @@ from bot.replies.message_port import (
     Unconfirmed,
 )
 from bot.replies.message_sink import MessageSink
+from bot.replies.pages import fit_pages
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.replies.reply_options import ReplyTiming
-from bot.replies.wording import as_code, notice_text, place_words, source_line, status_text
+from bot.replies.wording import (
+    as_code,
+    button_row,
+    notice_text,
+    place_words,
+    shown_status,
+    source_line,
+    status_text,
+)
 from bot.schedules.job import Job
 from bot.schedules.recurrence_words import recurrence_words
 from bot.schedules.service import NewJob, Schedules
@@ -147,6 +162,7 @@ from bot.skills.tool import AgentTool, Effect, Origin, OutcomeUnknown, ToolResul
 from bot.types import (
     SCOPES,
     Action,
+    ActionName,
     Actions,
     Author,
     ConversationKey,
@@ -189,6 +205,9 @@ Turn = StoredMessage
 """The earlier name of `StoredMessage`."""
 
 __all__ = [
+    "ACTIONS_WITH_REPLY",
+    "BUSY",
+    "EDITED_PREFIX",
     "MAX_MEMORY_CHARACTERS",
     "MAX_QUESTION_CHARACTERS",
     "READ_CHARACTERS",
@@ -196,6 +215,7 @@ __all__ = [
     "AccessToken",
     "Action",
     "ActionCall",
+    "ActionName",
     "Actions",
     "Adapter",
     "AdapterError",
@@ -211,6 +231,7 @@ __all__ = [
     "BackendError",
     "BackendUnavailable",
     "BackgroundTasks",
+    "Backoff",
     "Block",
     "Busy",
     "ButtonPress",
@@ -266,6 +287,7 @@ __all__ = [
     "Loaded",
     "Loader",
     "Logins",
+    "LookupCache",
     "Memories",
     "Memory",
     "Message",
@@ -302,6 +324,7 @@ __all__ = [
     "Quote",
     "Rate",
     "RateLimited",
+    "Reader",
     "RecentQuestion",
     "Recording",
     "Refusal",
@@ -348,6 +371,7 @@ __all__ = [
     "as_code",
     "as_points",
     "at_this_machine",
+    "button_row",
     "catalog_chat_models",
     "catalog_tool_models",
     "changes_text",
@@ -359,6 +383,7 @@ __all__ = [
     "edited_notice",
     "excerpts",
     "fit_conversation",
+    "fit_pages",
     "has_role",
     "hookimpl",
     "in_direct_message",
@@ -372,6 +397,7 @@ __all__ = [
     "list_documents",
     "look_up",
     "lowered",
+    "misleads",
     "model_names",
     "nearest",
     "notice_text",
@@ -393,6 +419,7 @@ __all__ = [
     "say",
     "say_number",
     "search_for",
+    "shown_status",
     "small_note",
     "source",
     "source_line",

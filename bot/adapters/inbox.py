@@ -32,6 +32,7 @@ _log = structlog.get_logger(__name__)
 EDITED_PREFIX = "edit."
 """Prefix of the value of the button that answers an edited question; the message's id follows."""
 EDITED_NOTICE = say("You have changed your question.")
+"""What stands above the button that answers an edited question."""
 MAX_QUESTIONS = 2000
 _MAX_OFFER_TRIES = 4
 

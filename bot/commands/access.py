@@ -22,9 +22,9 @@ _WHOM: dict[str, Whom] = {
     "admins": "admins",
     "nobody": "nobody",
 }
-_ROLE = re.compile(r"<@&(\w+)>|<!subteam\^(\w+)(?:\|[^>]*)?>|role:(\w+)")
-_USER = re.compile(r"<@!?(\w+)(?:\|[^>]*)?>|user:(\w+)")
-_PERSON = re.compile(r"(?:(?P<platform>[a-z_]+):)?(?P<id>\w+)")
+_ROLE = re.compile(r"<@&(\w+)>|<!subteam\^(\w+)(?:\|[^>]*)?>|role:([^\s<>]+)")
+_USER = re.compile(r"<@!?(\w+)(?:\|[^>]*)?>|user:([^\s<>]+)")
+_PERSON = re.compile(r"(?:(?P<platform>[a-z_]+):)?(?P<id>\w+|(?P<address>@[^\s:<>]+:[^\s<>]+))")
 _HAS_DIGIT = re.compile(r"\d")
 _MAX_ROLES_AND_USERS = 50
 
@@ -61,7 +61,7 @@ def parse_person(text: str, platform: str) -> str:
     if (user := _USER.fullmatch(word)) is not None:
         return f"{platform}:{next(filter(None, user.groups()))}"
     person = _PERSON.fullmatch(word)
-    if person is None or not (person["platform"] or _HAS_DIGIT.search(word)):
+    if person is None or not (person["platform"] or person["address"] or _HAS_DIGIT.search(word)):
         raise UsageError(say("Mention the person, or write user:ID; a name may be anybody's."))
     return f"{person['platform'] or platform}:{person['id']}"
 

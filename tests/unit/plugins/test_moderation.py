@@ -23,6 +23,9 @@ pytestmark = pytest.mark.parlance(replies=["A short poem."] * 9)
         ("80351110224678912", "discord:80351110224678912"),
         ("slack:U012", "slack:U012"),
         ("test:eve", "test:eve"),
+        ("@ada:example.org", "discord:@ada:example.org"),
+        ("user:@ada:example.org", "discord:@ada:example.org"),
+        ("matrix:@ada:example.org", "matrix:@ada:example.org"),
     ],
 )
 def test_a_person_is_named_by_a_mention_or_an_id(text: str, person: str) -> None:

@@ -46,6 +46,13 @@ def test_what_is_neither_a_role_nor_a_person_is_refused(text: str) -> None:
         parse_access(text)
 
 
+def test_the_ids_of_a_platform_may_be_addresses() -> None:
+    access = parse_access("role:!room:example.org/50 user:@ada:example.org")
+    assert access.roles == {"!room:example.org/50"}
+    assert access.allows(Author("matrix", "@ada:example.org", "Ada"), admin=False)
+    assert parse_access(str(access)) == access
+
+
 @given(st.sets(st.integers(0, 10**20), max_size=9), st.sets(st.integers(0, 10**20), max_size=9))
 def test_it_is_read_as_it_is_written(roles: set[int], users: set[int]) -> None:
     access = Access("admins", frozenset(map(str, roles)), frozenset(map(str, users)))
