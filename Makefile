@@ -15,7 +15,7 @@ LOCKS ?= requirements
 SCHEMA := $(VENV)/bin/check-jsonschema -q --builtin-schema
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run setup ocr test lint types fmt bench docs picture pictures-console schema soak test-peers test-conformance lock llama wheel release clean
+.PHONY: help run setup ocr matrix test lint types fmt bench docs picture pictures-console schema soak test-peers test-conformance lock llama wheel release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,6 +28,9 @@ setup: $(RUN) ## the same, guided: a better model, Discord, Slack, documents, an
 
 ocr: $(RUN) ## install the text recognition that knowledge.ocr needs
 	@$(operators_index) $(UV) pip install -q --require-hashes --no-deps -r $(LOCKS)/ocr.lock
+
+matrix: $(RUN) ## install what the platform Matrix needs
+	@$(operators_index) $(UV) pip install -q --require-hashes --no-deps -r $(LOCKS)/matrix.lock
 
 run setup test bench: export PYTHONDONTWRITEBYTECODE = # else every process compiles what no other one keeps
 # A part of a test's time is waiting: three workers keep two cores busy.
@@ -59,10 +62,10 @@ soak: $(DEV) ## half an hour of mixed load with cancels, failures and model swit
 	$(PY) -m bench.soak $(ARGS)
 
 # They listen on every interface, so they are started where there is but the loopback one.
-test-peers: $(DEV) build/peers/local-slack build/peers/discord/.installed build/peers/tools/.installed ## the stories on a Slack and a Discord of others, and their servers of tools (needs npm, node, unshare, ip)
+test-peers: $(DEV) build/peers/local-slack build/peers/discord/.installed build/peers/tools/.installed build/peers/synapse/.installed ## the stories on a Slack, a Discord and a Matrix of others, and their servers of tools (needs npm, node, unshare, ip)
 	unshare -r -n sh -c 'ip link set lo up && \
 		LOCAL_SLACK=build/peers/local-slack DISCORD_TWIN=build/peers/discord \
-		TOOL_SERVERS=build/peers/tools \
+		TOOL_SERVERS=build/peers/tools SYNAPSE=build/peers/synapse \
 		exec $(PY) -m pytest -m peers tests/peers'
 
 PEER := local-slack-linux-x64
@@ -96,6 +99,13 @@ build/peers/tools/.installed: $(TOOLS)/package.json $(TOOLS)/package-lock.json $
 	@mkdir -p build/peers/tools && cp $^ build/peers/tools/
 	@cd build/peers/tools && npm ci --silent && touch .installed
 
+# A server in an environment of its own, as its licence and its versions are not ours.
+SYNAPSE_LOCK := tests/peers/synapse/requirements.lock
+build/peers/synapse/.installed: $(SYNAPSE_LOCK) | $(PY)
+	@$(PY) -m venv --without-pip --clear build/peers/synapse
+	@$(operators_index) $(UV) pip sync -q --python build/peers/synapse/bin/python --require-hashes $<
+	@touch $@
+
 docs: $(DEV) ## write the generated tables of docs/ again
 	$(PY) -m bot docs-tables --write
 
@@ -117,7 +127,9 @@ lock: $(DEV) ## resolve the dependencies again into hashed lock files
 	@$(COMPILE) --group build -o $(LOCKS)/build.lock
 	@$(COMPILE) --group run -c $(LOCKS)/build.lock -o $(LOCKS)/run.lock
 	@$(COMPILE) --group ocr -c $(LOCKS)/run.lock -o $(LOCKS)/ocr.lock
+	@$(COMPILE) --group matrix -c $(LOCKS)/run.lock -o $(LOCKS)/matrix.lock
 	@$(COMPILE) --group run --group dev -c $(LOCKS)/build.lock -c $(LOCKS)/run.lock -o $(LOCKS)/dev.lock
+	@$(COMPILE) tests/peers/synapse/requirements.in -o $(SYNAPSE_LOCK)
 
 wheel: $(RUN) ## write a wheel of Parlance into dist/
 	$(PY) -m hatchling build -t wheel

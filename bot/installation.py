@@ -48,6 +48,7 @@ SHIPPED_PLUGINS = (
     "plugins.moderation",
     "plugins.connect",
     "plugins.console",
+    "plugins.matrix",
 )
 """Modules of the plugins that ship, in the order in which /help shows them."""
 SHIPPED_PROMPTS = Path(__file__).resolve().parents[1] / "plugins" / "prompts"

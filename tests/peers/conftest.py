@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from tests.peers import on_discord_twin, on_local_slack
 from tests.peers.on_discord_twin import DiscordTwinDriver
 from tests.peers.on_local_slack import LocalSlackDriver
+from tests.peers.synapse.server import Synapse, quick_folder
 from tests.scenarios.conftest import house, make_house
 
 __all__ = ["house", "make_house"]
@@ -54,3 +55,17 @@ async def driver(
     made = peer.make(Path(place), tmp_path_factory.mktemp("peer"))
     yield await made.open()
     await made.close()
+
+
+@pytest.fixture(scope="session")
+def homeserver() -> Iterator[Synapse]:
+    """A homeserver for all tests; each has people and rooms of its own."""
+    place = os.environ.get("SYNAPSE")
+    if not place:
+        pytest.fail("SYNAPSE names no environment; run `make test-peers`.")
+    with quick_folder() as folder:
+        made = Synapse(Path(place) / "bin" / "python", folder)
+        try:
+            yield made.start()
+        finally:
+            made.stop()

@@ -15,6 +15,11 @@ def occurrences(text: str, beginning: str) -> list[str]:
     return [word.strip("`*_") for word in text.split() if word.startswith(beginning)]
 
 
+def everything(house: House) -> str:
+    """What everybody and the person alone can read."""
+    return house.text + "".join(house.driver.private())
+
+
 class TestAsking:
     async def test_a_mention_is_answered(self, house: House) -> None:
         await house.driver.mention("hello there")
@@ -222,8 +227,9 @@ class TestSettings:
             "a refusal",
         )
         await house.driver.command("help")
-        await house.until(lambda: "/rap" in house.text + "".join(house.driver.private()), "help")
-        assert "`/chat" not in house.text + "".join(house.driver.private())
+        mark = getattr(house.driver, "command_prefix", "/")
+        await house.until(lambda: f"{mark}rap" in everything(house), "help")
+        assert f"`{mark}chat" not in everything(house)
         await house.driver.mention("are you there?", by="root")
         await house.reads("You said: are you there?")
 

@@ -1,0 +1,258 @@
+"""Serves one account: follows what its homeserver tells, and hands it over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from bot.api import AdapterError, BackgroundTasks, Backoff, Core, EditBudget, Reply
+from plugins.matrix.account import Account
+from plugins.matrix.batch import Gap, RoomEvent
+from plugins.matrix.client import Client
+from plugins.matrix.errors import MATRIX_FAILURES, MatrixError
+from plugins.matrix.events import Edited, Reacted, Redacted, Said, read_event
+from plugins.matrix.history import History
+from plugins.matrix.homeserver import Homeserver, Json, path_of
+from plugins.matrix.identity import Identity, identify
+from plugins.matrix.invites import Invites
+from plugins.matrix.loop_thread import LoopThread
+from plugins.matrix.messages import Messages
+from plugins.matrix.new_reply import repair
+from plugins.matrix.presses import Presses
+from plugins.matrix.rooms import Rooms
+from plugins.matrix.settings import MatrixSettings, MatrixTiming
+
+_log = structlog.get_logger(__name__)
+
+_MAX_GAP_PAGES = 10
+_GAP_EVENTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """What takes the events of an account."""
+
+    messages: Messages
+    presses: Presses
+    invites: Invites
+
+
+class Connection:
+    """One account, from its token to its events. `folder` keeps its keys and how far it has read.
+
+    What has been read is noted one answer late, so that nothing is lost with the process; the core
+    drops what it has taken before.
+    """
+
+    def __init__(
+        self, url: str, token: str, variable: str, settings: MatrixSettings,
+        timing: MatrixTiming, folder: Path, thread: LoopThread,
+    ) -> None:  # fmt: skip
+        self._url = url
+        self._token = token
+        self._variable = variable
+        self._settings = settings
+        self._timing = timing
+        self._folder = folder
+        self._thread = thread
+        self.account: Account | None = None
+        self.history: History | None = None
+        self.connected = False
+
+    async def serve(self, core: Core, unfinished: Sequence[Reply], ready: asyncio.Event) -> None:
+        """Serve until cancelled; `ready` is set once the rooms are known. Raises `AdapterError`
+        where only an operator can help."""
+        homeserver = Homeserver(self._url, self._token, self._timing.request)
+        background_tasks = BackgroundTasks("matrix")
+        async with homeserver.connect():
+            identity = await self._identify(homeserver)
+            await asyncio.to_thread(_make_private, self._folder, identity.store_name)
+            client = Client(self._url, identity, self._token, self._folder, self._thread)
+            try:
+                await client.open(self._timing.request)
+                account = await self._make_account(homeserver, client, identity, background_tasks)
+                handlers = self._make_handlers(core, account)
+                self.account = account
+                await self._follow(core, account, handlers, unfinished, ready)
+            finally:
+                self.account, self.connected = None, False
+                await background_tasks.close()
+                await client.close()
+
+    async def _identify(self, homeserver: Homeserver) -> Identity:
+        """Who the token belongs to, asked until the homeserver answers."""
+        backoff = self._backoff()
+        while True:
+            try:
+                return await identify(homeserver, self._variable)
+            except MATRIX_FAILURES as exc:
+                await self._pause("identifying", exc, backoff)
+
+    async def _make_account(
+        self,
+        homeserver: Homeserver,
+        client: Client,
+        identity: Identity,
+        background_tasks: BackgroundTasks,
+    ) -> Account:
+        rooms = Rooms(homeserver, identity.user, self._timing)
+        backoff, max_file_bytes = self._backoff(), None
+        while True:
+            try:
+                await identity.check_keys(homeserver, await client.identity_keys())
+                await rooms.load()
+                max_file_bytes = await homeserver.max_upload_bytes()
+                break
+            except MATRIX_FAILURES as exc:
+                await self._pause("opening", exc, backoff)
+        return Account(
+            identity.user,
+            identity.names,
+            self._settings,
+            self._timing,
+            homeserver,
+            client,
+            rooms,
+            background_tasks,
+            EditBudget(self._settings.rate),
+            max_file_bytes,
+        )
+
+    def _make_handlers(self, core: Core, account: Account) -> Handlers:
+        history = self.history = History(account)
+        messages = Messages(core, account, history)
+        presses = Presses(core, account, history, messages)
+        return Handlers(messages, presses, Invites(core, account))
+
+    # --- events ---------------------------------------------------------------------------------
+
+    async def _follow(
+        self,
+        core: Core,
+        account: Account,
+        handlers: Handlers,
+        unfinished: Sequence[Reply],
+        ready: asyncio.Event,
+    ) -> None:
+        """Take one answer of the homeserver after the other."""
+        since = await asyncio.to_thread(_read_since, self._folder, account.user)
+        known = since is not None
+        backoff, first = self._backoff(), True
+        while True:
+            try:
+                batch = await account.client.sync(since, self._timing.poll, first=first)
+                missed = [e for gap in batch.gaps for e in await self._missed(account, gap, since)]
+            except MATRIX_FAILURES as exc:
+                self.connected = False
+                await self._pause("following", exc, backoff)
+                continue
+            backoff.record_opened()
+            self.connected = True
+            account.rooms.update(batch.rooms, batch.left)
+            if first:
+                ready.set()
+                own = [one for one in unfinished if self._is_ours(account, one)]
+                account.background_tasks.start(repair(account, core, own), "repair")
+            handlers.invites.take(batch)
+            if known:
+                self._hand_over(account, handlers, [*missed, *batch.events], again=first)
+            if since is not None and since != batch.token:
+                await asyncio.to_thread(_write_since, self._folder, account.user, since)
+            elif since is None:
+                await asyncio.to_thread(_write_since, self._folder, account.user, batch.token)
+            since, known, first = batch.token, True, False
+
+    def _hand_over(
+        self, account: Account, handlers: Handlers, events: Sequence[RoomEvent], *, again: bool
+    ) -> None:
+        """Hand events over in order; those of an earlier process may be there `again`."""
+        for one in events:
+            happened, room = read_event(one.event), one.room
+            if happened is None or happened.sender == account.user:
+                continue
+            match happened:
+                case Said() if self._is_recent(happened.at):
+                    handlers.messages.on_said(room, happened, one.name)
+                case Reacted() if self._is_recent(happened.at):
+                    handlers.presses.on_reacted(room, happened, one.name)
+                case Edited(target=target) if not again:
+                    handlers.messages.on_edited(room, target)
+                case Redacted(target=target):
+                    handlers.messages.inbox.deleted(room, [target])
+
+    def _is_recent(self, at: datetime) -> bool:
+        return (datetime.now(UTC) - at).total_seconds() < self._timing.backlog
+
+    @staticmethod
+    async def _missed(account: Account, gap: Gap, since: str | None) -> Sequence[RoomEvent]:
+        """The events of a room that an answer left out, oldest first."""
+        found: list[Json] = []
+        token = gap.before
+        for _ in range(_MAX_GAP_PAGES if since is not None else 0):
+            query = {"dir": "b", "from": token, "to": str(since), "limit": str(_GAP_EVENTS)}
+            answer = await account.homeserver.call(
+                "GET", path_of("rooms", gap.room, "messages"), query=query
+            )
+            found += answer.get("chunk") or ()
+            token = str(answer.get("end") or "")
+            if not token:
+                break
+        decrypt = account.client.decrypt
+        return [RoomEvent(gap.room, await decrypt(gap.room, e)) for e in reversed(found)]
+
+    @staticmethod
+    def _is_ours(account: Account, reply: Reply) -> bool:
+        return reply.conversation.startswith(account.rooms.key("").scope("workspace") + ":")
+
+    # --- waiting --------------------------------------------------------------------------------
+
+    def _backoff(self) -> Backoff:
+        return Backoff(self._timing.backoff_base, self._timing.backoff_cap)
+
+    async def _pause(self, what: str, exc: BaseException, backoff: Backoff) -> None:
+        """Wait before the next try. Raises `AdapterError` where there is no use in one."""
+        if isinstance(exc, MatrixError) and exc.is_dead_token:
+            raise AdapterError(
+                f"{self._variable}: the homeserver does not accept this token any more; make a new "
+                "one as `parlance manifest matrix` says."
+            ) from exc
+        wait_s = backoff.delay()
+        if isinstance(exc, MatrixError) and exc.is_rate_limit:
+            wait_s = max(wait_s, exc.wait_s)
+        error = (str(exc) or type(exc).__name__)[:200]
+        _log.warning("matrix.connection_failed", step=what, error=error, retry_s=round(wait_s, 1))
+        await asyncio.sleep(wait_s)
+
+
+def _make_private(folder: Path, store: str) -> None:
+    """Make the folder and the file of the keys, for nobody else to read."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(folder / store, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _state_file(folder: Path, user: str) -> Path:
+    return folder / f"{user}.json"
+
+
+def _read_since(folder: Path, user: str) -> str | None:
+    """How far an account has read; None at its very first start."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads(_state_file(folder, user).read_text("utf-8"))["since"])
+    return None
+
+
+def _write_since(folder: Path, user: str, since: str) -> None:
+    path = _state_file(folder, user)
+    new = path.with_suffix(".new")
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(file, "w", encoding="utf-8") as writing:
+        json.dump({"since": since}, writing)
+    new.replace(path)
