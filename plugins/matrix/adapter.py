@@ -57,11 +57,12 @@ class MatrixAdapter:
         `AdapterError` once none is left."""
         self._core = core
         unfinished = await core.replies.unfinished(self.name)
+        servers: set[str] = set()
         urls, thread = self.settings.homeservers, self.thread or LoopThread("matrix")
         self._connections = [
             Connection(
                 urls[account], token, token_variable(account),
-                self.settings, self.timing, self.folder, thread,
+                self.settings, self.timing, self.folder, thread, servers,
             )
             for account, token in self.tokens.items()
         ]  # fmt: skip

@@ -50,3 +50,5 @@ class Batch:
     rooms: Sequence[Room]
     left: Sequence[str]
     gaps: Sequence[Gap]
+    unreadable: Sequence[str]
+    """The rooms in which something was said whose key has not come for a while."""

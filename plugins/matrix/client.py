@@ -42,7 +42,8 @@ _FIRST_SYNC_TIMEOUT_S = 300.0
 _NEW_ROOM_TIMEOUT_S = 10.0
 _MAX_UNDECRYPTED = 200
 """Events whose keys have not come yet that are tried again."""
-_MAX_DECRYPTION_TRIES = 20
+_KEY_PATIENCE_S = 20.0
+"""How long the key of an event may come after it."""
 
 T = TypeVar("T")
 
@@ -64,7 +65,8 @@ class Client:
         self._nio: Any = None
         self._synced = asyncio.Event()
         """Set once the next answer is there; then it is another one."""
-        self._undecrypted: dict[str, tuple[Any, int]] = {}
+        self._undecrypted: dict[str, tuple[Any, float]] = {}
+        """Events whose keys have not come, each with when it came, by the event loop's clock."""
 
     async def open(self, timeout_s: float) -> None:
         """Load the keys, or make them. Raises `MatrixError`."""
@@ -175,12 +177,14 @@ class Client:
             if info.timeline.limited and info.timeline.prev_batch
         ]
         invites = {
-            room: [event.source for event in info.invite_state]
+            # nio takes the content out of the source of these.
+            room: [{"content": getattr(e, "content", {}), **e.source} for e in info.invite_state]
             for room, info in answer.rooms.invite.items()
         }
         rooms = [self._describe(room) for room in answer.rooms.join if room in self._nio.rooms]
         left = list(answer.rooms.leave)
-        return Batch(answer.next_batch, [*late, *events], invites, rooms, left, gaps)
+        events = [*late, *events]
+        return Batch(answer.next_batch, events, invites, rooms, left, gaps, self._give_up())
 
     def _read(self, room: str, info: Any) -> Sequence[RoomEvent]:
         found = []
@@ -194,24 +198,25 @@ class Client:
 
     def _remember(self, event: Any, room: str) -> None:
         event.room_id = room
-        self._undecrypted[event.event_id] = event, 0
+        self._undecrypted[event.event_id] = event, asyncio.get_running_loop().time()
         while len(self._undecrypted) > _MAX_UNDECRYPTED:
             del self._undecrypted[next(iter(self._undecrypted))]
 
     def _try_again(self) -> Sequence[RoomEvent]:
         """The earlier events whose keys have come meanwhile."""
         found = []
-        for id_, (event, tries) in list(self._undecrypted.items()):
-            source = self._decrypted(event)
-            if source is not None:
-                found.append(
-                    RoomEvent(event.room_id, source, self._name(event.room_id, event.sender))
-                )
-            if source is not None or tries >= _MAX_DECRYPTION_TRIES:
+        for id_, (event, _) in list(self._undecrypted.items()):
+            if (source := self._decrypted(event)) is not None:
                 del self._undecrypted[id_]
-            else:
-                self._undecrypted[id_] = event, tries + 1
+                name = self._name(event.room_id, event.sender)
+                found.append(RoomEvent(event.room_id, source, name))
         return found
+
+    def _give_up(self) -> Sequence[str]:
+        """Forget the events whose keys do not come; returns their rooms."""
+        too_old = asyncio.get_running_loop().time() - _KEY_PATIENCE_S
+        late = [id_ for id_, (_, since) in self._undecrypted.items() if since < too_old]
+        return [self._undecrypted.pop(id_)[0].room_id for id_ in late]
 
     def _decrypted(self, event: Any) -> Json | None:
         try:

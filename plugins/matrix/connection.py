@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +14,9 @@ from bot.api import AdapterError, BackgroundTasks, Backoff, Core, EditBudget, Re
 from plugins.matrix.account import Account
 from plugins.matrix.batch import Gap, RoomEvent
 from plugins.matrix.client import Client
+from plugins.matrix.cross_signing import sign_own_device
 from plugins.matrix.errors import MATRIX_FAILURES, MatrixError
-from plugins.matrix.events import Edited, Reacted, Redacted, Said, read_event
+from plugins.matrix.events import Edited, Reacted, Redacted, Said, read_event, server_of
 from plugins.matrix.history import History
 from plugins.matrix.homeserver import Homeserver, Json, path_of
 from plugins.matrix.identity import Identity, identify
@@ -27,6 +25,7 @@ from plugins.matrix.loop_thread import LoopThread
 from plugins.matrix.messages import Messages
 from plugins.matrix.new_reply import repair
 from plugins.matrix.presses import Presses
+from plugins.matrix.private_file import make_private, read_json, write_json
 from plugins.matrix.rooms import Rooms
 from plugins.matrix.settings import MatrixSettings, MatrixTiming
 
@@ -48,13 +47,15 @@ class Handlers:
 class Connection:
     """One account, from its token to its events. `folder` keeps its keys and how far it has read.
 
+    `servers` are the homeservers of the accounts that are served.
+
     What has been read is noted one answer late, so that nothing is lost with the process; the core
     drops what it has taken before.
     """
 
     def __init__(
         self, url: str, token: str, variable: str, settings: MatrixSettings,
-        timing: MatrixTiming, folder: Path, thread: LoopThread,
+        timing: MatrixTiming, folder: Path, thread: LoopThread, servers: set[str],
     ) -> None:  # fmt: skip
         self._url = url
         self._token = token
@@ -63,6 +64,7 @@ class Connection:
         self._timing = timing
         self._folder = folder
         self._thread = thread
+        self._servers = servers
         self.account: Account | None = None
         self.history: History | None = None
         self.connected = False
@@ -74,14 +76,15 @@ class Connection:
         background_tasks = BackgroundTasks("matrix")
         async with homeserver.connect():
             identity = await self._identify(homeserver)
-            await asyncio.to_thread(_make_private, self._folder, identity.store_name)
+            self._require_own_server(identity)
+            await asyncio.to_thread(make_private, self._folder, identity.store_name)
             client = Client(self._url, identity, self._token, self._folder, self._thread)
             try:
                 await client.open(self._timing.request)
                 account = await self._make_account(homeserver, client, identity, background_tasks)
                 handlers = self._make_handlers(core, account)
                 self.account = account
-                await self._follow(core, account, handlers, unfinished, ready)
+                await self._follow(core, account, identity, handlers, unfinished, ready)
             finally:
                 self.account, self.connected = None, False
                 await background_tasks.close()
@@ -95,6 +98,16 @@ class Connection:
                 return await identify(homeserver, self._variable)
             except MATRIX_FAILURES as exc:
                 await self._pause("identifying", exc, backoff)
+
+    def _require_own_server(self, identity: Identity) -> None:
+        """Raise `AdapterError` where another account is of the same homeserver, as the core knows
+        them by its name."""
+        server = server_of(identity.user)
+        if server in self._servers:
+            raise AdapterError(
+                f"{self._variable}: another account of the bot is on {server}; one is enough."
+            )
+        self._servers.add(server)
 
     async def _make_account(
         self,
@@ -138,12 +151,14 @@ class Connection:
         self,
         core: Core,
         account: Account,
+        identity: Identity,
         handlers: Handlers,
         unfinished: Sequence[Reply],
         ready: asyncio.Event,
     ) -> None:
         """Take one answer of the homeserver after the other."""
-        since = await asyncio.to_thread(_read_since, self._folder, account.user)
+        place = self._folder / f"{account.user}.json"
+        since = (await asyncio.to_thread(read_json, place)).get("since")
         known = since is not None
         backoff, first = self._backoff(), True
         while True:
@@ -161,13 +176,14 @@ class Connection:
                 ready.set()
                 own = [one for one in unfinished if self._is_ours(account, one)]
                 account.background_tasks.start(repair(account, core, own), "repair")
+                account.background_tasks.start(self._sign_device(account, identity), "signing")
             handlers.invites.take(batch)
+            handlers.messages.on_unreadable(batch.unreadable)
             if known:
                 self._hand_over(account, handlers, [*missed, *batch.events], again=first)
-            if since is not None and since != batch.token:
-                await asyncio.to_thread(_write_since, self._folder, account.user, since)
-            elif since is None:
-                await asyncio.to_thread(_write_since, self._folder, account.user, batch.token)
+            if since != batch.token:
+                read = since or batch.token
+                await asyncio.to_thread(write_json, place, {"since": read})
             since, known, first = batch.token, True, False
 
     def _hand_over(
@@ -187,6 +203,12 @@ class Connection:
                     handlers.messages.on_edited(room, target)
                 case Redacted(target=target):
                     handlers.messages.inbox.deleted(room, [target])
+
+    async def _sign_device(self, account: Account, identity: Identity) -> None:
+        try:
+            await sign_own_device(account.homeserver, identity, self._folder)
+        except MATRIX_FAILURES as exc:
+            _log.info("matrix.device_not_signed", reason=str(exc)[:200])
 
     def _is_recent(self, at: datetime) -> bool:
         return (datetime.now(UTC) - at).total_seconds() < self._timing.backlog
@@ -230,29 +252,3 @@ class Connection:
         error = (str(exc) or type(exc).__name__)[:200]
         _log.warning("matrix.connection_failed", step=what, error=error, retry_s=round(wait_s, 1))
         await asyncio.sleep(wait_s)
-
-
-def _make_private(folder: Path, store: str) -> None:
-    """Make the folder and the file of the keys, for nobody else to read."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(folder / store, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
-def _state_file(folder: Path, user: str) -> Path:
-    return folder / f"{user}.json"
-
-
-def _read_since(folder: Path, user: str) -> str | None:
-    """How far an account has read; None at its very first start."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads(_state_file(folder, user).read_text("utf-8"))["since"])
-    return None
-
-
-def _write_since(folder: Path, user: str, since: str) -> None:
-    path = _state_file(folder, user)
-    new = path.with_suffix(".new")
-    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(file, "w", encoding="utf-8") as writing:
-        json.dump({"since": since}, writing)
-    new.replace(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,15 +19,21 @@ from bot.api import (
     Message,
     Notice,
     Refusal,
-    View,
+    say,
 )
 from plugins.matrix.account import Account
 from plugins.matrix.events import Said, called_command, without_name
 from plugins.matrix.files import attachment
 from plugins.matrix.history import History
 from plugins.matrix.offers import Offers
-from plugins.matrix.port import ReplySink, make_sink
+from plugins.matrix.port import ReplySink, make_sink, tell
 from plugins.matrix.settings import PLATFORM
+
+UNREADABLE = say(
+    "I could not read your message, as its key did not reach me. Please send it again, or begin a "
+    "new chat with me."
+)
+_UNREADABLE_PAUSE_S = 3600.0
 
 
 class Messages:
@@ -35,6 +43,7 @@ class Messages:
         self._core = core
         self._account = account
         self._history = history
+        self._told_unreadable: dict[str, float] = {}
         self.inbox = Inbox(
             core,
             PLATFORM,
@@ -59,6 +68,20 @@ class Messages:
             return "" if said is None else self.text_of(said)
 
         self.inbox.edited(room, target, read)
+
+    def on_unreadable(self, rooms: Sequence[str]) -> None:
+        """Tell people that the bot cannot read what they wrote, where it is alone with them; once
+        in a while."""
+        now = time.monotonic()
+        for room in dict.fromkeys(rooms):
+            told = self._told_unreadable.get(room)
+            recent = told is not None and now - told < _UNREADABLE_PAUSE_S
+            if self._account.rooms.is_direct(room) and not recent:
+                self._told_unreadable[room] = now
+                work = tell(
+                    self._account, self._account.rooms.key(room), "", Notice(UNREADABLE, "error")
+                )
+                self._account.background_tasks.start(work, "unreadable message")
 
     # --- whether it is for the bot, and where it is answered ------------------------------------
 
@@ -106,9 +129,7 @@ class Messages:
     async def _refuse(self, room: str, said: Said) -> None:
         """Tell the author of a message that the bot is too busy for it, if it is for the bot."""
         if (key := await self._where(room, said)) is not None:
-            notice = Notice(BUSY, "refusal", private=True)
-            sink = make_sink(self._account, self._core.replies, key, asker=said.sender)
-            await sink.finish(View(said.id, notices=(notice,), state="refused", audience="asker"))
+            await tell(self._account, key, said.sender, Notice(BUSY, "refusal"))
 
     # --- the question ---------------------------------------------------------------------------
 

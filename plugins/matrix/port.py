@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
+import structlog
+
 from bot.api import (
     ConversationKey,
     EditBudget,
@@ -15,6 +17,8 @@ from bot.api import (
     Limits,
     MessagePort,
     MessageSink,
+    Notice,
+    PortError,
     Replies,
     View,
 )
@@ -30,6 +34,8 @@ from plugins.matrix.render import (
     relation,
     render,
 )
+
+_log = structlog.get_logger(__name__)
 
 _Mark = Literal["seen", "done", "failed"]
 _MARKS: Mapping[_Mark, str] = {"seen": "👀", "done": "✅", "failed": "⚠️"}
@@ -188,3 +194,14 @@ def make_sink(
         background=account.background_tasks.start,
         **more,
     )
+
+
+async def tell(account: Account, conversation: ConversationKey, asker: str, notice: Notice) -> None:
+    """Tell a person alone something that belongs to no answer; a failure is logged."""
+    port = MatrixPort(account, conversation, asker=asker)
+    try:
+        for message in port.render(View("", notices=(notice,), state="refused")):
+            await account.budget.end()
+            await port.ephemeral(message)
+    except PortError as exc:
+        _log.info("matrix.notice_failed", error=str(exc)[:200])

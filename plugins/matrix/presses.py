@@ -13,7 +13,6 @@ from bot.api import (
     Core,
     Notice,
     Reader,
-    View,
     say,
 )
 from plugins.matrix.account import Account
@@ -23,6 +22,7 @@ from plugins.matrix.events import Reacted, newest_content
 from plugins.matrix.history import History
 from plugins.matrix.messages import Messages
 from plugins.matrix.offers import Offers
+from plugins.matrix.port import tell
 from plugins.matrix.pressed_message import MatrixPressedMessage
 
 _log = structlog.get_logger(__name__)
@@ -62,11 +62,11 @@ class Presses:
         call = await self._call(reacted, name, pressed)
         if pressed.action == "regenerate":
             call = replace(call, earlier=await self._reader(call))
-        lazy = pressed.action not in ACTIONS_WITH_REPLY
-        sink = self._messages.sink(call.conversation, reacted.sender, lazy=lazy)
+        card = None
         if pressed.action == "resume":
             card = MatrixPressedMessage(self._account, room, reacted.target, content, pressed.turn)
-            sink = self._messages.sink(call.conversation, reacted.sender, pressed=card)
+        lazy = pressed.action not in ACTIONS_WITH_REPLY
+        sink = self._messages.sink(call.conversation, reacted.sender, lazy=lazy, pressed=card)
         await self._core.accept(call, sink)
 
     async def _may_press(self, room: str, person: str, pressed: Pressed) -> bool:
@@ -107,9 +107,8 @@ class Presses:
         async with inbox.turn_in(place):
             said = await self._history.said(place.channel, question)
             if said is None:
-                sink = self._messages.sink(place, reacted.sender, lazy=True)
-                gone = Notice(GONE_QUESTION, "refusal", private=True)
-                await sink.finish(View(pressed.turn, notices=(gone,), state="refused"))
+                gone = Notice(GONE_QUESTION, "refusal")
+                await tell(self._account, place, reacted.sender, gone)
                 return
             pressed = replace(pressed, value=self._messages.text_of(said))
             call = await self._call(reacted, name, pressed)

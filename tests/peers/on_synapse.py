@@ -6,6 +6,7 @@ As a program (`TOKEN CONFIG`) it is the bot, in a process of its own.
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import os
 import sys
@@ -43,6 +44,12 @@ _CHOICES = {"approve": "✅", "grant": "🔓", "refuse": "❎"}
 _LABELS = {"Answer": "📝", "Decline": "🙅", "Cancel": "🚪"}
 
 
+@functools.cache
+def nio_thread() -> LoopThread:
+    """Where nio works, that of the bot and those of the people: its keys allow but one thread."""
+    return LoopThread("nio of the tests")
+
+
 class SynapseDriver:
     """Writes, presses and reads in a room, encrypted if it is to be; each of the three also has a
     direct room with the bot."""
@@ -57,6 +64,8 @@ class SynapseDriver:
         self.encrypted = encrypted
         self.proxy = FaultyProxy(synapse.url)
         self.people: dict[Person, MatrixPerson] = {}
+        self.more_tokens: dict[str, str] = {}
+        """Those of further accounts, by their variables."""
         self._others: list[MatrixPerson] = []
         self.rooms: dict[Person, str] = {}
         """The direct rooms."""
@@ -64,7 +73,7 @@ class SynapseDriver:
         self.bot = Login("", "", "")
         self._asked = ""
         self._adapter: Any = None
-        self.thread = LoopThread("nio of the tests")
+        self.thread = nio_thread()
 
     async def open(self) -> SynapseDriver:
         """Make the accounts and the rooms."""
@@ -118,13 +127,12 @@ class SynapseDriver:
     async def close(self) -> None:
         for person in (*self.people.values(), *self._others):
             await person.close()
-        await self.thread.close()
         await self.proxy.close()
 
     # --- the bot --------------------------------------------------------------------------------
 
     def adapter(self, app: App) -> Adapter:
-        self._adapter = adapter_for(app, self.bot.token)
+        self._adapter = adapter_for(app, {"MATRIX_TOKEN": self.bot.token, **self.more_tokens})
         self._adapter.thread = self.thread
         made: Adapter = self._adapter
         return made
@@ -270,13 +278,13 @@ class SynapseDriver:
         self.proxy.fail_next(what, status, times)
 
 
-def adapter_for(app: App, token: str) -> Any:
+def adapter_for(app: App, tokens: Mapping[str, str]) -> Any:
     """The adapter as an operator gets it, with shorter intervals."""
     from plugins.matrix.settings import MatrixTiming
 
     here = app.installation
     platform = find_platform(here, "matrix")
-    context = replace(here.platform_context(platform), secret={"MATRIX_TOKEN": token}.get)
+    context = replace(here.platform_context(platform), secret=tokens.get)
     adapter: Any = platform.create(context)
     assert adapter is not None
     adapter.timing = MatrixTiming(
@@ -288,7 +296,7 @@ def adapter_for(app: App, token: str) -> Any:
 
 async def _serve(token: str, config: Path) -> None:
     async with open_app(Installation.read(config)) as app:
-        await app.serve([adapter_for(app, token)])
+        await app.serve([adapter_for(app, {"MATRIX_TOKEN": token})])
 
 
 if __name__ == "__main__":

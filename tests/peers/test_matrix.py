@@ -4,6 +4,8 @@ away. The homeserver and the clients are those of others."""
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -11,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bot.adapters.supervisor import describe_platform
-from bot.errors import AdapterError
 from bot.types import Author, Text
 from tests.peers.on_synapse import SynapseDriver, adapter_for
 from tests.peers.synapse.server import Synapse, quick_folder
@@ -98,16 +100,53 @@ class TestEncryption:
         assert stat.S_IMODE(keys.parent.stat().st_mode) == 0o700
         assert not driver.people["ada"].undecrypted
 
+    async def test_a_message_whose_key_does_not_come_is_told(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        driver = driven(house)
+        monkeypatch.setattr("plugins.matrix.client._KEY_PATIENCE_S", 0.5)
+        ada, room = driver.people["ada"], driver.rooms["ada"]
+        await ada.keep_key_from(driver.bot)
+        await ada.say(room, text("hello there"))
+        await told(house, "I could not read your message")
+
+    async def test_its_device_is_signed_as_clients_want_it(self, house: House) -> None:
+        driver = driven(house)
+        ada, user = driver.people["ada"].login, driver.bot.user
+
+        async def signatures() -> tuple[dict[str, Any], dict[str, Any]]:
+            asked = {"device_keys": {user: [driver.bot.device]}}
+            found = await driver.synapse.call(ada, "POST", "/keys/query", asked)
+            return found, found["device_keys"][user][driver.bot.device]
+
+        async with asyncio.timeout(30):
+            while len((await signatures())[1]["signatures"][user]) < 2:
+                await asyncio.sleep(0.05)
+        found, device = await signatures()
+        [signer] = found["self_signing_keys"][user]["keys"].values()
+        [master] = found["master_keys"][user]["keys"].values()
+        assert is_signed(device, user, signer)
+        assert is_signed(found["self_signing_keys"][user], user, master)
+        await house.restart()
+        await driver.mention("hello there")
+        await house.reads("You said: hello there")
+        assert (await signatures())[0]["master_keys"][user]["keys"] == {f"ed25519:{master}": master}
+        private = house.folder / "data" / "matrix" / f"{user}.cross-signing.json"
+        assert stat.S_IMODE(private.stat().st_mode) == 0o600
+
     async def test_a_folder_without_the_keys_is_told_to_the_operator(self, house: House) -> None:
+        driver = driven(house)
         await house.stop()
         folder = house.folder / "data" / "matrix"
         for path in folder.iterdir():
             path.unlink()
-        assert house.app is not None
-        adapter = adapter_for(house.app, driven(house).bot.token)
-        adapter.thread = driven(house).thread
-        with pytest.raises(AdapterError, match="the folder with its keys is lost"):
-            await adapter.run(house.app.core)
+
+        async def at_once() -> None:
+            pass
+
+        driver.connected = at_once  # type: ignore[method-assign]
+        await house.start()
+        await house.until(lambda: "the folder with its keys is lost" in state(house), "the reason")
 
 
 class TestFiles:
@@ -226,14 +265,13 @@ class TestTrouble:
             await asyncio.to_thread(synapse.start)
             try:
                 driver = await make_driver(synapse)
-                house = House(tmp_path, driver, tokens_per_s=40)
+                house = House(tmp_path, driver)
                 await house.start()
-                await driver.mention("take your time")
-                await house.sees("slow004")
+                await driver.mention("hello there")
+                await house.reads("You said: hello there")
                 await asyncio.to_thread(synapse.stop)
                 await house.until(lambda: not driver.connected_now, "noticed")
                 await asyncio.to_thread(synapse.start)
-                await house.reads(SLOW.split()[-1])
                 await driver.mention("are you there?")
                 await house.reads("You said: are you there?")
                 await house.stop()
@@ -288,6 +326,52 @@ class TestTrouble:
             finally:
                 await asyncio.to_thread(synapse.stop)
         assert [status for _, status in driver.proxy.sent if status == 429]
+
+
+class TestAccounts:
+    async def test_two_homeservers_are_two_workspaces(
+        self, make_driver: Any, tmp_path: Path
+    ) -> None:
+        with quick_folder() as folder:
+            synapse = Synapse(own_python(), folder)
+            await asyncio.to_thread(synapse.start)
+            try:
+                here, there = await make_driver(), await make_driver(synapse)
+                before = here.config
+                here.more_tokens = {"MATRIX_WORK_TOKEN": there.bot.token}
+                here.config = lambda: {
+                    "matrix": {
+                        **before()["matrix"], "more_homeservers": {"work": there.proxy.own_url},
+                    }
+                }  # fmt: skip
+                house = House(tmp_path, here)
+                await house.start()
+                for driver in (here, there):
+                    await driver.mention("hello there")
+                    ada = driver.people["ada"]
+                    await ada.until(
+                        lambda d=driver: any("You said: hello" in s for s in spoken(d, d.room)),
+                        "an answer",
+                    )
+                assert house.app is not None
+                for driver in (here, there):
+                    user = driver.people["eve"].login.user
+                    found = await house.app.core.platforms.asker_now(
+                        f"matrix:{user}", driver.key(driver.room)
+                    )
+                    assert found is not None
+                await house.stop()
+            finally:
+                await asyncio.to_thread(synapse.stop)
+
+    async def test_the_doctor_says_what_is_wrong_with_a_token(self, house: House) -> None:
+        assert house.app is not None
+        driver = driven(house)
+        found = await adapter_for(house.app, {"MATRIX_TOKEN": driver.bot.token}).check()
+        assert found.problems == []
+        assert driver.bot.user in found.notes[0]
+        found = await adapter_for(house.app, {"MATRIX_TOKEN": "wrong"}).check()
+        assert "does not accept this token" in found.problems[0]
 
 
 class TestChanges:
@@ -353,6 +437,16 @@ def state(house: House) -> str:
     """What the operator is told of the platform."""
     assert house.app is not None
     return describe_platform(driven(house).running, house.app.platforms)["detail"]
+
+
+def is_signed(said: dict[str, Any], user: str, key: str) -> bool:
+    """Whether an object has a signature of a key that is right."""
+    bare = {name: value for name, value in said.items() if name not in {"signatures", "unsigned"}}
+    text = json.dumps(bare, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    signature = base64.b64decode(said["signatures"][user][f"ed25519:{key}"] + "==")
+    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key + "=="))
+    public.verify(signature, text.encode())
+    return True
 
 
 def own_python() -> Path:

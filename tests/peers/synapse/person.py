@@ -59,6 +59,20 @@ class MatrixPerson:
         self.nio = nio.AsyncClient(url, user, device_id=device, store_path=folder, config=config)
         self.nio.restore_login(user, device, self.login.token)
 
+    async def keep_key_from(self, login: Login) -> None:
+        """Do not tell a device the keys of what is said from now on."""
+
+        def devices() -> Any:
+            return self.nio.olm.device_store[login.user]
+
+        await self.until(lambda: login.device in devices(), "the device")
+        device = devices()[login.device]
+
+        async def blacklist() -> None:
+            self.nio.blacklist_device(device)
+
+        await self._thread.run(blacklist())
+
     # --- acting ---------------------------------------------------------------------------------
 
     async def say(self, room: str, content: Mapping[str, Any]) -> str:

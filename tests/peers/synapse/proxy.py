@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 What = Literal["send", "edit", "any"]
 _HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-encoding", "content-length"})
@@ -64,9 +65,12 @@ class FaultyProxy:
                     return web.json_response({"errcode": "M_UNKNOWN", "error": "no"}, status=status)
                 raise ConnectionResetError
         headers = {k: v for k, v in request.headers.items() if k.lower() != "host"}
-        async with self._session.request(
-            request.method, self._url + request.raw_path, data=body, headers=headers
-        ) as answer:
+        url = URL(self._url + request.raw_path, encoded=True)
+        try:
+            answer = await self._session.request(request.method, url, data=body, headers=headers)
+        except aiohttp.ClientError:
+            return web.json_response({}, status=502)
+        async with answer:
             data = await answer.read()
             if kind != "other":
                 self.sent.append((kind, answer.status))
