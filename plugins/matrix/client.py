@@ -138,7 +138,8 @@ class Client:
             wait_ms = answer.retry_after_ms
             code = answer.status_code if isinstance(answer.status_code, str) else ""
             wait_s = None if wait_ms is None else wait_ms / 1000
-            raise MatrixError(str(answer.message)[:300], code, status, wait_s)
+            text = str(answer.message) if code else f"HTTP {status}: {answer.message}"
+            raise MatrixError(text[:300], code, status, wait_s)
         return answer
 
     async def _open(self, timeout_s: float) -> None:

@@ -169,7 +169,7 @@ class Connection:
                 self.connected = False
                 await self._pause("following", exc, backoff)
                 continue
-            backoff.record_opened()
+            backoff.record_resumed()  # each answer goes on from the one before
             self.connected = True
             account.rooms.update(batch.rooms, batch.left)
             if first:

@@ -17,13 +17,13 @@ KEPT_CALLS = 2.0
 """Events of the burst that are kept for the ends of answers."""
 
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-_Address = Annotated[str, Field(pattern=r"^https?://[^\s/]+$")]
+_Address = Annotated[str, Field(pattern=r"^https?://[^\s/]+/?$")]
 
 
 class MatrixSettings(PlatformSettings):
     """Matrix; starts when MATRIX_TOKEN is set."""
 
-    homeserver: str = "https://matrix.org"
+    homeserver: _Address = "https://matrix.org"
     """Address of the bot's homeserver."""
     more_homeservers: Mapping[_Name, _Address] = {}
     """Further accounts: a name, and the address of its homeserver. The token of the account `work`
@@ -60,7 +60,8 @@ class MatrixSettings(PlatformSettings):
     @property
     def homeservers(self) -> Mapping[str, str]:
         """The addresses of the homeservers, by the names of their accounts."""
-        return {MAIN_ACCOUNT: self.homeserver.rstrip("/"), **self.more_homeservers}
+        every = {MAIN_ACCOUNT: self.homeserver, **self.more_homeservers}
+        return {name: url.rstrip("/") for name, url in every.items()}
 
     @property
     def rate(self) -> Rate:

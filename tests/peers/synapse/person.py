@@ -55,7 +55,7 @@ class MatrixPerson:
 
     async def _open(self) -> None:
         user, device, (url, folder) = self.login.user, self.login.device, self._place
-        config = nio.AsyncClientConfig(encryption_enabled=True, max_timeouts=3)
+        config = nio.AsyncClientConfig(encryption_enabled=True, max_timeout_retry_wait_time=0.5)
         self.nio = nio.AsyncClient(url, user, device_id=device, store_path=folder, config=config)
         self.nio.restore_login(user, device, self.login.token)
 

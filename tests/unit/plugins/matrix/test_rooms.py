@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from plugins.matrix.batch import Room
 from plugins.matrix.homeserver import Homeserver
@@ -108,6 +109,11 @@ class TestSettings:
         )
         assert settings.homeservers == {"main": "https://a.example", "work": "https://b.example"}
         assert [*map(token_variable, settings.homeservers)] == ["MATRIX_TOKEN", "MATRIX_WORK_TOKEN"]
+
+    @pytest.mark.parametrize("url", ["example.org", "https://example.org/_matrix", "ftp://a", ""])
+    def test_a_homeserver_is_an_address_without_a_path(self, url: str) -> None:
+        with pytest.raises(ValidationError, match="homeserver"):
+            MatrixSettings(homeserver=url)
 
     def test_the_rate_keeps_room_for_ends(self) -> None:
         rate = MatrixSettings(edit_share=0.1).rate
