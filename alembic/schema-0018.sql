@@ -365,11 +365,11 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
+CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
 CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
 CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
-CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);

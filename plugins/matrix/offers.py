@@ -6,7 +6,7 @@ import uuid
 
 import structlog
 
-from bot.api import EDITED_NOTICE, RecentQuestion, Reply, edited_action
+from bot.api import RecentQuestion, Reply, edited_action, edited_notice
 from plugins.matrix.account import Account
 from plugins.matrix.button_row import ButtonRow
 from plugins.matrix.buttons import buttons_of
@@ -27,7 +27,8 @@ class Offers:
     async def offer(self, question: RecentQuestion, message: str, turn: str) -> None:
         """Offer to answer an edited question anew, where its answer stands."""
         place = question.conversation
-        payload = Payload(EDITED_NOTICE, buttons_of([edited_action(message)]))
+        words, locale = edited_notice(question)
+        payload = Payload(words, buttons_of([edited_action(message, locale)]))
         content = payload.content(turn, place) | relation(place.thread, message)
         await self._account.budget.end()
         sent = await self._account.client.send(place.channel, content, f"edit.{uuid.uuid4().hex}")
