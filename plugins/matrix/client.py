@@ -90,9 +90,16 @@ class Client:
             async with asyncio.timeout(_NEW_ROOM_TIMEOUT_S):
                 while room not in self._nio.rooms:  # joined, and not told of yet
                     await self._synced.wait()
-            return await self._nio.room_send(
+            answer = await self._nio.room_send(
                 room, kind, dict(content), tx_id=key, ignore_unverified_devices=True
             )
+            if not self._nio.access_token:
+                # nio takes a key that could not be shared for the end of its login, and would not
+                # share it again.
+                self._nio.access_token = self._token
+                self._nio.invalidate_outbound_session(room)
+                raise MatrixError("the key of the message could not be shared")
+            return answer
 
         return str((await self._run(self._checked(send))).event_id)
 
@@ -159,6 +166,7 @@ class Client:
 
     async def _sync(self, since: str | None, poll_s: float, first: bool) -> Batch:
         async def sync() -> Any:
+            self._nio.access_token = self._token  # see `send`
             wait_ms = 0 if first else int(poll_s * 1000)
             return await self._nio.sync(wait_ms, SYNC_FILTER, since, full_state=first or None)
 
