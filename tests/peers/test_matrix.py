@@ -308,15 +308,15 @@ class TestTrouble:
                 await house.stop()
             finally:
                 await asyncio.to_thread(synapse.stop)
-        refused = [status for _, status in driver.proxy.sent if status == 429]
-        assert not refused
-        assert len(driver.proxy.sent) < 25
+        assert {status for _, status in driver.proxy.sent} == {200}
 
     async def test_a_homeserver_that_takes_less_is_obeyed(
         self, make_driver: Any, tmp_path: Path
     ) -> None:
         with quick_folder() as folder:
-            synapse = Synapse(own_python(), folder, rc_message={"per_second": 1, "burst_count": 3})
+            synapse = Synapse(
+                own_python(), folder, rc_message={"per_second": 0.5, "burst_count": 4}
+            )
             await asyncio.to_thread(synapse.start)
             try:
                 driver = await make_driver(synapse)
