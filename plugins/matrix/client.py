@@ -98,7 +98,7 @@ class Client:
                 # share it again.
                 self._nio.access_token = self._token
                 self._nio.invalidate_outbound_session(room)
-                raise MatrixError("the key of the message could not be shared")
+                raise MatrixError("", "KEY_NOT_SHARED")
             return answer
 
         return str((await self._run(self._checked(send))).event_id)

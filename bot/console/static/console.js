@@ -1,6 +1,8 @@
 // Writes moments in the reader's own zone and the page's language; without this they stand there in UTC.
 (() => {
-  const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  const language = document.documentElement.lang;
+  const same = (one) => one.split("-")[0] === language.split("-")[0];
+  const format = new Intl.DateTimeFormat(navigator.languages.find(same) ?? language, { dateStyle: "medium", timeStyle: "short" });
   const write = (element) => {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) return;

@@ -172,7 +172,12 @@ class Walk:
         assert service is not None
         for name in service.names():
             author = person()
-            value = {"file_over_chars": "900", "knowledge_base": "default", "model": "default"}
+            value = {
+                "file_over_chars": "900",
+                "knowledge_base": "default",
+                "language": "de",
+                "model": "default",
+            }
             given = value.get(name, "everyone" if name.startswith("command.") else "yes")
             for action in ("set", "clear"):
                 options = {"action": action, "name": name, "value": given}

@@ -85,6 +85,7 @@ async def test_after_a_refusal_requests_went_on_while_discord_took_none(
     async with running(make()) as bot:
         run = bot.adapter._running
         assert run is not None
+        await fake.until(lambda: fake.rest.commands)  # registered, before limits hold
         fake.limits = Buckets()
         for _ in range(50):  # of another process with the same token
             fake.limits.count("GET", "/users/@me")
