@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from bot.adapters.protocol import Adapter
 from bot.app import App
-from bot.bug_report.bare_settings import bare_settings
-from bot.bug_report.bare_text import bare_error, bare_line, bare_sentence
+from bot.bug_report.settings_redaction import redact_settings
+from bot.bug_report.text_redaction import redact_error, redact_line, redact_sentence
 from bot.doctor import run_checks
 from bot.notices.version_watch import installed_version
 from bot.observability.log_reader import read_last_lines
@@ -69,25 +69,25 @@ def _write(
         "running_since": told["since"],
         "versions": list_versions(),
         "checks": [
-            {"what": bare_sentence(one["what"]), "ok": one["ok"],
-             "detail": bare_sentence(one["detail"])}
+            {"what": redact_sentence(one["what"]), "ok": one["ok"],
+             "detail": redact_sentence(one["detail"])}
             for one in checks
         ],
         "platforms": [{key: one[key] for key in ("name", "state")} for one in told["platforms"]],
         "models": [
-            {**one, "last_error": bare_error(one["last_error"])} for one in told["models"]
+            {**one, "last_error": redact_error(one["last_error"])} for one in told["models"]
         ],
         "plugins": [
             {"name": one.name, "problems": len(one.problems)} for one in app.plugins.describe()
         ],
-        "settings": bare_settings(config),
+        "settings": redact_settings(config),
         "rows": rows,
         "open_turns": told["open_turns"],
         "queue": told["queue"],
         "disk": told["disk"],
         "newest_backup": told["newest_backup"],
         "troubles": [one["since"] for one in told["troubles"]],
-        "errors": [bare_line(one) for one in told["errors"]],
+        "errors": [redact_line(one) for one in told["errors"]],
         "log": _read_log(config.data_dir / "log"),
     }  # fmt: skip
     text = json.dumps(made, indent=1, ensure_ascii=False, default=str)
@@ -95,4 +95,5 @@ def _write(
 
 
 def _read_log(folder: Path) -> list[dict[str, Any]]:
-    return [bare_line(one.said) for one in read_last_lines(folder, MAX_LOG_BYTES)][-MAX_LOG_LINES:]
+    lines = read_last_lines(folder, MAX_LOG_BYTES)
+    return [redact_line(one.said) for one in lines][-MAX_LOG_LINES:]

@@ -8,32 +8,26 @@ from datetime import timedelta
 from bot.adapters.protocol import Adapter
 from bot.app import App
 from bot.catalogue.sentence import say
-from bot.console.chat.serving import ChatService
+from bot.console.chat.service import ChatService
+from bot.console.gateway import create_app
 from bot.console.guard import Hosts
-from bot.console.pages import documents_measured, health, sign_in
+from bot.console.pages import document_evaluations, health, sign_in
 from bot.console.pages.agents import AgentPages
 from bot.console.pages.chat import ChatPages
 from bot.console.pages.chat_beside import BesidePages
 from bot.console.pages.chat_forms import ChatForms
+from bot.console.pages.document_additions import DocumentAdding
 from bot.console.pages.documents import DocumentPages
 from bot.console.pages.documents_access import DocumentAccess
-from bot.console.pages.documents_adding import DocumentAdding
 from bot.console.pages.documents_review import DocumentReviewPages
 from bot.console.pages.documents_search import DocumentSearchPage
 from bot.console.pages.duel import DuelPages
 from bot.console.pages.now import NowPage
 from bot.console.pages.settings import SettingPages
 from bot.console.pages.turns import TurnPages
-from bot.console.pages.usage import UsePage
+from bot.console.pages.usage import UsagePage
 from bot.console.places import PlaceNames
-from bot.console.site import (
-    CONSOLE_PATH,
-    NavigationEntry,
-    Site,
-    create_app,
-    make_templates,
-    read_static,
-)
+from bot.console.site import CONSOLE_PATH, NavigationEntry, Site, make_templates, read_static
 from bot.console.uploads import Uploads
 from bot.console.visit import Visits
 from bot.http.messages import ASGIApp
@@ -79,7 +73,7 @@ class Console:
             uploads=Uploads(config.data_dir, app.services.max_attachment_bytes),
             navigation=NAVIGATION,
         )
-        self._site, self._now, self._use = site, NowPage(site), UsePage(site)
+        self._site, self._now, self._use = site, NowPage(site), UsagePage(site)
         self._chat = ChatService(site)
         chat = ChatPages(site, self._chat)
         documents = DocumentAccess(site)
@@ -97,7 +91,7 @@ class Console:
             *self._adding.routes(),
             *DocumentSearchPage(site, documents).routes(),
             *DocumentReviewPages(site, documents).routes(),
-            *documents_measured.routes(site),
+            *document_evaluations.routes(site),
             *AgentPages(site).routes(),
             *SettingPages(site).routes(),
             *DuelPages(site, self._chat).routes(),

@@ -1,4 +1,4 @@
-"""The pages of the console as an ASGI app, and what each of them is given."""
+"""What all pages of the console share, and how each is declared."""
 
 from __future__ import annotations
 
@@ -8,42 +8,36 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qsl
 
 import structlog
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from bot.adapters.protocol import Adapter
 from bot.app import App
 from bot.catalogue.sentence import say
+from bot.console.cookies import cookie_of
 from bot.console.formatting import FILTERS
-from bot.console.guard import HEADERS, SAFE_METHODS, Hosts, is_own_path
+from bot.console.forms import read_form
+from bot.console.guard import SAFE_METHODS, Hosts, is_own_path
 from bot.console.places import PlaceNames
-from bot.console.speech import install, speak, speak_as_accepted
+from bot.console.speech import install, speak
 from bot.console.static_files import StaticFiles
 from bot.console.uploads import FORM_FIELD, UnknownForm, UploadForm, Uploads
-from bot.console.visit import COOKIE, SECURE_COOKIE, Refusal, Visit, Visits
+from bot.console.visit import Refusal, Visit, Visits
 from bot.errors import NotFound, UserFacingError
-from bot.http.messages import ASGIApp, HttpError, Message, Receive, Send
+from bot.http.messages import HttpError
 from bot.http.messages import Request as BoundedRequest
 from bot.sign_in.changes import ChangeRecord
-from bot.sign_in.links import SignInLinks, Visitor
+from bot.sign_in.links import SignInLinks
 from bot.sign_in.proxy import ProxySignIn
-from bot.sign_in.sessions import Session, Sessions
+from bot.sign_in.sessions import Sessions
 
 log = structlog.get_logger(__name__)
 
 CONSOLE_PATH: Final = "/console"
-_COOKIE_IN_EFFECT: Final = "console.cookie"
-"""The entry of a request's scope with the cookie that it is answered by, where that is not the one
-of the browser."""
-MAX_FORM_FIELDS: Final = 100
-MAX_FORM_BYTES: Final = 64 * 1024
-FORM_TIMEOUT_S: Final = 10.0
 _HERE: Final = Path(__file__).parent
 _REFUSALS: Final[Mapping[Refusal, tuple[int, str, str]]] = {
     "outside": (
@@ -191,80 +185,9 @@ class Site:
             return self.refuse(500, say("This did not work"), words, visit)
 
 
-def form_of(request: Request) -> Mapping[str, str]:
-    """The fields of the form that a request brought, each with its last value."""
-    return upload_of(request).fields
-
-
-def upload_of(request: Request) -> UploadForm:
-    """The form that a request brought, with its files."""
-    form: UploadForm = request.state.form
-    return form
-
-
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form, each with its last value. Raises `HttpError` for one that is too large,
-    too slow, or has too many."""
-    body = await BoundedRequest(request.scope, request.receive).body(MAX_FORM_BYTES, FORM_TIMEOUT_S)
-    try:
-        return dict(
-            parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
-        )
-    except ValueError:
-        raise HttpError(400) from None
-
-
 def read_static() -> StaticFiles:
     """The files that ship."""
     return StaticFiles(_HERE / "static")
-
-
-def cookie_of(request: Request) -> str:
-    """The session's cookie: the browser's, or the one of somebody whom the proxy has let in."""
-    in_effect: str | None = request.scope.get(_COOKIE_IN_EFFECT)
-    if in_effect is not None:
-        return in_effect
-    name = SECURE_COOKIE if request.url.scheme == "https" else COOKIE
-    return request.cookies.get(name, "")
-
-
-def set_cookie(request: Request, response: Response, value: str, max_age_s: int) -> None:
-    """Set the session's cookie, or with an empty value take it away."""
-    secure = request.url.scheme == "https"
-    response.set_cookie(
-        SECURE_COOKIE if secure else COOKIE,
-        value,
-        max_age=max_age_s,
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-    )
-
-
-async def sign_in(site: Site, visitor: Visitor, before: Session | None) -> str:
-    """Begin a session, which ends the one that the browser had before; returns its cookie."""
-    if before is not None:
-        await site.sessions.end(before)
-    await site.changes.add(visitor.person, say("signed in"))
-    return await site.sessions.begin(visitor)
-
-
-async def cookie_by_proxy(site: Site, request: Request, cookie: str) -> str:
-    """The cookie by which a request is answered: its own, or where the operator's proxy names
-    somebody else, a new one. Beside what the proxy says no other session counts."""
-    address = request.client.host if request.client is not None else ""
-    named = site.proxy.visitor(address, request.headers.getlist(site.proxy.header))
-    if named is None:
-        return cookie
-    session = await site.sessions.find(cookie)
-    if session is not None and session.visitor.person == named.person:
-        return cookie
-    if request.method in SAFE_METHODS:
-        return await sign_in(site, named, session)
-    if session is not None:
-        await site.sessions.end(session)
-    return ""
 
 
 def make_templates(static: StaticFiles) -> Environment:
@@ -285,67 +208,14 @@ def make_templates(static: StaticFiles) -> Environment:
     return made
 
 
-def create_app(site: Site, static: StaticFiles, routes: Sequence[BaseRoute]) -> ASGIApp:
-    """The ASGI app that is mounted at `CONSOLE_PATH`: every request passes the guard."""
-
-    async def not_here(_: Request, __: Exception) -> Response:
-        return site.refuse(404, say("This is not here"), say("There is no such page."))
-
-    inner = Starlette(
-        routes=[Route("/static/{version}/{name}", static.answer), *routes],
-        exception_handlers={404: not_here, 405: not_here},
-    )
-
-    async def guarded(scope: Message, receive: Receive, send: Send) -> None:
-        request = Request(scope)
-        await speak_as_accepted(request.headers.get("accept-language", ""))
-        host = request.headers.get("host", "")
-        added: list[tuple[bytes, bytes]] = []
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = {name for name, _ in message["headers"]}
-                more = [(n.encode(), v.encode()) for n, v in HEADERS.items()]
-                message["headers"] = [
-                    *message["headers"],
-                    *added,
-                    *(one for one in more if one[0] not in own),
-                ]
-            await send(message)
-
-        async def refuse(status: int, words: str) -> None:
-            response = site.refuse(status, say("This is not answered"), words)
-            await response(scope, receive, send_with_headers)
-
-        if not site.hosts.knows(host):
-            await refuse(421, say("I am not known by this name."))
-            return
-        if scope["method"] not in SAFE_METHODS and not site.hosts.is_same_origin(
-            host, request.headers.get("origin", ""), request.headers.get("sec-fetch-site", "")
-        ):
-            await refuse(403, say("This was sent by another site."))
-            return
-        if site.hosts.is_public(host):
-            scope = {**scope, "scheme": "https"}  # as far as the operator's proxy
-        request = Request(scope)
-        cookie = await cookie_by_proxy(site, request, before := cookie_of(request))
-        if cookie != before:
-            scope = {**scope, _COOKIE_IN_EFFECT: cookie}
-            letting_in = Response()
-            set_cookie(request, letting_in, cookie, site.sessions.lifetime_s if cookie else 0)
-            added += [one for one in letting_in.raw_headers if one[0] == b"set-cookie"]
-        await inner(scope, receive, send_with_headers)
-
-    return guarded
-
-
 def go_to(path: str, default: str = f"{CONSOLE_PATH}/") -> RedirectResponse:
     """Send the browser on to a page of this console, never to another site."""
     return RedirectResponse(path if is_own_path(path) else default, 303)
 
 
 def parse_moment(text: str) -> datetime | None:
-    """Read a date or moment of a form; None for anything else. Without a zone it is UTC."""
+    """Read a date or moment of a form; None for anything else. Without a zone it is by this
+    machine's clocks."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -7,11 +7,12 @@ known about them, and the words once they ask for these, which is written down.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from bot.commands.authorization import Authorize
 from bot.commands.checks import Asker
-from bot.history.protocol import StoredMessage
+from bot.history.protocol import HistoryStore, StoredMessage
 from bot.types import ConversationKey
 
 Visibility = Literal["hidden", "closed", "asked", "open"]
@@ -22,6 +23,27 @@ def sees_prompts(viewer: Asker, question: StoredMessage) -> bool:
     """Whether somebody sees what models were sent for a turn: whoever asked, and nobody else. What
     they had remembered for themselves stands in it, and files that they came with."""
     return question.author == viewer.author.key
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTurn:
+    """A stored turn, and what somebody sees of it."""
+
+    question: StoredMessage
+    answer: StoredMessage
+    visibility: Visibility
+
+
+async def find_turn(
+    ident: str, viewer: Asker, history: HistoryStore, authorize: Authorize
+) -> SeenTurn | None:
+    """The turn with the answer of this id; None where there is none that `viewer` may know of."""
+    answer = await history.get(ident)
+    question = await history.get(answer.answers or "") if answer is not None else None
+    if answer is None or question is None:
+        return None
+    visibility = await visibility_of(viewer, question, answer, authorize)
+    return None if visibility == "hidden" else SeenTurn(question, answer, visibility)
 
 
 async def visibility_of(

@@ -39,8 +39,8 @@ from bot.knowledge.index.versions import VersionStore
 from bot.knowledge.ingestion.consistency import VerificationReport
 from bot.knowledge.ingestion.ingest import is_outdated
 from bot.knowledge.ingestion.jobs import IngestionJobs
+from bot.knowledge.ingestion.open_jobs import RunningJob
 from bot.knowledge.ingestion.resolution import Resolver, find_tokens
-from bot.knowledge.ingestion.running import RunningJob
 from bot.knowledge.ingestion.source_sync import Clock, SourceSync
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.sources import Fetcher, full_path

@@ -9,7 +9,7 @@ from bench.console import Watched, count_lost
 from bench.console_store import DAYS, fill_store
 from bot.history.days import Days
 from bot.history.turn_search import TurnFilter, TurnSearch
-from bot.history.use import UseCounts
+from bot.history.usage import UsageCounts
 from bot.storage.database import Database
 
 
@@ -19,7 +19,7 @@ async def test_its_store_has_the_turns_and_their_counts(tmp_path: Path) -> None:
     database = await Database.open(path)
     found = await TurnSearch(database).page(TurnFilter(), limit=1000)
     assert len(found.turns) == 300
-    report = await UseCounts(database).report(Days.newest(DAYS + 2, UTC))
+    report = await UsageCounts(database).report(Days.newest(DAYS + 2, UTC))
     assert report.total.turns == report.total.measured == 300
     assert report.total.written == sum(one.written for one in found.turns)
     assert len(report.by["place"]) > 5

@@ -16,8 +16,9 @@ from bot.agent.approval import BUTTONS, GRANT
 from bot.agent.open_calls import open_calls
 from bot.catalogue.sentence import say
 from bot.commands.authorization import Subject
+from bot.console.forms import form_of
 from bot.console.place_rights import PlaceRights
-from bot.console.site import CONSOLE_PATH, Site, form_of, go_to
+from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.visibility import Visibility, visibility_of
 from bot.console.visit import Visit
 from bot.errors import Denied, NotFound, Refused, UsageError

@@ -22,8 +22,10 @@ from bot.commands.checks import Asker
 from bot.console.chat.adapter import attachment_of
 from bot.console.chat.conversation import Conversation
 from bot.console.chat.entries import PICTURES
-from bot.console.chat.serving import ChatService
-from bot.console.site import CONSOLE_PATH, Site, cookie_of, form_of, go_to, upload_of
+from bot.console.chat.service import ChatService
+from bot.console.cookies import cookie_of
+from bot.console.forms import form_of, upload_of
+from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.visit import Visit
 from bot.errors import NotFound, UsageError
 from bot.events import ActionCall, CommandCall, Message

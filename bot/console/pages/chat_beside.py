@@ -13,9 +13,10 @@ from starlette.routing import BaseRoute
 
 from bot.catalogue.sentence import say
 from bot.console.chat.conversation import Conversation
-from bot.console.chat.serving import ChatService
+from bot.console.chat.service import ChatService
+from bot.console.forms import form_of
 from bot.console.pages.chat import CHAT_PATH, GONE_CHAT, NO_THREAD, ChatPages
-from bot.console.site import Site, form_of, go_to
+from bot.console.site import Site, go_to
 from bot.console.visit import Visit
 from bot.errors import NotFound, UsageError
 

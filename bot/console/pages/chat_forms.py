@@ -12,9 +12,10 @@ from starlette.routing import BaseRoute
 from bot.adapters.forms import validate_form
 from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
-from bot.console.chat.serving import ChatService
+from bot.console.chat.service import ChatService
+from bot.console.forms import form_of
 from bot.console.pages.chat import CHAT_PATH, ChatPages
-from bot.console.site import Site, form_of, go_to
+from bot.console.site import Site, go_to
 from bot.console.visit import Visit
 from bot.errors import NotFound
 from bot.events import CommandCall

@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute
 
 from bot.catalogue.sentence import say
 from bot.commands.checks import at_this_machine, is_admin
+from bot.console.pages.document_additions import DocumentAdding
 from bot.console.pages.documents_access import DocumentAccess, base_title
-from bot.console.pages.documents_adding import DocumentAdding
 from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.visit import Visit
 from bot.errors import Refused

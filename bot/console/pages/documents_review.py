@@ -16,8 +16,9 @@ from starlette.routing import BaseRoute
 from bot.catalogue.sentence import say
 from bot.commands.authorization import Authorize, Subject
 from bot.commands.checks import Asker, Decision
+from bot.console.forms import form_of
 from bot.console.pages.documents_access import DocumentAccess
-from bot.console.site import Site, form_of
+from bot.console.site import Site
 from bot.console.visibility import visibility_of
 from bot.console.visit import Visit
 from bot.history.asked_questions import PoorAnswer, find_poor_answers

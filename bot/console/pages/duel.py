@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from starlette.requests import Request
@@ -13,15 +13,15 @@ from starlette.routing import BaseRoute
 
 from bot.catalogue.sentence import say
 from bot.commands.authorization import Subject
-from bot.console.chat.serving import ChatService
+from bot.console.chat.service import ChatService
 from bot.console.formatting import render_markdown
-from bot.console.site import CONSOLE_PATH, Site, form_of, go_to
-from bot.console.visibility import Visibility, visibility_of
+from bot.console.forms import form_of
+from bot.console.site import CONSOLE_PATH, Site, go_to
+from bot.console.visibility import SeenTurn, find_turn
 from bot.console.visit import Visit
 from bot.duels.store import DuelStore
 from bot.errors import Denied, NotFound
 from bot.events import Message
-from bot.history.protocol import StoredMessage
 from bot.sign_in.places import console_place
 from bot.types import ConversationKey
 from bot.values import DuelChoice, ListedDuel, Standing
@@ -82,13 +82,11 @@ class SeenDuel:
     """A duel that somebody looks at, with what they may see of it."""
 
     duel: ListedDuel
-    question: StoredMessage
-    answer: StoredMessage
-    visibility: Visibility
+    turn: SeenTurn
 
     @property
     def place(self) -> ConversationKey:
-        return ConversationKey.parse(self.answer.conversation)
+        return ConversationKey.parse(self.turn.answer.conversation)
 
 
 class DuelPages:
@@ -155,9 +153,9 @@ class DuelPages:
     async def _reveal(self, request: Request, visit: Visit) -> Response:
         """Show the words of a duel that is not one's own, and write down that it was done."""
         seen = await self._find(request, visit)
-        if seen.visibility == "asked":
+        if seen.turn.visibility == "asked":
             await self._site.changes.add(visit.asker.author.key, say("read a turn"), seen.duel.turn)
-            seen = SeenDuel(seen.duel, seen.question, seen.answer, "open")
+            seen = SeenDuel(seen.duel, replace(seen.turn, visibility="open"))
         return await self._page(visit, seen)
 
     async def _vote(self, request: Request, visit: Visit) -> Response:
@@ -173,7 +171,7 @@ class DuelPages:
     async def _tell_names(self, request: Request, visit: Visit) -> Response:
         seen = await self._find_to_press(request, visit)
         person = visit.asker.author.key
-        unvoted = visit.asker.admin or seen.question.author == person
+        unvoted = visit.asker.admin or seen.turn.question.author == person
         await self._site.changes.add(person, say("asked who is who in a duel"), seen.duel.turn)
         await self._duels.tell_names(seen.duel.turn, person, unvoted=unvoted)
         return go_to(f"{CONSOLE_PATH}/duel/{seen.duel.turn}")
@@ -189,27 +187,19 @@ class DuelPages:
     async def _find(self, request: Request, visit: Visit) -> SeenDuel:
         """The duel of a path. Raises `NotFound`."""
         await self._require(visit)
-        turn = request.path_params["turn"]
-        history = self._site.app.services.history
-        answer = await history.get(turn)
-        question = await history.get(answer.answers or "") if answer is not None else None
-        if answer is None or question is None:
+        turn, services = request.path_params["turn"], self._site.app.services
+        found = await find_turn(turn, visit.asker, services.history, services.authorize)
+        if found is None:
             raise NotFound(_GONE)
-        visibility = await visibility_of(
-            visit.asker, question, answer, self._site.app.services.authorize
-        )
-        if visibility == "hidden":
-            raise NotFound(_GONE)
-        duel = await self._duels.listed(turn, visit.asker.author.key)
-        return SeenDuel(duel, question, answer, visibility)
+        return SeenDuel(await self._duels.listed(turn, visit.asker.author.key), found)
 
     async def _find_to_press(self, request: Request, visit: Visit) -> SeenDuel:
         """The duel of a path, for somebody who may use its buttons, whose words are not kept from
         them. Raises `NotFound` and `Denied`."""
         seen = await self._find(request, visit)
-        if seen.visibility == "closed":
+        if seen.turn.visibility == "closed":
             raise NotFound(_GONE)
-        subject = Subject(seen.question.author, seen.place)
+        subject = Subject(seen.turn.question.author, seen.place)
         authorize = self._site.app.services.authorize
         decision = await authorize(visit.asker, "button:press", seen.place, subject)
         if not decision.allowed:
@@ -217,17 +207,17 @@ class DuelPages:
         return seen
 
     async def _page(self, visit: Visit, seen: SeenDuel) -> Response:
-        own = seen.question.author == visit.asker.author.key
+        own = seen.turn.question.author == visit.asker.author.key
         return self._site.page(
             visit,
             "duel.html",
             duel=seen.duel,
-            question=seen.question,
-            place=(await self._site.places.of([seen.answer.conversation]))[
-                seen.answer.conversation
+            question=seen.turn.question,
+            place=(await self._site.places.of([seen.turn.answer.conversation]))[
+                seen.turn.answer.conversation
             ],
-            answer_html=await render_markdown(seen.answer.text),
-            visibility=seen.visibility,
+            answer_html=await render_markdown(seen.turn.answer.text),
+            visibility=seen.turn.visibility,
             choices=CHOICES,
             may_skip=own or visit.asker.admin,
         )

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from bot.catalogue.sentence import say
-from bot.console.site import CONSOLE_PATH, Site, form_of, go_to
+from bot.console.forms import form_of
+from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.visit import Visit
 from bot.errors import Denied, NotFound
 from bot.memory.memories import Memories, Memory, Owner

@@ -14,8 +14,9 @@ from starlette.routing import BaseRoute
 from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.config import Config
+from bot.console.forms import form_of
 from bot.console.place_rights import PlaceRights, key_of, parse_place
-from bot.console.site import CONSOLE_PATH, Site, form_of, go_to
+from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.visit import Visit
 from bot.errors import Denied, Failed, NotFound, UsageError
 from bot.history.turn_search import TurnFilter, TurnSearch

@@ -10,7 +10,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.catalogue.sentence import say
-from bot.console.site import CONSOLE_PATH, Site, cookie_of, go_to, set_cookie, sign_in
+from bot.console.cookies import cookie_of, set_cookie
+from bot.console.gateway import sign_in
+from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.visit import Visit
 
 ENTER_PATH: Final = "/enter/{token}"

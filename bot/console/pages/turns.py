@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
@@ -16,11 +16,10 @@ from backends.base import Usage
 from bot.catalogue.sentence import say
 from bot.console.formatting import render_markdown
 from bot.console.site import CONSOLE_PATH, Site, parse_moment
-from bot.console.visibility import Visibility, sees_prompts, visibility_of
+from bot.console.visibility import SeenTurn, find_turn, sees_prompts
 from bot.console.visit import Visit
 from bot.errors import NotFound
 from bot.history.prompts import KeptPrompt, KeptPrompts
-from bot.history.protocol import StoredMessage
 from bot.history.tool_calls import StoredCall
 from bot.history.turn_counts import MESSAGE
 from bot.history.turn_search import SortColumn, TurnFilter, TurnOrder, TurnPage, TurnSearch
@@ -187,40 +186,26 @@ class TurnPages:
             models=_choices(given["model"], *(one.model for one in self._site.app.pool.status())),
         )
 
-    async def _find(
-        self, ident: str, visit: Visit
-    ) -> tuple[StoredMessage, StoredMessage, Visibility]:
-        history = self._site.app.services.history
-        answer = await history.get(ident)
-        question = (
-            await history.get(answer.answers)
-            if answer is not None and answer.answers is not None
-            else None
-        )
-        if answer is None or question is None:
+    async def _find(self, ident: str, visit: Visit) -> SeenTurn:
+        services = self._site.app.services
+        found = await find_turn(ident, visit.asker, services.history, services.authorize)
+        if found is None:
             raise NotFound(_GONE)
-        visibility = await visibility_of(
-            visit.asker, question, answer, self._site.app.services.authorize
-        )
-        if visibility == "hidden":
-            raise NotFound(_GONE)
-        return question, answer, visibility
+        return found
 
     async def _show(self, request: Request, visit: Visit) -> Response:
-        question, answer, visibility = await self._find(request.path_params["turn"], visit)
-        return await self._page(visit, question, answer, visibility)
+        return await self._page(visit, await self._find(request.path_params["turn"], visit))
 
     async def _reveal(self, request: Request, visit: Visit) -> Response:
         """Show the words of a turn that is not one's own, and write down that it was done."""
-        question, answer, visibility = await self._find(request.path_params["turn"], visit)
-        if visibility == "asked":
-            await self._site.changes.add(visit.asker.author.key, say("read a turn"), answer.id)
-            visibility = "open"
-        return await self._page(visit, question, answer, visibility)
+        seen = await self._find(request.path_params["turn"], visit)
+        if seen.visibility == "asked":
+            await self._site.changes.add(visit.asker.author.key, say("read a turn"), seen.answer.id)
+            seen = replace(seen, visibility="open")
+        return await self._page(visit, seen)
 
-    async def _page(
-        self, visit: Visit, question: StoredMessage, answer: StoredMessage, visibility: Visibility
-    ) -> Response:
+    async def _page(self, visit: Visit, seen: SeenTurn) -> Response:
+        question, answer = seen.question, seen.answer
         calls: Sequence[StoredCall] = ()
         if (stored := self._site.app.services.calls) is not None:
             calls = await stored.of_turn(answer.id)
@@ -234,7 +219,7 @@ class TurnPages:
             question=question,
             answer=answer,
             answer_html=await render_markdown(answer.text),
-            visibility=visibility,
+            visibility=seen.visibility,
             calls=calls,
             prompts=prompts,
             spans=spans,

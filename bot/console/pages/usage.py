@@ -20,7 +20,7 @@ from bot.console.lookups import BriefLookups
 from bot.console.site import CONSOLE_PATH, Site
 from bot.console.visit import Visit
 from bot.history.days import Days
-from bot.history.use import PersonUse, UseCounts, UseReport
+from bot.history.usage import PersonUse, UsageCounts, UseReport
 from bot.types import Author
 
 SHORT_SPANS: Final = (7, 30, 90)
@@ -107,12 +107,12 @@ def draw_charts(report: UseReport) -> Sequence[Chart]:
     ]
 
 
-class UsePage:
+class UsagePage:
     """The page. `close` must be called at the end."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._counts = UseCounts(site.app.database)
+        self._counts = UsageCounts(site.app.database)
         self._zones: BriefLookups[Author] = BriefLookups(self._find_zone, _ZONES_REUSE_S)
 
     def routes(self) -> Sequence[BaseRoute]:

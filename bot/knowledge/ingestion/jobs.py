@@ -22,9 +22,9 @@ from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.ingestion.consistency import VerificationReport, verify
 from bot.knowledge.ingestion.ingest import FoundItem, IngestionTarget, Ingestor, is_unchanged
+from bot.knowledge.ingestion.open_jobs import RunningJobs
 from bot.knowledge.ingestion.rebuild import drop_collections, next_generation, rebuild
 from bot.knowledge.ingestion.resolution import Resolver
-from bot.knowledge.ingestion.running import RunningJobs
 from bot.knowledge.ingestion.streams import in_parts, prepend
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.skipped_files import describe_skipped

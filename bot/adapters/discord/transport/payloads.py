@@ -10,10 +10,11 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.adapters.attachments import too_large
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.catalogue.sentence import say
 from bot.control_characters import strip_controls
-from bot.errors import Failed, Refused
+from bot.errors import Failed
 from bot.events import Attachment, ContextMessage
 from bot.types import Author, ConversationKey
 
@@ -199,18 +200,6 @@ async def fetch(url: str, name: str, size: int, limit: int) -> bytes:
         raise Failed(
             say("{name} could not be fetched from Discord; please attach it again.", name=name)
         ) from exc
-
-
-def too_large(name: str, size: int, limit: int) -> Refused:
-    """The refusal of a file that is larger than what is read."""
-    return Refused(
-        say(
-            "{name} is too large: {size:,.1f} MB, where {limit:,.1f} MB are read.",
-            name=name,
-            size=size / 2**20,
-            limit=limit / 2**20,
-        )
-    )
 
 
 def thread_title(text: str) -> str:

@@ -10,9 +10,10 @@ import aiohttp
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.adapters.attachments import too_large
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.catalogue.sentence import say
-from bot.errors import Failed, Refused, UserFacingError
+from bot.errors import Failed, Refused
 from bot.events import Attachment
 
 _log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ class Files:
             file = await self._fetch_shared(file, name)
         _refuse_without_content(file, name)
         if (size := int(file.get("size") or 0)) > limit:
-            raise _too_large(name, size, limit)
+            raise too_large(name, size, limit)
         url = str(file.get("url_private_download") or file.get("url_private") or "")
         expects_html = str(file.get("mimetype") or "").startswith("text/html")
         try:
@@ -112,7 +113,7 @@ async def _read_bounded(answer: aiohttp.ClientResponse, name: str, limit: int) -
     async for block in answer.content.iter_chunked(65536):
         data += block
         if len(data) > limit:
-            raise _too_large(name, len(data), limit)
+            raise too_large(name, len(data), limit)
     return bytes(data)
 
 
@@ -133,14 +134,3 @@ def _refuse_without_content(file: File, name: str) -> None:
         raise Refused(say("{name} is kept outside of Slack; attach the file itself.", name=name))
     if not (file.get("url_private_download") or file.get("url_private")):
         raise Refused(say("Slack does not say where {name} is; please attach it again.", name=name))
-
-
-def _too_large(name: str, size: int, limit: int) -> UserFacingError:
-    return Refused(
-        say(
-            "{name} is too large: {size:,.1f} MB, where {limit:,.1f} MB are read.",
-            name=name,
-            size=size / 2**20,
-            limit=limit / 2**20,
-        )
-    )

@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 
 from backends.errors import BackendUnavailable
-from bot.bug_report.bare_settings import bare_settings
-from bot.bug_report.bare_text import bare_error, bare_line, bare_sentence, bare_trace
 from bot.bug_report.report import MAX_LOG_BYTES
+from bot.bug_report.settings_redaction import redact_settings
+from bot.bug_report.text_redaction import redact_error, redact_line, redact_sentence, redact_trace
 from bot.config import Config
 from bot.observability.log_file import LogFile
 from bot.observability.log_reader import read_last_lines
@@ -84,18 +84,18 @@ async def test_no_secret_name_or_text_is_in_it(tmp_path: Path) -> None:
 
 def test_of_a_sentence_addresses_paths_and_what_others_said_go() -> None:
     said = "sync of https://u:p@x.example/a?b=c: /srv/ann/x is gone; it said: my own words"
-    assert bare_sentence(said) == "sync of … … is gone; it said something"
-    assert bare_sentence("set it with /settings, and/or `make run`") == (
+    assert redact_sentence(said) == "sync of … … is gone; it said something"
+    assert redact_sentence("set it with /settings, and/or `make run`") == (
         "set it with /settings, and/or `make run`"
     )
-    assert len(bare_sentence("x" * 5000)) == 300
+    assert len(redact_sentence("x" * 5000)) == 300
 
 
 def test_of_an_error_its_class_stays() -> None:
-    assert bare_error("BackendUnavailable: words") == "BackendUnavailable"
-    assert bare_error("backends.errors.BackendTimeout") == "BackendTimeout"
-    assert bare_error("Secret: words") == ""
-    assert bare_error("words that end in ValueError") == ""
+    assert redact_error("BackendUnavailable: words") == "BackendUnavailable"
+    assert redact_error("backends.errors.BackendTimeout") == "BackendTimeout"
+    assert redact_error("Secret: words") == ""
+    assert redact_error("words that end in ValueError") == ""
 
 
 def test_of_a_line_what_the_program_itself_wrote_stays() -> None:
@@ -103,11 +103,12 @@ def test_of_a_line_what_the_program_itself_wrote_stays() -> None:
         "timestamp": "2026-01-02T03:04:05Z", "level": "error", "event": "turn.failed",
         "logger": "bot.turns.runner", "turn": "0123456789abcdef", "kind": "ask", "tokens": 3,
     }  # fmt: skip
-    assert bare_line(line) == line
+    assert redact_line(line) == line
     assert (
-        bare_line({"event": "Ann said hello", "turn": "ann", "person": "slack:U1", "Ann": 3}) == {}
+        redact_line({"event": "Ann said hello", "turn": "ann", "person": "slack:U1", "Ann": 3})
+        == {}
     )
-    assert bare_line({"timestamp": "tomorrow", "level": "loud", "kind": "A word"}) == {}
+    assert redact_line({"timestamp": "tomorrow", "level": "loud", "kind": "A word"}) == {}
 
 
 def test_of_a_trace_where_it_went_stays() -> None:
@@ -119,14 +120,14 @@ def test_of_a_trace_where_it_went_stays() -> None:
         '  File "/srv/ann/plugin.py", line 3, in <module>\n'
         "ValueError: words"
     )
-    assert bare_trace(trace) == [
+    assert redact_trace(trace) == [
         "bot/app.py:7 in open_app", "httpx/_client.py:12 in send", "plugin.py:3 in <module>",
         "ValueError",
     ]  # fmt: skip
 
 
 def test_what_differs_from_the_usual_settings_is_told() -> None:
-    assert bare_settings(Config()) == {}
+    assert redact_settings(Config()) == {}
     models = {
         "default": {"backend": "openai_compatible", "url": "http://x.example", "context": 512}
     }
@@ -138,7 +139,7 @@ def test_what_differs_from_the_usual_settings_is_told() -> None:
         "plugins": {"settings": {"dice": {"pin": 424242}}},
     }
     config = Config.model_validate(said)
-    assert bare_settings(config) == {
+    assert redact_settings(config) == {
         "models": {
             "default": {
                 "inline": True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.sign_in.changes import ChangeRecord
 from bot.types import Explanation, Source
-from tests.unit.bot.console.chatting import SLOW, TWO_MODELS, Chat
+from tests.unit.bot.console.chat_client import SLOW, TWO_MODELS, Chat
 from tests.unit.bot.console.conftest import Room, open_room
 
 LONG = " ".join(f"word{number}" for number in range(60))

@@ -15,7 +15,7 @@ from bot.console.chat.kept_files import KeptFiles
 from bot.console.pages import chat as chat_page
 from bot.console.uploads import MAX_UPLOADED_FILES
 from bot.types import ConversationKey, File, View
-from tests.unit.bot.console.chatting import Chat
+from tests.unit.bot.console.chat_client import Chat
 from tests.unit.bot.console.conftest import Room, open_room
 
 BAD = "<script>alert(1)</script><img src=x onerror=alert(1)>"

@@ -13,7 +13,7 @@ import pytest
 
 from bot.history.suspensions import Suspensions
 from bot.types import ConversationKey, Text
-from tests.unit.bot.console.chatting import Chat
+from tests.unit.bot.console.chat_client import Chat
 from tests.unit.bot.console.conftest import Room, open_room
 
 PLUGIN = '''

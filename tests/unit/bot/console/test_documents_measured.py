@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.console.pages.documents_measured import compare_runs
+from bot.console.pages.document_evaluations import compare_runs
 from bot.knowledge.retrieval.evaluation import Evaluation
 from bot.knowledge.retrieval.evaluation_runs import (
     MAX_KEPT_RUNS,

@@ -79,7 +79,7 @@ class PersonUse:
     use: Use
 
 
-class UseCounts:
+class UsageCounts:
     """Reads what was counted in a `Database`, which it does not own."""
 
     def __init__(self, database: Database) -> None:

@@ -18,8 +18,9 @@ from starlette.routing import BaseRoute
 
 from backends.errors import BackendError
 from bot.catalogue.sentence import say
+from bot.console.forms import upload_of
 from bot.console.pages.documents_access import DocumentAccess
-from bot.console.site import CONSOLE_PATH, Site, go_to, upload_of
+from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.uploads import MAX_UPLOADED_FILES, UploadedFile, UploadForm
 from bot.console.visit import Visit
 from bot.errors import Busy, Refused, UsageError, UserFacingError

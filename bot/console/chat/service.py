@@ -9,8 +9,8 @@ from bot.config.platforms import TerminalSettings
 from bot.console.chat.adapter import ConsoleAdapter
 from bot.console.chat.conversations import Conversations
 from bot.console.chat.entries import EntryRenderer
+from bot.console.chat.history import StoredTurns
 from bot.console.chat.kept_files import KeptFiles
-from bot.console.chat.stored import StoredTurns
 from bot.console.site import Site
 from bot.history.conversation_turns import ConversationTurns
 from bot.sign_in.links import Visitor

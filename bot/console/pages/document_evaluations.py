@@ -61,7 +61,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
             first = next((run for run in runs if is_like(run, second)), None)
         return site.page(
             visit,
-            "documents_measured.html",
+            "document_evaluations.html",
             runs=runs,
             first=first,
             second=second,

@@ -24,7 +24,7 @@ _FOREIGN: Final = "settings"
 """The mapping of what plugins are told, in which any value may be a secret."""
 
 
-def bare_settings(config: Config) -> dict[str, Any]:
+def redact_settings(config: Config) -> dict[str, Any]:
     """The settings that differ: numbers and switches as they are, lists by their length, texts as
     `SET`."""
     told = _section(config, Config())

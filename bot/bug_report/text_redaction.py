@@ -28,7 +28,7 @@ _NAMED_KEYS: Final = frozenset({"kind", "skill", "state", "platform", "engine"})
 _IDENT_KEYS: Final = frozenset({"turn", "error_id"})
 
 
-def bare_sentence(text: object) -> str:
+def redact_sentence(text: object) -> str:
     """A sentence of a check, without addresses, paths, and what another program said."""
     own, said, _ = str(text).partition("; it said: ")
     return _ADDRESS.sub("…", own + ("; it said something" if said else ""))[
@@ -36,13 +36,13 @@ def bare_sentence(text: object) -> str:
     ]
 
 
-def bare_error(text: object) -> str:
+def redact_error(text: object) -> str:
     """The class of an error of which `Class: message` is known; empty if it is none."""
     found = _CLASS.match(str(text))
     return found[1] if found is not None and found[1] in _error_classes() else ""
 
 
-def bare_line(said: Mapping[str, Any]) -> dict[str, Any]:
+def redact_line(said: Mapping[str, Any]) -> dict[str, Any]:
     """What stays of a line of the log: when, how grave, which event, ids, numbers, traces."""
     return dict(_kept(said))
 
@@ -51,7 +51,7 @@ def _kept(said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in said.items():
         text = value if isinstance(value, str) else ""
         if key in {"exception", "stack"}:
-            yield key, bare_trace(text)
+            yield key, redact_trace(text)
         elif (
             (isinstance(value, bool | int | float) and _KEY.fullmatch(key))
             or (key == "timestamp" and _is_moment(text))
@@ -61,17 +61,17 @@ def _kept(said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             or (key in _NAMED_KEYS and _KEY.fullmatch(text))
         ):
             yield key, value
-        elif key in {"reason", "error"} and (error := bare_error(text)):
+        elif key in {"reason", "error"} and (error := redact_error(text)):
             yield key, error
 
 
-def bare_trace(text: str) -> list[str]:
+def redact_trace(text: str) -> list[str]:
     """Where a trace went, as `file:line in function`, and the classes of its errors."""
     told = []
     for line in text.splitlines():
         if (frame := _FRAME.search(line)) is not None:
             told.append(f"{_short_path(frame[1])}:{frame[2]} in {frame[3]}")
-        elif error := bare_error(line.strip(" |+-")):
+        elif error := redact_error(line.strip(" |+-")):
             told.append(error)
     return told[-MAX_TRACE_LINES:]
 

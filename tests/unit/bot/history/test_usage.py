@@ -19,14 +19,14 @@ from sqlalchemy import Select, insert, select
 from sqlalchemy.dialects import registry
 
 from backends.base import Usage
-from bot.history import use
+from bot.history import usage as counting
 from bot.history.days import Days, date_of
 from bot.history.protocol import Cut, StoredMessage
 from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspension, Suspensions
 from bot.history.tables import turn_counts
 from bot.history.turn_counts import SUMS
-from bot.history.use import Use, UseCounts
+from bot.history.usage import UsageCounts, Use
 from bot.storage.database import Database
 from bot.storage.engine import sync_engine
 from bot.storage.migrations import alembic_config, migrate
@@ -50,8 +50,8 @@ def store(database: Database) -> SqlHistoryStore:
 
 
 @pytest.fixture
-def counts(database: Database) -> UseCounts:
-    return UseCounts(database)
+def counts(database: Database) -> UsageCounts:
+    return UsageCounts(database)
 
 
 async def turn(
@@ -68,7 +68,7 @@ async def turn(
 
 class TestCounting:
     async def test_what_is_asked_is_counted_by_day_place_model_skill_and_person(
-        self, store: SqlHistoryStore, counts: UseCounts
+        self, store: SqlHistoryStore, counts: UsageCounts
     ) -> None:
         await turn(store, "1")
         await turn(store, "2", f"{HERE}:t=9", "slack:bob", model="large")
@@ -87,7 +87,9 @@ class TestCounting:
             ("slack:bob", "Ada", USED),
         ]
 
-    async def test_of_one_person_as_of_all(self, store: SqlHistoryStore, counts: UseCounts) -> None:
+    async def test_of_one_person_as_of_all(
+        self, store: SqlHistoryStore, counts: UsageCounts
+    ) -> None:
         await turn(store, "1")
         await turn(store, "2", "slack:T1:C2", "slack:bob", model="large")
         report = await counts.report(DAYS, "slack:bob")
@@ -99,7 +101,7 @@ class TestCounting:
         }
 
     async def test_private_places_are_counted_as_one_without_a_name(
-        self, store: SqlHistoryStore, counts: UseCounts
+        self, store: SqlHistoryStore, counts: UsageCounts
     ) -> None:
         for name, private in (("1", True), ("2", None)):
             question = asked(name, f"slack:T1:D{name}", private=private)
@@ -108,7 +110,7 @@ class TestCounting:
         assert (await counts.report(DAYS)).by["place"] == [("", USED + USED)]
 
     async def test_a_turn_that_goes_on_stays_one_and_what_it_takes_is_added(
-        self, store: SqlHistoryStore, counts: UseCounts
+        self, store: SqlHistoryStore, counts: UsageCounts
     ) -> None:
         answer = await turn(store, "1", cut=Cut("tiny", "A"))
         assert await store.reopen(answer.id)
@@ -124,7 +126,7 @@ class TestCounting:
         assert (await counts.report(DAYS)).total == once
 
     async def test_a_turn_that_waits_is_counted_once(
-        self, database: Database, store: SqlHistoryStore, counts: UseCounts
+        self, database: Database, store: SqlHistoryStore, counts: UsageCounts
     ) -> None:
         answer = await turn(store, "1", status="waiting")
         suspensions = Suspensions(database)
@@ -136,7 +138,7 @@ class TestCounting:
         assert (await counts.report(DAYS)).total.turns == 1
 
     async def test_what_a_dead_process_left_is_counted_as_failed(
-        self, database: Database, store: SqlHistoryStore, counts: UseCounts
+        self, database: Database, store: SqlHistoryStore, counts: UsageCounts
     ) -> None:
         for name in ("1", "2"):
             question = asked(name)
@@ -147,7 +149,7 @@ class TestCounting:
         assert (await counts.report(DAYS)).total == Use(turns=2, failed=1)
 
     async def test_what_is_forgotten_has_no_name_any_more(
-        self, store: SqlHistoryStore, counts: UseCounts
+        self, store: SqlHistoryStore, counts: UsageCounts
     ) -> None:
         await turn(store, "1")
         await store.forget(person="slack:ada")
@@ -196,8 +198,8 @@ class TestDays:
 def test_the_queries_are_what_every_database_knows(dialect: str) -> None:
     days = Days(date(2026, 1, 1), date(2026, 12, 31), ZoneInfo("Europe/Berlin"))
     queries: list[Select[tuple[object, ...]]] = [
-        use._by_day(days, None), use._by_day(days, "p"), use._by("place", days, "p"),
-        use._by("model", days, None), use._by_person(days),
+        counting._by_day(days, None), counting._by_day(days, "p"), counting._by("place", days, "p"),
+        counting._by("model", days, None), counting._by_person(days),
     ]  # fmt: skip
     for query in queries:
         written = str(query.compile(dialect=registry.load(dialect)()))
