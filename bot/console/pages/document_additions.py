@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -134,8 +134,9 @@ class DocumentAdding:
 
     def jobs(self, bases: Collection[str]) -> Sequence[DocumentJob]:
         """What is being added to some bases, also from chats and by schedules, and what was added
-        here of late; the newest first."""
-        own = [job for job in self._jobs if job.base in bases]
+        here of late, as it is at this moment; the newest first. A page asks for it before it lists
+        documents: then what is done here is in the list."""
+        own = [replace(job, outcomes=[*job.outcomes]) for job in self._jobs if job.base in bases]
         known = {(job.base, job.name) for job in own if job.running}
         others = [
             DocumentJob(

@@ -58,19 +58,20 @@ class DocumentPages:
         ]
 
     async def _bases(self, _: Request, visit: Visit) -> Response:
-        bases = await self._access.bases(visit)
-        names = [base.name for base in bases]
+        names = await self._access.names(visit)
+        jobs = self._adding.jobs(names)
         return self._site.page(
             visit,
             "documents.html",
-            bases=bases,
+            bases=await self._access.bases(visit, names),
             failures=await self._access.failures(visit, names),
-            jobs=self._adding.jobs(names),
+            jobs=jobs,
             base="",
         )
 
     async def _base(self, request: Request, visit: Visit) -> Response:
         given = request.query_params
+        jobs = self._adding.jobs([given.get("base", "")])
         base = await self._access.base(visit, given.get("base", ""))
         wanted = given.get("wanted", "").strip()[:_MAX_FIELD_CHARACTERS]
         after = given.get("after", "")
@@ -86,7 +87,7 @@ class DocumentPages:
             first=base_path(base.name, **more) if after else "",
             wanted=wanted,
             failures=await self._access.failures(visit, [base.name]),
-            jobs=self._adding.jobs([base.name]),
+            jobs=jobs,
             limits=self._adding.limits,
         )
 

@@ -84,9 +84,8 @@ class DocumentAccess:
         named = dict.fromkeys([*there, *self._site.app.installation.config.knowledge.bases, *known])
         return [name for name in named if await permission.allowed(f"docs.read:{name}")]
 
-    async def bases(self, visit: Visit) -> Sequence[ShownBase]:
-        """What somebody is shown of the bases that they may read."""
-        names = await self.names(visit)
+    async def bases(self, visit: Visit, names: Sequence[str]) -> Sequence[ShownBase]:
+        """What somebody is shown of some bases, which they may read."""
         totals, chosen = await self.list.totals(names), await self._chosen()
         return [await self._show(visit, name, totals, chosen) for name in names]
 

@@ -104,6 +104,21 @@ async def test_files_are_added_found_and_removed(library: Library) -> None:
     ]
 
 
+async def test_a_page_on_which_nothing_is_being_added_lists_all_that_was(library: Library) -> None:
+    ann = await library.room.browser("ann")
+    for number in (1, 2):
+        await library.add(ann, (f"lamp-{number}.md", f"# Lamp {number}\n\nCool.".encode()))
+        running = True
+        while running:  # pages are made while the file is read, and when it is done
+            paths = ["/console/documents/in?base=default", "/console/documents"] * 3
+            pages = [one.text for one in await asyncio.gather(*map(ann.get, paths))]
+            running = "every 1s" in pages[-1]
+            for page in pages:
+                if "every 1s" not in page:
+                    told = f"<dt>Documents</dt><dd>{number}</dd>", f'<td class="n">{number}</td>'
+                    assert any(one in page for one in told)
+
+
 async def test_a_page_is_added_by_its_address_and_read_in_again(library: Library) -> None:
     ann = await library.room.browser("ann")
     library.web.page("/guide", "<h1>Guide</h1><p>The lens is cleaned on Mondays.</p>")
