@@ -24,6 +24,7 @@ from bot.api import (
 )
 from plugins.matrix.account import Account
 from plugins.matrix.connection import Connection
+from plugins.matrix.history import History
 from plugins.matrix.loop_thread import LoopThread
 from plugins.matrix.new_reply import UNREACHABLE, open_reply
 from plugins.matrix.offers import Offers
@@ -117,11 +118,6 @@ class MatrixAdapter:
         accounts = (one.account for one in self._connections)
         return next((a for a in accounts if a is not None and a.server == place.workspace), None)
 
-    def _connection(self, place: ConversationKey) -> Connection | None:
-        account = self._account(place)
-        found = (one for one in self._connections if one.account is account)
-        return next(found, None) if account is not None else None
-
     async def open_reply(
         self, conversation: ConversationKey, audience: Author | None, *, turn: str
     ) -> Sink:
@@ -140,17 +136,17 @@ class MatrixAdapter:
 
     async def files_of(self, conversation: ConversationKey, message: str) -> Sequence[Attachment]:
         """The files of a message, by its event's id; none where it is gone."""
-        connection = self._connection(conversation)
-        if connection is None or connection.history is None:
+        account = self._account(conversation)
+        if account is None:
             return ()
-        return await connection.history.files(conversation.channel, message)
+        return await History(account).files(conversation.channel, message)
 
     def reader_of(self, conversation: ConversationKey) -> Reader | None:
         """A reader of a room or thread, for somebody of whom it is known that they may read."""
-        connection = self._connection(conversation)
-        if connection is None or connection.history is None:
+        account = self._account(conversation)
+        if account is None:
             return None
-        return connection.history.reader(conversation.channel, conversation.thread)
+        return History(account).reader(conversation.channel, conversation.thread)
 
     async def find_channel(self, near: ConversationKey, name: str) -> ConversationKey | None:
         """A room that the bot is in, by its name or id."""

@@ -23,12 +23,13 @@ from plugins.matrix.errors import MatrixError
 from plugins.matrix.homeserver import Json
 from plugins.matrix.identity import Identity
 from plugins.matrix.loop_thread import LoopThread
+from plugins.matrix.settings import MatrixTiming
 
 _log = structlog.get_logger(__name__)
 
 _NO_EVENTS = {"not_types": ["*"]}
 _TIMELINE_EVENTS = 100
-SYNC_FILTER: Mapping[str, Any] = {
+_SYNC_FILTER: Mapping[str, Any] = {
     "presence": _NO_EVENTS,
     "account_data": _NO_EVENTS,
     "room": {
@@ -42,8 +43,6 @@ _FIRST_SYNC_TIMEOUT_S = 300.0
 _NEW_ROOM_TIMEOUT_S = 10.0
 _MAX_UNDECRYPTED = 200
 """Events whose keys have not come yet that are tried again."""
-_KEY_PATIENCE_S = 20.0
-"""How long the key of an event may come after it."""
 
 T = TypeVar("T")
 
@@ -55,8 +54,10 @@ class Client:
     """
 
     def __init__(
-        self, url: str, identity: Identity, token: str, folder: Path, thread: LoopThread
-    ) -> None:
+        self, url: str, identity: Identity, token: str, folder: Path, thread: LoopThread,
+        timing: MatrixTiming,
+    ) -> None:  # fmt: skip
+        self._timing = timing
         self._identity = identity
         self._token = token
         self._folder = folder
@@ -68,19 +69,19 @@ class Client:
         self._undecrypted: dict[str, tuple[Any, float]] = {}
         """Events whose keys have not come, each with when it came, by the event loop's clock."""
 
-    async def open(self, timeout_s: float) -> None:
+    async def open(self) -> None:
         """Load the keys, or make them. Raises `MatrixError`."""
-        await self._run(self._open(timeout_s))
+        await self._run(self._open())
 
     async def close(self) -> None:
         """Close the connections."""
         if self._nio is not None:
             await self._thread.run(self._nio.close())
 
-    async def sync(self, since: str | None, poll_s: float, *, first: bool) -> Batch:
-        """Wait until something happens, or nothing for `poll_s` seconds. The `first` call of a
-        process also reads what the rooms are. Raises `MatrixError`, or an `OSError`."""
-        return await self._run(self._sync(since, poll_s, first))
+    async def sync(self, since: str | None, *, first: bool) -> Batch:
+        """Wait until something happens, or nothing for a while. The `first` call of a process
+        also reads what the rooms are. Raises `MatrixError`, or an `OSError`."""
+        return await self._run(self._sync(since, first))
 
     async def send(self, room: str, content: Json, key: str, kind: str = "m.room.message") -> str:
         """Send an event, encrypted where the room is; returns its id. The same `key` again is the
@@ -149,14 +150,14 @@ class Client:
             raise MatrixError(text[:300], code, status, wait_s)
         return answer
 
-    async def _open(self, timeout_s: float) -> None:
+    async def _open(self) -> None:
         logging.getLogger("nio").setLevel(logging.ERROR)  # it logs each retry, and each lost key
         user, device = self._identity.user, self._identity.device
         config = nio.AsyncClientConfig(
             store_name=self._identity.store_name,
             max_limit_exceeded=0,
             max_timeouts=0,
-            request_timeout=timeout_s,
+            request_timeout=self._timing.request,
             encryption_enabled=True,
         )
         self._nio = nio.AsyncClient(
@@ -164,11 +165,13 @@ class Client:
         )
         self._nio.restore_login(user, device, self._token)
 
-    async def _sync(self, since: str | None, poll_s: float, first: bool) -> Batch:
+    async def _sync(self, since: str | None, first: bool) -> Batch:
+        poll_s = self._timing.poll
+
         async def sync() -> Any:
             self._nio.access_token = self._token  # see `send`
             wait_ms = 0 if first else int(poll_s * 1000)
-            return await self._nio.sync(wait_ms, SYNC_FILTER, since, full_state=first or None)
+            return await self._nio.sync(wait_ms, _SYNC_FILTER, since, full_state=first or None)
 
         async with asyncio.timeout(_FIRST_SYNC_TIMEOUT_S if first else poll_s + 30.0):
             answer = await self._checked(sync)
@@ -223,7 +226,7 @@ class Client:
 
     def _give_up(self) -> Sequence[str]:
         """Forget the events whose keys do not come; returns their rooms."""
-        too_old = asyncio.get_running_loop().time() - _KEY_PATIENCE_S
+        too_old = asyncio.get_running_loop().time() - self._timing.key_patience
         late = [id_ for id_, (_, since) in self._undecrypted.items() if since < too_old]
         return [self._undecrypted.pop(id_)[0].room_id for id_ in late]
 

@@ -66,7 +66,6 @@ class Connection:
         self._thread = thread
         self._servers = servers
         self.account: Account | None = None
-        self.history: History | None = None
         self.connected = False
 
     async def serve(self, core: Core, unfinished: Sequence[Reply], ready: asyncio.Event) -> None:
@@ -78,9 +77,11 @@ class Connection:
             identity = await self._identify(homeserver)
             self._require_own_server(identity)
             await asyncio.to_thread(make_private, self._folder, identity.store_name)
-            client = Client(self._url, identity, self._token, self._folder, self._thread)
+            client = Client(
+                self._url, identity, self._token, self._folder, self._thread, self._timing
+            )
             try:
-                await client.open(self._timing.request)
+                await client.open()
                 account = await self._make_account(homeserver, client, identity, background_tasks)
                 handlers = self._make_handlers(core, account)
                 self.account = account
@@ -139,8 +140,9 @@ class Connection:
             max_file_bytes,
         )
 
-    def _make_handlers(self, core: Core, account: Account) -> Handlers:
-        history = self.history = History(account)
+    @staticmethod
+    def _make_handlers(core: Core, account: Account) -> Handlers:
+        history = History(account)
         messages = Messages(core, account, history)
         presses = Presses(core, account, history, messages)
         return Handlers(messages, presses, Invites(core, account))
@@ -163,7 +165,7 @@ class Connection:
         backoff, first = self._backoff(), True
         while True:
             try:
-                batch = await account.client.sync(since, self._timing.poll, first=first)
+                batch = await account.client.sync(since, first=first)
                 missed = [e for gap in batch.gaps for e in await self._missed(account, gap, since)]
             except MATRIX_FAILURES as exc:
                 self.connected = False

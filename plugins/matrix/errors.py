@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from bot.api import PortError, PortRefused, RateLimited
 
 _GONE_CODES = frozenset({"M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_USER_DEACTIVATED"})
-_REFUSED_CODES = frozenset({"M_FORBIDDEN", "M_NOT_FOUND", "M_TOO_LARGE", "M_BAD_JSON"})
+_MISSING_CODES = frozenset({"M_FORBIDDEN", "M_NOT_FOUND"})
+_REFUSED_CODES = _MISSING_CODES | {"M_TOO_LARGE", "M_BAD_JSON"}
 _DEFAULT_WAIT_S = 5.0
 
 
@@ -35,6 +36,11 @@ class MatrixError(Exception):
     def is_dead_token(self) -> bool:
         """Whether the access token is not valid any more."""
         return self.code in _GONE_CODES
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such thing, or none that the bot may see."""
+        return self.code in _MISSING_CODES
 
     @property
     def is_refusal(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from plugins.matrix.homeserver import Json
 
-FILE_TYPES = frozenset({"m.file", "m.image", "m.audio", "m.video"})
+_FILE_TYPES = frozenset({"m.file", "m.image", "m.audio", "m.video"})
 _TEXT_TYPES = frozenset({"m.text", "m.emote"})
 _QUOTE = re.compile(r"(?:>[^\n]*+(?:\n|\Z))++\n?")
 """What older clients write above a reply: the message that is replied to, line by line."""
@@ -107,17 +107,17 @@ def _read_message(event: Json, content: Json) -> Happening | None:
 def read_said(event: Json, content: Json) -> Said | None:
     """A message with a content, its own or a newer one; None for what no person writes."""
     kind = content.get("msgtype")
-    if kind not in _TEXT_TYPES | FILE_TYPES:
+    if kind not in _TEXT_TYPES | _FILE_TYPES:
         return None
     relation = _mapping(_mapping(event, "content"), "m.relates_to")
     thread = _text(relation, "event_id") if relation.get("rel_type") == "m.thread" else ""
     reply_to = _text(_mapping(relation, "m.in_reply_to"), "event_id")
     if thread and relation.get("is_falling_back"):
         reply_to = ""  # it only stands there for clients without threads
-    file = _read_file(content) if kind in FILE_TYPES else None
+    file = _read_file(content) if kind in _FILE_TYPES else None
     return Said(
         *_who(event), _at(event), _said_text(content, file),
-        thread or None, reply_to or None, find_mentions(content), file,
+        thread or None, reply_to or None, _find_mentions(content), file,
     )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def _read_file(content: Json) -> SharedFile | None:
     )
 
 
-def find_mentions(content: Json) -> frozenset[str]:
+def _find_mentions(content: Json) -> frozenset[str]:
     """The people whom a message names: as it says itself, else by the links of older clients."""
     if isinstance(mentions := content.get("m.mentions"), Mapping):
         users = mentions.get("user_ids")

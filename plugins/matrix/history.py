@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -14,7 +14,7 @@ from plugins.matrix.account import Account
 from plugins.matrix.errors import MATRIX_FAILURES, MatrixError
 from plugins.matrix.events import Said, bundled_edit, newest_content, read_said
 from plugins.matrix.files import attachment
-from plugins.matrix.homeserver import Json, path_of
+from plugins.matrix.homeserver import Json, path_of, relations_path
 from plugins.matrix.render import own_answer
 from plugins.matrix.settings import PLATFORM
 
@@ -22,6 +22,7 @@ _log = structlog.get_logger(__name__)
 
 _READ_TIMEOUT_S = 30.0
 _CONTEXT_TIMEOUT_S = 2.5
+_NAMES_REUSE_S = 30.0
 _MAX_PAGE_EVENTS = 100
 _MAX_PAGES = 8
 _READ_BY_ALL = frozenset({"shared", "world_readable"})
@@ -42,7 +43,7 @@ class History:
         try:
             found = await self._account.homeserver.event(room, event)
         except MatrixError as exc:
-            if exc.code in {"M_NOT_FOUND", "M_FORBIDDEN"}:
+            if exc.is_missing:
                 return None
             raise
         return await self.readable(room, found)
@@ -147,8 +148,7 @@ class History:
             path = path_of("rooms", room, "messages")
             answer = await self._get(path, more)
             return answer.get("chunk") or (), str(answer.get("end") or "")
-        path = path_of("rooms", room, "relations", thread, "m.thread").replace("/v3/", "/v1/", 1)
-        answer = await self._get(path, more)
+        answer = await self._get(relations_path(room, thread, "m.thread"), more)
         events, end = list(answer.get("chunk") or ()), str(answer.get("next_batch") or "")
         if not end:
             events.append(await self._account.homeserver.event(room, thread))
@@ -158,15 +158,15 @@ class History:
         given = {"dir": "b", "limit": str(_MAX_PAGE_EVENTS), **query}
         return await self._account.homeserver.call("GET", path, query=given)
 
-    async def _readable_since(self, room: str, person: str) -> datetime | None:
-        """Since when a person could read a room, at the latest; None where they can read all."""
+    async def _readable_since(self, room: str, person: str) -> float | None:
+        """Since when a person could read a room, at the latest, in ms since 1970: None where they
+        can read all, infinite where nothing tells."""
         state = self._account.homeserver.state_event
         seen = await state(room, "m.room.history_visibility")
         if (seen.get("content") or {}).get("history_visibility", "shared") in _READ_BY_ALL:
             return None
         stamp = (await state(room, "m.room.member", person)).get("origin_server_ts")
-        stamp = stamp if isinstance(stamp, int) else 2**41
-        return datetime.fromtimestamp(stamp / 1000).astimezone()
+        return stamp if isinstance(stamp, int) else math.inf
 
     async def _context_message(self, room: str, event: Json) -> ContextMessage | None:
         """An event as context; None for one that nobody said, and for an unfinished answer."""
@@ -180,12 +180,12 @@ class History:
             said = read_said(event, newest_content(event))
         if said is None or not (said.text or said.file):
             return None
-        people = await self._account.rooms.members(room, _READ_TIMEOUT_S)
+        people = await self._account.rooms.members(room, _NAMES_REUSE_S)
         files = (attachment(self._account, said.file),) if said.file is not None else ()
         name, by = people.get(sender, sender), f"{PLATFORM}:{sender}"
         return ContextMessage(name, said.text, False, id_, files, by=by)
 
 
-def _is_since(event: Json, since: datetime | None) -> bool:
+def _is_since(event: Json, since_ms: float | None) -> bool:
     stamp = event.get("origin_server_ts")
-    return since is None or (isinstance(stamp, int) and stamp / 1000 >= since.timestamp())
+    return since_ms is None or (isinstance(stamp, int) and stamp >= since_ms)

@@ -16,6 +16,7 @@ from plugins.matrix.errors import MatrixError
 
 Json = Mapping[str, Any]
 _CLIENT = "/_matrix/client/v3"
+_CLIENT_ROOMS = "/_matrix/client/v1/rooms"
 _CLIENT_MEDIA = "/_matrix/client/v1/media"
 _MEDIA = "/_matrix/media/v3"
 _MAX_CONNECTIONS = 50
@@ -27,8 +28,14 @@ def path_of(*parts: str) -> str:
     return _CLIENT + "".join("/" + quote(part, safe="") for part in parts)
 
 
+def relations_path(room: str, event: str, kind: str) -> str:
+    """The path of the events of a room that relate to an event: `m.thread`, `m.annotation`."""
+    parts = (room, "relations", event, kind)
+    return _CLIENT_ROOMS + "".join("/" + quote(part, safe="") for part in parts)
+
+
 class Homeserver:
-    """One account's requests; `open` before, `close` after. `url` has no slash at its end."""
+    """One account's requests, made within `connect`. `url` has no slash at its end."""
 
     def __init__(self, url: str, token: str, timeout_s: float) -> None:
         self.url = url
@@ -166,10 +173,10 @@ async def _read_json(answer: aiohttp.ClientResponse) -> dict[str, Any]:
     if answer.status == 200 and isinstance(said, dict):
         return said
     found = said if isinstance(said, dict) else {}
-    raise error_from(found, answer.status)
+    raise _error_from(found, answer.status)
 
 
-def error_from(found: Json, status: int) -> MatrixError:
+def _error_from(found: Json, status: int) -> MatrixError:
     """The error that a homeserver's answer stands for."""
     wait_ms = found.get("retry_after_ms")
     return MatrixError(

@@ -94,7 +94,7 @@ class Messages:
         here = self._account.rooms.key(room, said.thread)
         if self._account.rooms.is_direct(room):
             return here
-        if self._names_us(said) or self.is_command(said.text):
+        if self._names_us(said) or self._is_command(said.text):
             return await self._answered_in(here, said)
         if said.thread is None or said.mentions or not await self._core.replies.known_thread(here):
             return None
@@ -113,7 +113,7 @@ class Messages:
     def _names_us(self, said: Said) -> bool:
         return self._account.user in said.mentions
 
-    def is_command(self, text: str) -> bool:
+    def _is_command(self, text: str) -> bool:
         """Whether a text calls a command of the bot: `!ask how so?`."""
         name = called_command(text, self._account.settings.command_prefix)
         return any(command.name == name for command in self._core.commands)

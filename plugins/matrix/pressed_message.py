@@ -13,7 +13,7 @@ from plugins.matrix.buttons import FIELD
 from plugins.matrix.errors import MATRIX_FAILURES
 from plugins.matrix.events import newest_content
 from plugins.matrix.history import History
-from plugins.matrix.homeserver import Json, path_of
+from plugins.matrix.homeserver import Json, relations_path
 from plugins.matrix.render import Payload, edit_content, kept_text, notice_line
 
 _log = structlog.get_logger(__name__)
@@ -47,8 +47,7 @@ class MatrixPressedMessage:
 
     async def _take_reactions(self) -> None:
         """Redact the bot's own reactions, which did as buttons."""
-        path = path_of("rooms", self._room, "relations", self._event, "m.annotation")
-        path = path.replace("/v3/", "/v1/", 1)
+        path = relations_path(self._room, self._event, "m.annotation")
         try:
             found = await self._account.homeserver.call("GET", path, query={"limit": "50"})
             for event in found.get("chunk") or ():

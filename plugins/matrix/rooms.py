@@ -11,17 +11,16 @@ import structlog
 
 from bot.api import Asker, Author, ConversationKey, LookupCache, say
 from plugins.matrix.batch import Room
-from plugins.matrix.errors import MATRIX_FAILURES, MatrixError
+from plugins.matrix.errors import MATRIX_FAILURES
 from plugins.matrix.events import server_of
 from plugins.matrix.homeserver import Homeserver, Json, path_of
 from plugins.matrix.settings import PLATFORM, MatrixTiming
 
 _log = structlog.get_logger(__name__)
 
-DIRECT_ROOMS = "m.direct"
+_DIRECT_ROOMS = "m.direct"
 _OLDER_VERSIONS = frozenset(map(str, range(1, 12)))
 """Versions of rooms whose creators have no power beyond the levels."""
-_MAX_ROOMS = 5000
 _CHANNELS_REUSE_S = 60.0
 
 
@@ -39,7 +38,7 @@ class Rooms:
 
     async def load(self) -> None:
         """Read which rooms are direct. Raises one of `MATRIX_FAILURES`."""
-        found = await self._homeserver.account_data(self._user, DIRECT_ROOMS)
+        found = await self._homeserver.account_data(self._user, _DIRECT_ROOMS)
         self._direct = {
             user: [str(room) for room in rooms]
             for user, rooms in found.items()
@@ -89,7 +88,7 @@ class Rooms:
         rooms = self._direct.setdefault(person, [])
         if room not in rooms:
             rooms.append(room)
-            path = path_of("user", self._user, "account_data", DIRECT_ROOMS)
+            path = path_of("user", self._user, "account_data", _DIRECT_ROOMS)
             await self._homeserver.call("PUT", path, self._direct)
 
     async def open_direct(self, person: str) -> str:
@@ -232,8 +231,3 @@ def _level(value: Any) -> int:
         return int(value)
     except (TypeError, ValueError):
         return 0
-
-
-def is_missing(exc: BaseException) -> bool:
-    """Whether a request failed as there is no such thing, or none that the bot may see."""
-    return isinstance(exc, MatrixError) and exc.code in {"M_NOT_FOUND", "M_FORBIDDEN"}

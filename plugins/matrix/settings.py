@@ -101,6 +101,8 @@ class MatrixTiming(ReplyTiming):
     """A question about a person or a room that is not answered after this is given up."""
     lookup_reuse: float = 1.0
     """What the homeserver has said of the members of a room is used again for so long."""
+    key_patience: float = 20.0
+    """How long the key of an encrypted message may come after it, until its author is told."""
     backoff_base: float = 0.5
     backoff_cap: float = 30.0
     """Longest pause between two tries to reach the homeserver."""

@@ -22,6 +22,7 @@ from bot.platforms import find_platform
 from bot.ports import Ports
 from bot.types import ActionName, ConversationKey, Value
 from plugins.matrix.loop_thread import LoopThread
+from plugins.matrix.settings import MatrixTiming
 from tests.peers.synapse.person import MatrixPerson
 from tests.peers.synapse.proxy import FaultyProxy
 from tests.peers.synapse.server import Login, Synapse
@@ -41,6 +42,10 @@ _EMOJI: Mapping[ActionName, str] = {
     "source": "1\u20e3", "outdated": "⌛", "share": "📢", "accept": "📌",
 }  # fmt: skip
 _CHOICES = {"approve": "✅", "grant": "🔓", "refuse": "❎"}
+_QUICK = MatrixTiming(
+    edit_interval=0.05, retry_base=0.02, attempts=4, private_life=0.5, poll=2.0, request=10.0,
+    backoff_base=0.05, backoff_cap=0.2, seed_patience=2.0,
+)  # fmt: skip
 _LABELS = {"Answer": "📝", "Decline": "🙅", "Cancel": "🚪"}
 
 
@@ -74,6 +79,7 @@ class SynapseDriver:
         self._asked = ""
         self._adapter: Any = None
         self.thread = nio_thread()
+        self.timing = _QUICK
 
     async def open(self) -> SynapseDriver:
         """Make the accounts and the rooms."""
@@ -134,6 +140,7 @@ class SynapseDriver:
     def adapter(self, app: App) -> Adapter:
         self._adapter = adapter_for(app, {"MATRIX_TOKEN": self.bot.token, **self.more_tokens})
         self._adapter.thread = self.thread
+        self._adapter.timing = self.timing
         made: Adapter = self._adapter
         return made
 
@@ -280,17 +287,12 @@ class SynapseDriver:
 
 def adapter_for(app: App, tokens: Mapping[str, str]) -> Any:
     """The adapter as an operator gets it, with shorter intervals."""
-    from plugins.matrix.settings import MatrixTiming
-
     here = app.installation
     platform = find_platform(here, "matrix")
     context = replace(here.platform_context(platform), secret=tokens.get)
     adapter: Any = platform.create(context)
     assert adapter is not None
-    adapter.timing = MatrixTiming(
-        edit_interval=0.05, retry_base=0.02, attempts=4, private_life=0.5, poll=2.0, request=10.0,
-        backoff_base=0.05, backoff_cap=0.2, seed_patience=2.0,
-    )  # fmt: skip
+    adapter.timing = _QUICK
     return adapter
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import stat
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,10 @@ class TestEncryption:
         assert not driver.people["ada"].undecrypted
 
     async def test_a_message_whose_key_does_not_come_is_told(
-        self, house: House, monkeypatch: pytest.MonkeyPatch
+        self, make_house: Any, driver: SynapseDriver
     ) -> None:
-        driver = driven(house)
-        monkeypatch.setattr("plugins.matrix.client._KEY_PATIENCE_S", 0.5)
+        driver.timing = replace(driver.timing, key_patience=0.5)
+        house: House = await make_house()
         ada, room = driver.people["ada"], driver.rooms["ada"]
         await ada.keep_key_from(driver.bot)
         await ada.say(room, text("hello there"))
