@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from bot.catalogue.languages import ENGLISH, find_known, format_value, load_language, translate
 from bot.catalogue.sentence import Sentence, say, say_number
 
-MAX_ACCEPTED: Final = 20
+_MAX_ACCEPTED_LANGUAGES: Final = 20
 """Most languages of a browser that are looked at."""
 STATES: Final = (
     *(say("complete"), say("running"), say("waiting"), say("cancelled"), say("refused")),
@@ -53,7 +53,7 @@ async def speak_as_accepted(header: str) -> None:
 def read_accepted(header: str) -> Iterator[str]:
     """The languages of an `Accept-Language` header, the most wanted first."""
     weighed = []
-    for one in header.split(",", MAX_ACCEPTED)[:MAX_ACCEPTED]:
+    for one in header.split(",", _MAX_ACCEPTED_LANGUAGES)[:_MAX_ACCEPTED_LANGUAGES]:
         name, _, weight = one.partition(";q=")
         try:
             weighed.append((-float(weight or 1), name.strip()))
