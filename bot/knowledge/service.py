@@ -315,7 +315,9 @@ class KnowledgeService:
 
         Documents that they added for others stay; `bot.history.erasure` removes their name.
         """
-        return await self._jobs.forget(private_base(author))
+        forgotten = await self._jobs.forget(private_base(author))
+        await self._chroma.scrub()
+        return forgotten
 
     async def warm(self) -> None:
         """Loads the embedders of all stored bases, and rebuilds missing vectors.

@@ -126,6 +126,10 @@ class ChromaIndex:
         """Removes a collection if it exists."""
         await self._run(self._drop, collection)
 
+    async def scrub(self) -> None:
+        """Clears the files of what was in memory before; Chroma is opened again as it is needed."""
+        await self._run(self._close)
+
     async def aclose(self) -> None:
         """Closes Chroma, which writes what it holds, and ends its thread. Safe to call twice."""
         if self._closed:
@@ -196,6 +200,10 @@ class ChromaIndex:
     def _open(self) -> ClientAPI:
         if self._client is None:
             self._check_files()
+            with suppress(
+                OSError
+            ):  # where the last process ended before; Chroma says what is wrong
+                chroma_files.clear_unused_space(self._directory)
             with late_trace_exporter():
                 import chromadb
             from chromadb.api.shared_system_client import SharedSystemClient
@@ -274,3 +282,4 @@ class ChromaIndex:
         self._collections.clear()
         if client is not None:
             cast(Any, client).close()
+            chroma_files.clear_unused_space(self._directory)

@@ -1,4 +1,4 @@
-"""Checks Chroma's files for damage before Chroma opens them.
+"""Checks Chroma's files for damage before Chroma opens them, and clears what they have unused.
 
 Chroma itself would print a traceback for some damage, and for some it would crash the whole
 process, since it follows the links of its graph (hnswlib's files) without checking them.
@@ -19,6 +19,7 @@ DATABASE_NAME = "chroma.sqlite3"
 _SEGMENT_NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEADER = struct.Struct("<iQQQQQQiIQQQdQ")
 _HEADER_VERSION = 1
+_CLEARED_BYTES = 1024 * 1024
 
 
 def find_damage(directory: Path) -> str:
@@ -28,6 +29,29 @@ def find_damage(directory: Path) -> str:
     return _find_database_damage(directory / DATABASE_NAME) or next(
         (f"{s.name}: {what}" for s in _segments(directory) if (what := _find_graph_damage(s))), ""
     )
+
+
+def clear_unused_space(directory: Path) -> None:
+    """Writes zeros over the unused room in files of vectors, which Chroma must not have open.
+
+    A file has room for a hundred vectors from the beginning, and Chroma writes that as it finds it
+    in memory, with whatever this process had there before. Raises `OSError`.
+    """
+    if not directory.is_dir():
+        return
+    for segment in _segments(directory):
+        vectors = segment / "data_level0.bin"
+        try:
+            _, _, _, count, size, *_ = _HEADER.unpack((segment / "header.bin").read_bytes())
+        except (FileNotFoundError, struct.error):
+            continue  # nothing is on the disk yet, or the next look finds it damaged
+        unused = vectors.stat().st_size - count * size
+        if unused > 0:
+            with vectors.open("r+b") as file:
+                file.seek(count * size)
+                for _ in range(0, unused, _CLEARED_BYTES):
+                    file.write(bytes(min(_CLEARED_BYTES, unused)))
+                    unused -= _CLEARED_BYTES
 
 
 def remove_files(directory: Path) -> None:
