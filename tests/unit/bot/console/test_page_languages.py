@@ -41,3 +41,22 @@ async def test_a_persons_own_language_comes_first(room: Room) -> None:
 def test_the_most_wanted_language_is_first() -> None:
     assert list(read_accepted("fr;q=0.5, de, ja;q=0.9, *;q=0")) == ["de", "ja", "fr"]
     assert len(list(read_accepted(",".join(["de"] * 1000)))) <= 20
+
+
+async def test_what_was_chosen_is_one_sentence_in_each_language(room: Room) -> None:
+    browser = await room.browser("ann")
+    done = "/console/settings/place?key=test:team:general&done=set&name=model&scope=person"
+    for language, words in {
+        "en": "<strong>model</strong> is set for you, in this channel. It holds",
+        "de": "<strong>model</strong> ist gesetzt für dich in diesem Kanal. Das gilt",
+        "ja": "<strong>model</strong> を設定しました（対象: このチャンネルでのあなた）。",
+    }.items():
+        page = await browser.get(done, headers={"accept-language": language})
+        assert words in page.text
+
+
+async def test_none_of_the_models_was_said_in_german_as_none_of_the_votes(room: Room) -> None:
+    turn = await room.turn(model="")
+    browser = await room.browser("ann")
+    page = await browser.get(f"/console/turns/{turn}", headers={"accept-language": "de"})
+    assert "<dt>Modell</dt><dd>kein Modell</dd>" in page.text
