@@ -23,9 +23,9 @@ from plugins.matrix.identity import Identity, identify
 from plugins.matrix.invites import Invites
 from plugins.matrix.loop_thread import LoopThread
 from plugins.matrix.messages import Messages
-from plugins.matrix.new_reply import repair
 from plugins.matrix.presses import Presses
 from plugins.matrix.private_file import make_private, read_json, write_json
+from plugins.matrix.repair import repair
 from plugins.matrix.rooms import Rooms
 from plugins.matrix.settings import MatrixSettings, MatrixTiming
 
