@@ -17,6 +17,8 @@ importlib.import_module("bot.storage.personal_data")  # it knows each table
 
 def full_text_tables(connection: Connection) -> tuple[str, ...]:
     """Virtual tables, which SQLAlchemy cannot describe."""
+    if connection.dialect.name != "sqlite":
+        return ()
     rows = connection.exec_driver_sql(
         "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%'"
     )

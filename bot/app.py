@@ -192,10 +192,11 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
     async with AsyncExitStack() as stack:
         stack.enter_context(create_privately())
         await stack.enter_async_context(hold_data_dir(config.data_dir))
-        kept = config.backup
-        backups = BackupSchedule(config.database, kept.folder, kept.every_s, kept.keep_days)
+        kept, address = config.backup, installation.database
+        every_s = kept.every_s if isinstance(address, Path) else None  # a server has its own
+        backups = BackupSchedule(config.database_file, kept.folder, every_s, kept.keep_days)
         await asyncio.to_thread(backups.remove_old)
-        database = await Database.open(config.database)
+        database = await Database.open(address)
         stack.push_async_callback(database.close)
         history, preferences = SqlHistoryStore(database), SqlPreferences(database)
         replies = SqlReplies(database)

@@ -207,7 +207,7 @@ async def open_core(
             tokens=PersonalTokens(database),
             logins=logins,
             forget=Erasure(database, open_turns, history, knowledge, plugins.forget),
-            own_data=PersonalFiles(database.path, redact),
+            own_data=PersonalFiles(database.address, redact),
             searching=Searching(
                 rewrite=config.knowledge.rewrite,
                 multi_query=config.knowledge.multi_query,

@@ -25,6 +25,7 @@ from bot.config.resources import INSTALLED, resource
 from bot.config.secrets import find_secret_variables
 from bot.errors import ConfigError
 from bot.skills.plugin_loader import Plugins, load_plugins
+from bot.storage.address import DATABASE_URL_VARIABLE, DatabaseAddress, ServerAddress
 
 SHIPPED_PLUGINS = (
     "bot.shipped_platforms",
@@ -144,11 +145,19 @@ class Installation:
         return cls(
             found,
             config,
-            Secrets.load(base / ".env", environ, [*named, *config.mcp.secret_names]),
+            Secrets.load(
+                base / ".env", environ, [DATABASE_URL_VARIABLE, *named, *config.mcp.secret_names]
+            ),
             ModelStore(config.models_dir, base=base),
             plugins,
             engines,
         )
+
+    @property
+    def database(self) -> DatabaseAddress:
+        """Where the database is: at a server, or in the file of `data_dir`."""
+        url = self.secrets.get(DATABASE_URL_VARIABLE) or self.config.database.url
+        return self.config.database_file if url is None else ServerAddress.parse(url)
 
     @property
     def fingerprint(self) -> str:

@@ -40,6 +40,7 @@ async def report(app: App, adapters: Sequence[Adapter], since: str) -> dict[str,
     models = app.pool.status()
     queued = {status.model: status.queued for status in models}  # which its replicas share
     room, newest = await asyncio.to_thread(_look_at_disk, app)
+    room["database"] = await app.database.size()
     return {
         **describe_process(app, since),
         "platforms": [describe_platform(adapter, app.platforms) for adapter in adapters],
@@ -55,14 +56,12 @@ async def report(app: App, adapters: Sequence[Adapter], since: str) -> dict[str,
 
 
 def _look_at_disk(app: App) -> tuple[dict[str, int], str | None]:
-    """The room on the data folder's disk and the size of the database, in bytes; when the newest
-    backup was made."""
+    """The room on the data folder's disk in bytes; when the newest backup was made."""
     config = app.installation.config
     disk = shutil.disk_usage(config.data_dir)
-    size = config.database.stat().st_size
-    newest = newest_copy(config.database, app.backups.folder)
+    newest = newest_copy(config.database_file, app.backups.folder)
     made_at = None if newest is None else newest[1].isoformat(timespec="seconds")
-    return {"free": disk.free, "total": disk.total, "database": size}, made_at
+    return {"free": disk.free, "total": disk.total}, made_at
 
 
 def _iso(seconds: float) -> str:

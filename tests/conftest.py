@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from bot.catalogue.languages import forget_languages
 
-pytest_plugins = ["tests.models", "tests.guards", "bot.testing"]
+pytest_plugins = ["tests.databases", "tests.models", "tests.guards", "bot.testing"]
 
 # How long an example takes says more of what else the machine does than of what is tested.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -95,6 +95,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE knowledge_fts")
+    if op.get_context().dialect.name == "sqlite":
+        op.execute("DROP TABLE knowledge_fts")
     for table in ("pending", "staged", "passages", "documents", "sources", "bases"):
         op.drop_table(f"knowledge_{table}")

@@ -10,7 +10,7 @@ import typer
 from bot.cli.console import console, errors
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
-from bot.errors import NotFound
+from bot.errors import NotFound, StorageError
 
 if TYPE_CHECKING:
     from bot.installation import Installation
@@ -35,16 +35,17 @@ def backup(
     from bot.storage.backups import back_up, remove_old
 
     here = read_installation(config)
+    file = _database_file(here)
     if every is not None:
         _set_schedule(here, None if every == "never" else every, to)
         return
     if to is None:
         to = _folder(here)
         make_folder(to)
-    copy = back_up(here.config.database, to)
-    _say(f"Copied {here.config.database} to {copy} ({copy.stat().st_size / 1e6:,.1f} MB).")
+    copy = back_up(file, to)
+    _say(f"Copied {file} to {copy} ({copy.stat().st_size / 1e6:,.1f} MB).")
     for folder in {_folder(here), here.config.data_dir / "backups"}:
-        remove_old(here.config.database, here.config.backup.keep_days, folder)
+        remove_old(file, here.config.backup.keep_days, folder)
 
 
 def _set_schedule(here: Installation, every: str | None, folder: Path | None) -> None:
@@ -78,24 +79,35 @@ def restore(
     from bot.storage.restore import restore as restore_database
 
     here = read_installation(config)
+    database = _database_file(here)
     if file is None:
-        newest = newest_copy(here.config.database, _folder(here))
+        newest = newest_copy(database, _folder(here))
         if newest is None:
             raise NotFound(f"There is no backup in {_folder(here)}; name a file.")
         file, made_at = newest
         _say(f"The newest backup is of {made_at.astimezone():%Y-%m-%d %H:%M}.")
-    kept = restore_database(file, here.config.database, here.config.index)
+    kept = restore_database(file, database, here.config.index)
 
     async def make_vectors() -> VerificationReport:
         async with open_app(here) as app:
             return await app.knowledge.verify()
 
-    _say(f"{here.config.database} is now what {file} holds.")
+    _say(f"{database} is now what {file} holds.")
     if kept is not None:
         _say(f"What was there before is kept as {kept}.")
     with errors.status("Making the vectors of the documents again …"):
         made = run_async(make_vectors())
     _say(f"{made.documents:,} documents; {made.vectors_added:,} vectors were made again.")
+
+
+def _database_file(here: Installation) -> Path:
+    """The file of the database. Raises `StorageError` where a server keeps it."""
+    if isinstance(here.database, Path):
+        return here.database
+    raise StorageError(
+        f"The database is {here.database}, a PostgreSQL server; it is copied and put back there, "
+        "with pg_dump and pg_restore."
+    )
 
 
 def _folder(here: Installation) -> Path:

@@ -26,7 +26,7 @@ from bot.models.preparation import add_to_config, fetch_entry, settle_entry
 from bot.models.references import Reference, read_reference
 from bot.models.selection import EVERYWHERE, MODEL_CHOICE
 from bot.models.trial import Trial, try_model
-from bot.settings.choices_store import clear_in_file
+from bot.settings.choices_store import clear_choice
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -53,7 +53,7 @@ def use_model(here: Installation, model: str, *, anyway: bool, trial: bool) -> N
         console.print(describe_trial(chosen.name, chosen.trial), soft_wrap=True)
     document = YamlDocument.read(here.path)
     copy = write_choice(document, chosen, date.today())
-    clear_in_file(here.config.database, MODEL_CHOICE, EVERYWHERE)  # as a bot that runs does
+    clear_choice(here.database, MODEL_CHOICE, EVERYWHERE)  # as a bot that runs does
     kept = f"; the file as it was is {copy.name}" if copy is not None else ""
     console.print(f"{chosen.name} is the default model in {document.path}{kept}.", soft_wrap=True)
     console.print(run_async(tell_running_bot(here)), soft_wrap=True)

@@ -32,6 +32,7 @@ def check(
     ] = False,
 ) -> None:
     """Validate configuration, plugins, models and migrations; starts and loads nothing."""
+    from bot.storage.blocking import revision_at
     from bot.storage.migrations import pending
 
     here = read_installation(config)
@@ -52,8 +53,8 @@ def check(
         source, there = file.display_source, file.source not in missing
         detail = source if there else f"{source} is missing; run `parlance models pull`"
         rows.append({"what": f"model {file.model}", "ok": there, "detail": detail})
-    ahead = run_async(pending(here.config.database))
-    exists = here.config.database.exists()
+    ahead = run_async(pending(here.database))
+    exists = revision_at(here.database) is not None
     detail = f"{len(ahead)} to apply at the next start" if ahead and exists else "up to date"
     rows.append({"what": "migrations", "ok": True, "detail": detail if exists else "new database"})
     rows += check_running_bot(here)

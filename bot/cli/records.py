@@ -45,7 +45,7 @@ def export(
     try:
         with write_whole(to) as part, part.open("w", encoding="utf-8", newline="") as out:
             counts = export_records(
-                here.config.database,
+                here.database,
                 lambda piece: out.write(redact(piece)),
                 person=person,
                 parts=[part for part in PARTS if wanted[part]],

@@ -53,4 +53,4 @@ def _is_first_start(here: Installation) -> bool:
     """Whether somebody sits at a terminal, has named no configuration, and sees nothing set up."""
     at_keyboard = all(one is not None and one.isatty() for one in (sys.stdin, sys.stdout))
     named = "PARLANCE_CONFIG" in os.environ
-    return at_keyboard and not named and not here.config.database.exists()
+    return at_keyboard and not named and not here.config.database_file.exists()

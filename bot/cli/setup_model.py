@@ -23,7 +23,7 @@ from bot.models.preparation import add_to_config, fetch_entry, settle_entry
 from bot.models.proposals import MEASURED, Proposal, Survey, propose, survey
 from bot.models.references import read_reference
 from bot.models.selection import EVERYWHERE, MODEL_CHOICE
-from bot.settings.choices_store import clear_in_file
+from bot.settings.choices_store import clear_choice
 from bot.setup.settings_file import change
 
 MOST_SHOWN = 5
@@ -104,7 +104,7 @@ async def use(here: Installation, reference: str, dialogue: Dialogue) -> None:
         document.set("default_model", name)
 
     await asyncio.to_thread(change, here.path, write)
-    await asyncio.to_thread(clear_in_file, here.config.database, MODEL_CHOICE, EVERYWHERE)
+    await asyncio.to_thread(clear_choice, here.database, MODEL_CHOICE, EVERYWHERE)
     dialogue.tell(say("{name} answers from now on.", name=name))
 
 

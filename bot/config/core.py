@@ -281,6 +281,21 @@ class MetricsSettings(Section):
     """Offer them; whoever reaches the HTTP port can then read them."""
 
 
+class DatabaseSettings(Section):
+    """Where conversations, choices and documents are kept: in a file of `data_dir`, or at a
+    PostgreSQL server, which several processes may use."""
+
+    url: (
+        Annotated[
+            str, Field(pattern=r"^postgres(ql)?://([^\s:@/?#]+@)?[^\s@]*/[^\s/@?#]+(\?\S*)?$")
+        ]
+        | None
+    ) = None
+    """Address of a PostgreSQL database, such as `postgresql://parlance@db.example.org/parlance`;
+    empty: the file `parlance.db`. One with a password belongs into the environment, as
+    PARLANCE_DATABASE_URL, which goes before this."""
+
+
 class HistorySettings(Section):
     """What people said, the answers, and what came with them."""
 

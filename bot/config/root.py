@@ -19,6 +19,7 @@ from bot.config.core import (
     ChatSettings,
     CommandRule,
     ConsoleSettings,
+    DatabaseSettings,
     FetchSettings,
     HistorySettings,
     HttpSettings,
@@ -99,6 +100,8 @@ class Config(Section):
     """Conversations, and how long they are kept."""
     schedules: ScheduleSettings = ScheduleSettings()
     """Reminders and schedules."""
+    database: DatabaseSettings = DatabaseSettings()
+    """Where conversations, choices and documents are kept."""
     backup: BackupSettings = BackupSettings()
     """Copies of the database."""
     plugins: PluginSettings = PluginSettings()
@@ -138,8 +141,8 @@ class Config(Section):
         return self._remarks
 
     @property
-    def database(self) -> Path:
-        """The SQLite file of conversations, choices and documents."""
+    def database_file(self) -> Path:
+        """The SQLite file of conversations, choices and documents, where no server keeps them."""
         return self.data_dir / "parlance.db"
 
     @property

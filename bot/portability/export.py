@@ -6,25 +6,24 @@ a row at a time, so that neither memory nor a running bot is in the way.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, get_args
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, LargeBinary, Table
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import StorageError
 from bot.history.attachments import AttachmentSnapshot
 from bot.history.mapping import SNAPSHOT
 from bot.portability.column_values import dump, name_in_line, written
-from bot.storage.engine import Base, snapshot_engine, storage_error
+from bot.storage.address import DatabaseAddress
+from bot.storage.blocking import revision_at, snapshot
+from bot.storage.engine import Base
 from bot.storage.personal_data import PERSONAL_DATA, PersonalData
 from bot.storage.records import RECORDS, Part, Record
-from bot.storage.schema_version import newest_revision, revisions, stored_revision
+from bot.storage.schema_version import newest_revision, revisions
 
 FORMAT: Final = 1
 """The version of the format; a file of a later one is refused."""
@@ -45,50 +44,47 @@ def recorded_tables() -> Iterator[tuple[PersonalData, Record]]:
 
 
 def export(
-    path: Path,
+    address: DatabaseAddress,
     write: Callable[[str], object],
     *,
     person: str | None = None,
     parts: Collection[Part] = (),
 ) -> Counter[str]:
-    """Write the records of the database at `path`, of one person (`Author.key`) or of everybody,
+    """Write the records of a database, of one person (`Author.key`) or of everybody,
     and return how many there were of each kind.
 
     Without `parts` all are written, and of one person also what no installation takes in. `write`
     gets the text in pieces. Raises `StorageError`.
     """
-    _check(path)
+    _check(address)
     head: dict[str, Any] = {"kind": BEGIN, "format": FORMAT, "parts": list(parts or PARTS)}
     write(dump(head | {"person": person} if person is not None else head) + "\n")
     counts: Counter[str] = Counter()
-    try:
-        with closing(snapshot_engine(path).connect()) as connection, connection.begin():
-            for data, record in recorded_tables():
-                if record.part not in (parts or PARTS) and (parts or person is None):
-                    continue
-                own = person is not None and not parts
-                for line in _lines(connection, data, record, person, every=own):
-                    for piece in line:
-                        write(piece)
-                    counts[record.kind] += 1
-    except (SQLAlchemyError, sqlite3.Error) as exc:
-        raise storage_error(path, exc) from exc
+    with snapshot(address) as connection:
+        for data, record in recorded_tables():
+            if record.part not in (parts or PARTS) and (parts or person is None):
+                continue
+            own = person is not None and not parts
+            for line in _lines(connection, data, record, person, every=own):
+                for piece in line:
+                    write(piece)
+                counts[record.kind] += 1
     write(dump({"kind": END, "records": counts.total()}) + "\n")
     return counts
 
 
-def _check(path: Path) -> None:
+def _check(address: DatabaseAddress) -> None:
     """Check that there is a database of this version. Raises `StorageError`."""
-    if not path.is_file():
-        raise StorageError(f"There is no database {path} yet; there is nothing to export.")
-    found = stored_revision(path)
+    if isinstance(address, Path) and not address.is_file():
+        raise StorageError(f"There is no database {address} yet; there is nothing to export.")
+    found = revision_at(address)
     if found == newest_revision():
         return
     if found is None:
-        raise StorageError(f"The database {path} cannot be read; `parlance doctor` says more.")
+        raise StorageError(f"The database {address} cannot be read; `parlance doctor` says more.")
     older = found in revisions()
     raise StorageError(
-        f"The database {path} is of "
+        f"The database {address} is of "
         + ("an older version of Parlance; start it once first." if older else "a newer version.")
     )
 

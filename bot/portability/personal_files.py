@@ -8,7 +8,6 @@ import zlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -16,6 +15,7 @@ import structlog
 from bot.catalogue.sentence import say
 from bot.errors import Busy, Refused
 from bot.portability.export import export
+from bot.storage.address import DatabaseAddress
 from bot.types import File
 
 log = structlog.get_logger(__name__)
@@ -34,18 +34,18 @@ def nothing_secret(text: str) -> str:
 
 
 class PersonalFiles:
-    """Implements `OwnData` on the database at `path`.
+    """Implements `OwnData` on the database at `address`.
 
     One file is made at a time, in a thread, and not more of it is held than is sent.
     """
 
     def __init__(
         self,
-        path: Path,
+        address: DatabaseAddress,
         redact: Callable[[str], str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path, self._redact, self._clock = path, redact or nothing_secret, clock
+        self._address, self._redact, self._clock = address, redact or nothing_secret, clock
         self._made: OrderedDict[str, float] = OrderedDict()
         self._making = asyncio.Lock()
 
@@ -74,7 +74,11 @@ class PersonalFiles:
     def _make(self, person: str) -> tuple[File, Counter[str]]:
         """In a thread."""
         packed = _Packed()
-        counts = export(self._path, lambda piece: packed.write(self._redact(piece)), person=person)
+
+        def write(piece: str) -> None:
+            packed.write(self._redact(piece))
+
+        counts = export(self._address, write, person=person)
         name = f"mydata-{datetime.now(UTC):%Y-%m-%d}.jsonl"
         data = packed.finish()
         if packed.plain_bytes <= MAX_PLAIN_BYTES:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy import Connection, bindparam, delete, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.history.tables import choices
+from bot.storage.address import DatabaseAddress
+from bot.storage.blocking import revision_at, write_once
 from bot.storage.database import Database
-from bot.storage.engine import storage_error, sync_engine
 from bot.storage.insert import Insert, InsertInto, InsertStatement
-from bot.storage.schema_version import stored_revision
 from bot.types import Scope
 
 
@@ -109,18 +107,12 @@ class SqlPreferences:
         return self._known
 
 
-def clear_in_file(path: Path, name: str, scope: str) -> None:
-    """Clear a choice in the database at `path` from a process that has no app; blocks.
+def clear_choice(address: DatabaseAddress, name: str, scope: str) -> None:
+    """Clear a choice in a database from a process that has no app; blocks.
 
-    A bot that runs keeps what it has read. Raises `StorageError`.
+    A bot that runs on a file keeps what it has read. Raises `StorageError`.
     """
-    if stored_revision(path) is None:
+    if revision_at(address) is None:
         return  # there is none yet, and so no choice
-    engine = sync_engine(path)
-    try:
-        with engine.begin() as connection:
-            connection.execute(_clear, {"of_name": name, "of_scope": scope})
-    except SQLAlchemyError as exc:
-        raise storage_error(path, exc) from exc
-    finally:
-        engine.dispose()
+    values = {"of_name": name, "of_scope": scope}
+    write_once(address, lambda connection: connection.execute(_clear, values))

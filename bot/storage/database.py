@@ -8,23 +8,22 @@ what lets many conversations be kept on disk at once.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageError
-from bot.storage.engine import Base, read_engine, storage_error, sync_engine
-from bot.storage.schema_version import migrate_if_needed
+from bot.storage.address import DatabaseAddress
+from bot.storage.database_engine import DatabaseEngine, UnusableError
+from bot.storage.engine import Base
+from bot.storage.opening import open_engine
 
 __all__ = ["Base", "Database", "Job"]
 
@@ -32,11 +31,17 @@ T = TypeVar("T")
 Job = Callable[[Connection], T]
 """A function that writes. It may run twice (again by itself where another job of its transaction
 failed), so it must have no effect but on the connection."""
+Listener: TypeAlias = Callable[[str | None], Any]
+"""Called with what another process told, and with None where something may have been missed."""
 
 MAX_WAITING_WRITES = 2000
 """Writes that may wait; beyond it a caller waits to be let in."""
 MAX_BATCH_WRITES = 256
 """Most writes in one transaction, so that the first of them does not wait for long."""
+MAX_COMMIT_TRIES = 5
+"""How often a transaction is run that meets what passes, such as a deadlock of two processes."""
+_CHANGED_TABLE = "changed"
+"""The topic by which processes tell each other that a table has changed."""
 
 
 @dataclass(slots=True)
@@ -47,38 +52,49 @@ class _Write(Generic[T]):
 
 
 class Database:
-    """An open, migrated database. `await Database.open(path)`, and `close()` when done."""
+    """An open, migrated database. `await Database.open(address)`, and `close()` when done."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._readers = read_engine(path)
-        self._engine = sync_engine(path)
-        self._connection: Connection | None = None
-        """The connection of the writing thread, opened again after an error."""
+    def __init__(self, engine: DatabaseEngine) -> None:
+        self._engine = engine
+        self.guard: Job[None] | None = None
+        """Called first in each transaction; raises `UnusableError` where this process may not write
+        any more."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parlance-writer")
         self._queue: asyncio.Queue[_Write[Any]] = asyncio.Queue(MAX_WAITING_WRITES)
-        self._writer: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
-        self._versions: Counter[Table] = Counter()
+        self._versions: Counter[str] = Counter()
+        self._generation = 0
+        self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
         self._scrubbing = asyncio.Lock()
         self._scrubbed = 0.0
 
     @classmethod
-    async def open(cls, path: Path) -> Database:
-        """Migrate the file to the present schema and open it. Raises `StorageError`."""
-        await migrate_if_needed(path)
-        database = await asyncio.to_thread(cls, path)
-        database._writer = asyncio.create_task(database._write_all(), name="database writer")
+    async def open(cls, address: DatabaseAddress) -> Database:
+        """Bring the database to the present schema and open it. Raises `StorageError`."""
+        database = cls(await open_engine(address))
+        database.on_told(_CHANGED_TABLE, database._note_change)
+        database._tasks = [
+            asyncio.create_task(database._write_all(), name="database writer"),
+            asyncio.create_task(database._engine.listen(database._hear), name="database listener"),
+        ]
         return database
+
+    @property
+    def address(self) -> DatabaseAddress:
+        """Where it is."""
+        return self._engine.address
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection, None]:
         """A connection that reads, and cannot write. Raises `StorageError`."""
         try:
-            async with self._readers.connect() as connection:
+            async with self._engine.read() as connection:
                 yield connection
-        except (SQLAlchemyError, sqlite3.Error) as exc:
-            raise storage_error(self.path, exc) from exc
+        except Exception as exc:
+            if (error := self._engine.storage_error(exc)) is not None:
+                raise error from exc
+            raise
 
     async def write(self, job: Job[T], *, changes: Table | None = None) -> T:
         """Run a job in the writer's next transaction; returns what it returns, once committed.
@@ -87,21 +103,52 @@ class Database:
         waits does not take its write back. Raises `StorageError` where the database fails; other
         errors of the job come as they are.
         """
-        if self._closing or self._writer is None:
+        if self._closing or not self._tasks:
             raise StorageError("The database is closed.")
         write = _Write(job, asyncio.get_running_loop().create_future(), changes)
         await self._queue.put(write)
         return cast(T, await write.done)
 
-    def version(self, table: Table) -> int:
-        """A number that grows with every write that says that it changes the table: what was read
-        at another number may be out of date."""
-        return self._versions[table]
+    def version(self, table: Table) -> tuple[int, int]:
+        """What changes with every write that says that it changes the table, also of another
+        process: what was read at another version may be out of date."""
+        return self._versions[table.name], self._generation
+
+    async def size(self) -> int:
+        """How large it is, in bytes. Raises `StorageError`."""
+        async with self.read() as connection:
+            return await self._engine.size(connection)
+
+    # --- other processes on the same database ---------------------------------------------------
+
+    def tell(self, connection: Connection, topic: str, text: str = "") -> None:
+        """Within a job: tell the other processes something, once it is committed. At most about
+        7,000 bytes; where there is no other process nothing is done."""
+        self._engine.tell(connection, topic, text)
+
+    def on_told(self, topic: str, listener: Listener) -> None:
+        """Have what other processes tell of a topic taken in; called in the event loop."""
+        self._listeners[topic].append(listener)
+
+    def _hear(self, topic: str, text: str) -> None:
+        if topic:
+            for listener in self._listeners.get(topic, ()):
+                listener(text)
+            return
+        self._generation += 1  # something may have been missed
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener(None)
+
+    def _note_change(self, table: str | None) -> None:
+        if table is not None:
+            self._versions[table] += 1
+
+    # --- the end ---------------------------------------------------------------------------------
 
     async def scrub(self) -> None:
-        """Rewrite the file, so that nothing that was deleted is left in it or in its log: SQLite
-        leaves copies of deleted rows behind when it moves them, even with `secure_delete`. Calls
-        that wait share the next run. Raises `StorageError`."""
+        """Remove what deleted rows left behind, as far as the database can. Calls that wait share
+        the next run. Raises `StorageError`."""
         asked = time.monotonic()
         async with self._scrubbing:
             if self._scrubbed > asked:
@@ -110,41 +157,26 @@ class Database:
                 raise StorageError("The database is closed.")
             self._scrubbed = time.monotonic()
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._thread, self._vacuum)
-
-    def _vacuum(self) -> None:
-        """In the writing thread, outside of any transaction."""
-        try:
-            with self._engine.connect() as connection:
-                driver = connection.connection.driver_connection
-                assert driver is not None
-                driver.execute("VACUUM")
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except (SQLAlchemyError, sqlite3.Error) as exc:
-            raise storage_error(self.path, exc) from exc
+            try:
+                await loop.run_in_executor(self._thread, self._engine.scrub)
+            except Exception as exc:
+                raise self._as_storage_error(exc) from exc
 
     async def close(self) -> None:
-        """Commit the waiting writes, and close the file. Safe to call twice."""
+        """Commit the waiting writes, and close the database. Safe to call twice."""
         self._closing = True
-        if self._writer is not None:
+        if self._tasks:
             await self._queue.join()  # those that still wait to be let in are let in first
-            self._writer.cancel()
-            await asyncio.wait([self._writer])
-            self._writer = None
-        await self._readers.dispose()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
+            self._tasks = []
+        await self._engine.close_readers()
         # The last connection to close writes the log back into the file, which may take a while.
-        await asyncio.to_thread(self._close_writer)
+        await asyncio.to_thread(self._engine.close_writer)
         self._thread.shutdown(wait=False)
 
-    def _close_writer(self) -> None:
-        self._drop_connection()
-        self._engine.dispose()
-
-    def _drop_connection(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            with suppress(SQLAlchemyError, sqlite3.Error):
-                connection.close()
+    # --- the writer ------------------------------------------------------------------------------
 
     async def _write_all(self) -> None:
         """The writer: the only task that hands work to the writing thread."""
@@ -153,32 +185,45 @@ class Database:
             batch = [await self._queue.get()]
             while len(batch) < MAX_BATCH_WRITES and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            jobs = [write.job for write in batch]
-            results = await loop.run_in_executor(self._thread, self._commit, jobs)
+            results = await loop.run_in_executor(self._thread, self._commit, batch)
             # Also where a caller was cancelled, and before any of them goes on.
-            self._versions.update(write.changes for write in batch if write.changes is not None)
+            self._versions.update(_changed_tables(batch))
             _resolve(batch, results)
             for _ in batch:
                 self._queue.task_done()
 
-    def _commit(self, jobs: list[Job[Any]]) -> list[tuple[Any, Exception | None]]:
+    def _commit(self, batch: list[_Write[Any]]) -> list[tuple[Any, Exception | None]]:
         """In the writing thread: all jobs in one transaction, or else each in its own."""
-        try:
-            connection = self._connection = self._connection or self._engine.connect()
-            with connection.begin():
-                return [(job(connection), None) for job in jobs]
-        except Exception as exc:  # noqa: BLE001 - a job's error belongs to its caller, whatever it is
-            self._drop_connection()
-            if len(jobs) == 1:
-                return [(None, self._as_storage_error(exc))]
-            return [outcome for job in jobs for outcome in self._commit([job])]
+        for tries in range(1, MAX_COMMIT_TRIES + 1):
+            try:
+                with self._engine.transaction() as connection:
+                    if self.guard is not None:
+                        self.guard(connection)
+                    results: list[tuple[Any, Exception | None]]
+                    results = [(write.job(connection), None) for write in batch]
+                    for table in _changed_tables(batch):
+                        self._engine.tell(connection, _CHANGED_TABLE, table)
+                return results
+            except UnusableError as exc:
+                return [(None, exc) for _ in batch]
+            except Exception as exc:  # noqa: BLE001 - a job's error belongs to its caller
+                if tries < MAX_COMMIT_TRIES and self._engine.is_passing(exc):
+                    continue
+                if len(batch) == 1:
+                    return [(None, self._as_storage_error(exc))]
+                break
+        return [outcome for write in batch for outcome in self._commit([write])]
 
     def _as_storage_error(self, exc: Exception) -> Exception:
-        if not isinstance(exc, SQLAlchemyError | sqlite3.Error):
+        error = self._engine.storage_error(exc)
+        if error is None:
             return exc
-        error = storage_error(self.path, exc)
         error.__cause__ = exc
         return error
+
+
+def _changed_tables(batch: list[_Write[Any]]) -> set[str]:
+    return {write.changes.name for write in batch if write.changes is not None}
 
 
 def _resolve(batch: list[_Write[Any]], results: list[tuple[Any, Exception | None]]) -> None:

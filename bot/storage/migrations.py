@@ -17,10 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import StorageError
 from bot.private_files import make_folder
+from bot.storage.address import DatabaseAddress
 from bot.storage.backups import backup_folder, copy_into, copy_path, remove_all_but_newest
+from bot.storage.blocking import revision_at
 from bot.storage.creation import make_database_file
 from bot.storage.engine import storage_error, sync_engine
-from bot.storage.schema_version import migrations_folder
+from bot.storage.schema_version import migrations_folder, revisions
 
 
 async def migrate(path: Path, folder: Path | None = None) -> Sequence[str]:
@@ -33,9 +35,13 @@ async def migrate(path: Path, folder: Path | None = None) -> Sequence[str]:
     return await asyncio.to_thread(_migrate, path, folder)
 
 
-async def pending(path: Path) -> Sequence[str]:
-    """Revisions that `migrate` would apply, oldest first; changes nothing, makes no file."""
-    return await asyncio.to_thread(_pending, path)
+async def pending(address: DatabaseAddress) -> Sequence[str]:
+    """Revisions that the next start would apply, oldest first; changes nothing, makes no file.
+    Raises `StorageError`."""
+    if isinstance(address, Path):
+        return await asyncio.to_thread(_pending, address)
+    present = await asyncio.to_thread(revision_at, address)
+    return [one for one in revisions() if present is None or one > present]
 
 
 def alembic_config(

@@ -67,7 +67,7 @@ async def path(tmp_path: Path) -> Path:
     database = await Database.open(tmp_path / "kept.db")
     await database.write(keep_something)
     await database.close()
-    return database.path
+    return tmp_path / "kept.db"
 
 
 async def test_after_an_hour_it_is_sent_again_and_two_at_once_are_one(path: Path) -> None:

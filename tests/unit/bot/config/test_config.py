@@ -61,7 +61,7 @@ class TestShippedFile:
     def test_loads_and_resolves_paths_from_its_folder(self) -> None:
         config = load(ROOT / "config.yaml", {})
         assert config.data_dir == ROOT / "data"
-        assert config.database == ROOT / "data" / "parlance.db"
+        assert config.database_file == ROOT / "data" / "parlance.db"
         assert config.knowledge.sync[0].path == ROOT / "docs"
         assert config.is_admin(Author("terminal", "operator", "you"))
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.history.sql_store import SqlHistoryStore
 from bot.settings.choices_store import MAX_KNOWN_SCOPES, SqlPreferences
 from bot.storage.database import Database
+from bot.storage.database_engine import DatabaseEngine
 from bot.types import SCOPES, ConversationKey
 
 HERE = ConversationKey("slack", "T1", "C1", thread="9.1")
@@ -68,8 +69,8 @@ async def test_choices_survive_a_restart(tmp_path: Path) -> None:
 class SlowDatabase(Database):
     """A real database whose answers come late, when `let_go` is set."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, engine: DatabaseEngine) -> None:
+        super().__init__(engine)
         self.let_go = asyncio.Event()
         self.has_read = asyncio.Event()
 

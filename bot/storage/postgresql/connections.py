@@ -1,0 +1,114 @@
+"""Opens connections to a PostgreSQL server: some that read, one that writes, one that listens."""
+
+from __future__ import annotations
+
+import select
+from typing import Any, Final
+
+import psycopg
+from psycopg.abc import AdaptContext
+from psycopg.types.string import StrDumper
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from bot.storage.address import ServerAddress
+
+MAX_READING_CONNECTIONS: Final = 4
+"""Connections that read at the same time; with those that write and listen a process has six."""
+READING_WAIT_S: Final = 300.0
+"""How long a read may wait for one of them: a turn has its own deadline, and must not fail before
+it because many read at once on a machine that has much to do."""
+CONNECT_TIMEOUT_S: Final = 5
+_KEEPALIVE: Final = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "application_name": "parlance",
+}
+"""A server that vanished without a word is noticed within half a minute."""
+_SETTINGS: Final = "-c statement_timeout=60s -c idle_in_transaction_session_timeout=10s"
+"""A process that is stopped in the middle of a transaction holds its locks for ten seconds."""
+
+
+class _TextDumper(StrDumper):
+    """Writes text without the characters that PostgreSQL's texts cannot hold."""
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
+
+
+def _prepare(connection: AdaptContext) -> None:
+    connection.adapters.register_dumper(str, _TextDumper)
+
+
+def writing_engine(address: ServerAddress) -> Engine:
+    """An engine for one thread, that writes; each connection of it is a new one."""
+    engine = create_engine(
+        address.url, poolclass=NullPool, connect_args={**_KEEPALIVE, "options": _SETTINGS}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: object) -> None:
+        _prepare(connection)
+
+    return engine
+
+
+def reading_snapshot_engine(address: ServerAddress) -> Engine:
+    """An engine for one thread, whose transactions read what was there when they began."""
+    return create_engine(
+        address.url,
+        poolclass=NullPool,
+        isolation_level="REPEATABLE READ",
+        connect_args={**_KEEPALIVE, "options": "-c default_transaction_read_only=on"},
+    )
+
+
+def schema_engine(address: ServerAddress) -> Engine:
+    """An engine that changes tables, for which it may take as long as it needs."""
+    return create_engine(address.url, poolclass=NullPool, connect_args=dict(_KEEPALIVE))
+
+
+def reading_engine(address: ServerAddress) -> AsyncEngine:
+    """An engine whose connections read, and cannot write."""
+    engine = create_async_engine(
+        address.url,
+        connect_args={
+            **_KEEPALIVE,
+            "options": f"{_SETTINGS} -c default_transaction_read_only=on",
+        },
+        isolation_level="AUTOCOMMIT",
+        pool_size=MAX_READING_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=READING_WAIT_S,
+        pool_reset_on_return=None,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connect(connection: Any, _: object) -> None:
+        _prepare(connection.driver_connection)
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _checkout(connection: Any, *_: object) -> None:
+        if _is_cut(connection.driver_connection):
+            raise DisconnectionError("the server has closed it")  # the pool opens another
+
+    return engine
+
+
+def _is_cut(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether the server has ended an idle connection; asks the socket, not the server."""
+    wire = connection.pgconn
+    if connection.closed:
+        return True
+    if not select.select([wire.socket], [], [], 0)[0]:
+        return False
+    try:
+        wire.consume_input()  # a word of the server, or the end
+    except psycopg.OperationalError:
+        return True
+    return bool(wire.status != psycopg.pq.ConnStatus.OK)

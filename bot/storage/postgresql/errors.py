@@ -1,0 +1,69 @@
+"""Explains the errors of PostgreSQL, and tells which pass by themselves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from psycopg import Error, OperationalError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from bot.errors import StorageError
+from bot.storage.address import ServerAddress
+
+_PASSING_STATES: Final = frozenset({"40001", "40P01", "55P03"})
+"""Serialization failure, deadlock, lock not available: the transaction has changed nothing."""
+_AWAY_STATES: Final = ("08", "57P", "53300")
+"""By how they begin: the connection was cut or could not be made, the server stops or starts, or
+has no connection left."""
+_EXPLAINED: Final = (
+    ("53100", "there is no space left on its disk"),
+    ("25006", "it can only be read; it may be a standby"),
+    ("28", "it does not accept the name or the password"),
+    ("3D000", "there is no such database; create it first"),
+    ("42501", "this user may not do that there"),
+    ("53300", "it has no connection left"),
+)
+
+
+def driver_error(exc: BaseException) -> Error | None:
+    """The error of the driver in an error of SQLAlchemy, or itself."""
+    found = exc.orig if isinstance(exc, DBAPIError) else exc
+    return found if isinstance(found, Error) else None
+
+
+def is_passing(exc: BaseException) -> bool:
+    """Whether the transaction was undone for a reason that passes."""
+    found = driver_error(exc)
+    return found is not None and found.sqlstate in _PASSING_STATES
+
+
+def is_away(exc: BaseException) -> bool:
+    """Whether the server cannot be reached, or has cut the connection."""
+    if isinstance(exc, DBAPIError) and exc.connection_invalidated:
+        return True
+    found = driver_error(exc)
+    if found is None:
+        return False
+    if found.sqlstate is None:
+        return isinstance(found, OperationalError)
+    return found.sqlstate.startswith(_AWAY_STATES)
+
+
+def storage_error(address: ServerAddress, exc: BaseException) -> StorageError | None:
+    """The error as one sentence for an operator, without what the server said, which may quote
+    texts; None if it is no error of the database."""
+    if not isinstance(exc, SQLAlchemyError | Error):
+        return None
+    found = driver_error(exc)
+    state = (found.sqlstate if found is not None else None) or ""
+    what = next((words for begin, words in _EXPLAINED if state.startswith(begin)), None)
+    if what is None and isinstance(exc, PoolTimeout):
+        what = "all connections are in use"
+    if what is None and is_away(exc):
+        said = str(found).casefold()
+        refused = "password" in said or "authentication" in said
+        what = "it does not accept the name or the password" if refused else "it cannot be reached"
+    if what is None:
+        what = f"it cannot be used ({type(found or exc).__name__}{f' {state}' if state else ''})"
+    return StorageError(f"The database {address}: {what}.")

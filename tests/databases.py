@@ -1,0 +1,63 @@
+"""Databases for the tests: files of SQLite, and a PostgreSQL server where one is installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from bot.storage.address import DatabaseAddress
+from tests.fakes.postgresql import PostgresqlServer, find_programs, running_server
+
+REQUIRED: Final = "PARLANCE_POSTGRESQL_REQUIRED"
+"""The environment variable with which a machine without PostgreSQL is a failure."""
+ENGINES: Final = ("sqlite", "postgresql")
+_ABSENT: Final = "there is no PostgreSQL here (Debian: apt install postgresql)"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where there is no PostgreSQL, one test stands for all that are left out, and says so."""
+    needing = [item for item in items if _needs_server(item)]
+    if not needing or find_programs() is not None or os.environ.get(REQUIRED):
+        return
+    needing[0].add_marker(pytest.mark.skip(f"PostgreSQL, {len(needing)} tests: {_ABSENT}"))
+    left_out = needing[1:]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _needs_server(item: pytest.Item) -> bool:
+    if "postgresql" in getattr(item, "fixturenames", ()):
+        return True
+    call = getattr(item, "callspec", None)
+    return call is not None and call.params.get("database_address") == "postgresql"
+
+
+@pytest.fixture(scope="session")
+def _postgresql_programs() -> Path:
+    found = find_programs()
+    if found is None:
+        pytest.fail(_ABSENT)
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgresql(_postgresql_programs: Path) -> Iterator[PostgresqlServer]:
+    """A running PostgreSQL, one for the session; a test that stops it starts one of its own."""
+    with running_server(_postgresql_programs) as server:
+        yield server
+
+
+@pytest.fixture(params=ENGINES)
+def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseAddress]:
+    """A database that does not exist yet in a file, or an empty one at a server, in turn."""
+    if request.param == "sqlite":
+        yield tmp_path / "parlance.db"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    address = server.create()
+    yield address
+    server.drop(address)
