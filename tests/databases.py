@@ -33,7 +33,7 @@ def _needs_server(item: pytest.Item) -> bool:
     if "postgresql" in getattr(item, "fixturenames", ()):
         return True
     call = getattr(item, "callspec", None)
-    return call is not None and call.params.get("database_address") == "postgresql"
+    return call is not None and "postgresql" in call.params.values()
 
 
 @pytest.fixture(scope="session")

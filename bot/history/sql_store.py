@@ -67,7 +67,7 @@ _untell = delete(summaries).where(
 _supersede = update(turns).where(turns.c.id == bindparam("turn")).values(superseded=True)
 _get = select(turns).where(turns.c.id == bindparam("turn"))
 _place = select(turns.c.seq).where(turns.c.id == bindparam("turn"))
-_NO_END = 2**62
+_NO_END = 2**31 - 1
 _running = select(turns).where(_is_running).order_by(turns.c.seq)
 _running_ids = select(turns.c.id).where(_is_running)
 _wait = (

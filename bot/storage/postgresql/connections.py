@@ -48,7 +48,10 @@ def _prepare(connection: AdaptContext) -> None:
 def writing_engine(address: ServerAddress) -> Engine:
     """An engine for one thread, that writes; each connection of it is a new one."""
     engine = create_engine(
-        address.url, poolclass=NullPool, connect_args={**_KEEPALIVE, "options": _SETTINGS}
+        address.url,
+        poolclass=NullPool,
+        connect_args={**_KEEPALIVE, "options": _SETTINGS},
+        execution_options={"preserve_rowcount": True},  # also that of inserts
     )
 
     @event.listens_for(engine, "connect")

@@ -12,6 +12,7 @@ from bot.config.core import LoggingSettings
 from bot.history.protocol import HistoryStore
 from bot.history.sql_store import SqlHistoryStore
 from bot.observability.logs import configure
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from tests.fakes.core import Bench
 from tests.fakes.history import MemoryHistoryStore
@@ -29,13 +30,16 @@ def json_log() -> None:
     configure(LoggingSettings(format="json"))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HistoryStore]:
     """A store of each kind: what holds for one must hold for the other."""
     if request.param == "memory":
         yield MemoryHistoryStore()
         return
-    database = await Database.open(tmp_path / "parlance.db")
+    address: DatabaseAddress = tmp_path / "parlance.db"
+    if request.param == "postgresql":
+        address = request.getfixturevalue("postgresql").create()
+    database = await Database.open(address)
     yield SqlHistoryStore(database)
     await database.close()
 

@@ -16,6 +16,7 @@ from bot.history.protocol import StoredMessage
 from bot.history.sql_store import SqlHistoryStore
 from bot.knowledge.retrieval.golden import load_golden
 from bot.observability.redaction import Redactor
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.types import ConversationKey, Explanation, Source
 
@@ -70,8 +71,8 @@ class Past:
 
 
 @pytest.fixture
-async def past(tmp_path: Path) -> AsyncIterator[Past]:
-    database = await Database.open(tmp_path / "parlance.db")
+async def past(database_address: DatabaseAddress) -> AsyncIterator[Past]:
+    database = await Database.open(database_address)
     yield Past(database, SqlHistoryStore(database))
     await database.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -15,6 +14,7 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.history.tables import feedback, materials, quoted, replies, turns
 from bot.replies.protocol import Reply
 from bot.settings.choices_store import SqlPreferences
+from bot.storage.address import DatabaseAddress
 from bot.storage.batches import MAX_BATCH_ROWS
 from bot.storage.database import Database, Job, T
 from tests.contracts.history_contract import HERE, answering, asked, exchange
@@ -33,8 +33,8 @@ class CountingDatabase(Database):
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[CountingDatabase]:
-    database = await CountingDatabase.open(tmp_path / "parlance.db")
+async def database(database_address: DatabaseAddress) -> AsyncIterator[CountingDatabase]:
+    database = await CountingDatabase.open(database_address)
     assert isinstance(database, CountingDatabase)
     yield database
     await database.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from bot.history.reply_addresses import SqlReplies
 from bot.replies.protocol import Reply
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.types import ConversationKey
 
@@ -18,8 +18,8 @@ REPLY = Reply("t1", "slack", str(THREAD), {"channel": "C1", "ts": "9.2", "ü": '
 
 
 @pytest.fixture
-async def replies(tmp_path: Path) -> AsyncIterator[SqlReplies]:
-    database = await Database.open(tmp_path / "parlance.db")
+async def replies(database_address: DatabaseAddress) -> AsyncIterator[SqlReplies]:
+    database = await Database.open(database_address)
     yield SqlReplies(database)
     await database.close()
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, select, update
@@ -18,6 +17,7 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.history.tables import feedback, materials, processed_events, quoted, replies, turns
 from bot.replies.protocol import Reply
 from bot.settings.choices_store import SqlPreferences
+from bot.storage.address import DatabaseAddress
 from bot.storage.batches import MAX_BATCH_ROWS
 from bot.storage.database import Database
 from bot.storage.personal_data import EVENT_RETENTION
@@ -28,8 +28,8 @@ OLD, NEW = NOW - timedelta(days=40), NOW - timedelta(days=5)
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "parlance.db")
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    database = await Database.open(database_address)
     yield database
     await database.close()
 

@@ -24,14 +24,15 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.history.tables import Moment
 from bot.replies.protocol import Reply
 from bot.settings.choices_store import SqlPreferences
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.types import ConversationKey
 from tests.contracts.history_contract import HERE, HistoryContract, answering, asked, exchange
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "parlance.db")
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    database = await Database.open(database_address)
     yield database
     await database.close()
 
@@ -145,6 +146,13 @@ class TestForget:
         assert await store.forget(person="slack:ada") == 1200
 
 
+@pytest.fixture
+async def in_file(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "parlance.db")
+    yield database
+    await database.close()
+
+
 class TestLoad:
     async def test_many_conversations_at_once_lose_and_mix_nothing(
         self, store: SqlHistoryStore
@@ -180,7 +188,7 @@ class TestLoad:
         ],
     )
     async def test_every_statement_goes_by_an_index_and_sorts_nothing(
-        self, database: Database, module: ModuleType, name: str
+        self, in_file: Database, module: ModuleType, name: str
     ) -> None:
         compiled = getattr(module, name).compile(dialect=dialect(paramstyle="named"))
         values = {key: value or 1 for key, value in compiled.params.items()}
@@ -192,7 +200,7 @@ class TestLoad:
             explained = f"EXPLAIN QUERY PLAN {query.statement}"
             return [row[3] for row in driver.execute(explained, query.parameters)]
 
-        plan = await database.write(explain)
+        plan = await in_file.write(explain)
         assert plan
         assert all("USING" in step and "SCAN" not in step for step in plan), plan
         assert not any("TEMP B-TREE" in step for step in plan), plan

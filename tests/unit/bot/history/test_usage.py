@@ -27,6 +27,7 @@ from bot.history.suspensions import Suspension, Suspensions
 from bot.history.tables import turn_counts
 from bot.history.turn_counts import SUMS
 from bot.history.usage import UsageCounts, Use
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.storage.engine import sync_engine
 from bot.storage.migrations import alembic_config, migrate
@@ -38,8 +39,8 @@ DAYS = Days(date(2026, 1, 1), date(2026, 1, 7), UTC)
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "parlance.db")
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    database = await Database.open(database_address)
     yield database
     await database.close()
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from bot.mcp.tokens import PersonalTokens
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.types import ConversationKey
 
@@ -23,8 +23,8 @@ class Clock:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "parlance.db")
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    database = await Database.open(database_address)
     yield database
     await database.close()
 

@@ -25,6 +25,7 @@ from bot.notices.watches import (
 )
 from bot.schedules.jobs_store import Jobs
 from bot.schedules.tables import occurrences
+from bot.storage.address import DatabaseAddress
 from bot.storage.backup_schedule import BackupSchedule
 from bot.storage.database import Database
 from bot.types import ConversationKey
@@ -34,8 +35,8 @@ HERE = ConversationKey("test", "work", "general")
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "parlance.db")
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    opened = await Database.open(database_address)
     yield opened
     await opened.close()
 

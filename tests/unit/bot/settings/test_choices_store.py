@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.history.sql_store import SqlHistoryStore
 from bot.settings.choices_store import MAX_KNOWN_SCOPES, SqlPreferences
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.storage.database_engine import DatabaseEngine
 from bot.types import SCOPES, ConversationKey
@@ -23,8 +24,8 @@ SCOPED = [(width, HERE.scope(width)) for width in SCOPES]
 
 
 @pytest.fixture
-async def choices(tmp_path: Path) -> AsyncIterator[SqlPreferences]:
-    database = await Database.open(tmp_path / "parlance.db")
+async def choices(database_address: DatabaseAddress) -> AsyncIterator[SqlPreferences]:
+    database = await Database.open(database_address)
     yield SqlPreferences(database)
     await database.close()
 

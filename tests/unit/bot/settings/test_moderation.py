@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -21,6 +20,7 @@ from bot.settings.admission import BLOCKED, Admission
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.moderation import Moderation
 from bot.settings.places import GREETING, MAX_WRONG_TRIES, WORD_LIFE_S, AllowedPlaces
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.types import Author, ConversationKey
 
@@ -73,8 +73,8 @@ async def make(database: Database, *allowed: str) -> Gate:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "parlance.db")
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    opened = await Database.open(database_address)
     yield opened
     await opened.close()
 
