@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, literal, select, text, update
 
 from bot.history.protocol import StoredMessage
 from bot.history.tables import replies, suspended, turns
@@ -27,7 +27,15 @@ def _save(insert_into: InsertInto) -> Insert:
         index_elements=["turn"],
         set_={
             column: insert.excluded[column]
-            for column in ("platform", "conversation", "address", "finished", "at", "answer")
+            for column in (
+                "platform",
+                "conversation",
+                "address",
+                "finished",
+                "at",
+                "answer",
+                "process",
+            )
         },
     )
 
@@ -42,14 +50,24 @@ def _note(insert_into: InsertInto) -> Insert:
 
 
 _get = select(replies).where(replies.c.turn == bindparam("turn"))
+_broken_off = (
+    replies.c.finished.is_(False),
+    replies.c.turn.not_in(select(suspended.c.turn)),  # it waits; nothing broke off
+)
 _unfinished = (
     select(replies)
-    .where(
-        replies.c.platform == bindparam("platform"),
-        replies.c.finished.is_(False),
-        replies.c.turn.not_in(select(suspended.c.turn)),  # it waits; nothing broke off
-    )
+    .where(replies.c.platform == bindparam("platform"), *_broken_off)
     .order_by(replies.c.at)
+)
+_take_unfinished = (
+    update(replies)
+    .where(
+        replies.c.platform == bindparam("of_platform"),
+        *_broken_off,
+        text("(replies.process IS NULL OR replies.process NOT IN (SELECT id FROM processes))"),
+    )
+    .values(process=bindparam("taken_by"))
+    .returning(*replies.c)
 )
 _known = select(literal(1)).where(replies.c.conversation == bindparam("conversation")).limit(1)
 
@@ -69,6 +87,7 @@ class SqlReplies:
             "address": json.dumps(dict(reply.address)),
             "finished": reply.finished,
             "at": datetime.now(UTC),
+            "process": self._database.process,
         }
 
         def job(connection: Connection) -> None:
@@ -82,9 +101,22 @@ class SqlReplies:
         return None if row is None else _reply(row)
 
     async def unfinished(self, platform: str) -> Sequence[Reply]:
+        process = self._database.process
+        if process is not None:
+            return await self._take_unfinished(platform, process)
         async with self._database.read() as connection:
             rows = (await connection.execute(_unfinished, {"platform": platform})).all()
         return [_reply(row) for row in rows]
+
+    async def _take_unfinished(self, platform: str, process: str) -> Sequence[Reply]:
+        """Those that no process that lives is at: they are this one's from now on."""
+        values = {"of_platform": platform, "taken_by": process}
+
+        def job(connection: Connection) -> list[Reply]:
+            rows = connection.execute(_take_unfinished, values).all()
+            return [_reply(row) for row in sorted(rows, key=lambda row: row.at)]
+
+        return await self._database.write(job)
 
     async def note_interrupted(self, turns: Iterable[StoredMessage]) -> None:
         """Store answers that a dead process left as unfinished replies. Those of which nothing was

@@ -21,6 +21,7 @@ from bot.history.mapping import (
 )
 from bot.history.protocol import Report, StoredMessage, TurnStatus, Verdict
 from bot.history.tables import (
+    IS_ABANDONED,
     Moment,
     feedback,
     materials,
@@ -59,7 +60,7 @@ _reopen = (
         turns.c.cut.is_not(None),
         turns.c.superseded.is_(False),
     )
-    .values(status="running")
+    .values(status="running", process=bindparam("by_process"))
 )
 _untell = delete(summaries).where(
     summaries.c.id.in_(select(summarised.c.summary).where(summarised.c.turn == bindparam("turn")))
@@ -68,14 +69,14 @@ _supersede = update(turns).where(turns.c.id == bindparam("turn")).values(superse
 _get = select(turns).where(turns.c.id == bindparam("turn"))
 _place = select(turns.c.seq).where(turns.c.id == bindparam("turn"))
 _NO_END = 2**31 - 1
-_running = select(turns).where(_is_running).order_by(turns.c.seq)
-_running_ids = select(turns.c.id).where(_is_running)
+_running = select(turns).where(_is_running, IS_ABANDONED).order_by(turns.c.seq)
+_running_ids = select(turns.c.id).where(_is_running, IS_ABANDONED)
 _wait = (
     update(turns)
-    .where(_is_running, turns.c.id.in_(select(suspended.c.turn)))
+    .where(_is_running, IS_ABANDONED, turns.c.id.in_(select(suspended.c.turn)))
     .values(status="waiting")
 )
-_interrupt = update(turns).where(_is_running).values(status="interrupted")
+_interrupt = update(turns).where(_is_running, IS_ABANDONED).values(status="interrupted")
 _by_event = (
     select(turns)
     .where(
@@ -177,7 +178,7 @@ class SqlHistoryStore:
             if claim and connection.execute(_claim(connection), event).rowcount != 1:
                 return False
             connection.execute(_insert_question(connection), asked)
-            connection.execute(_insert, answered)
+            connection.execute(_insert, {**answered, "process": self._database.process})
             return True
 
         return await self._database.write(job)
@@ -199,7 +200,8 @@ class SqlHistoryStore:
 
     async def reopen(self, turn: str) -> bool:
         def job(connection: Connection) -> bool:
-            if connection.execute(_reopen, {"turn": turn}).rowcount != 1:
+            values = {"turn": turn, "by_process": self._database.process}
+            if connection.execute(_reopen, values).rowcount != 1:
                 return False
             count_reopened(connection, turn)
             return True

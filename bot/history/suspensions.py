@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, delete, exists, func, insert, se
 
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.reply_addresses import note_above
-from bot.history.tables import suspended, turns
+from bot.history.tables import IS_ABANDONED, suspended, turns
 from bot.history.turn_counts import count_reopened
 from bot.storage.database import Database
 
@@ -104,8 +104,9 @@ class Suspensions:
         return await self._read(query)
 
     async def begun_before(self, moment: datetime) -> Sequence[Suspension]:
-        """Return the turns that wait and can still be answered, whose answers began before."""
-        earlier = select(turns.c.id).where(turns.c.at < moment)
+        """Return the turns that wait and can still be answered, whose answers began before, in no
+        process that lives."""
+        earlier = select(turns.c.id).where(turns.c.at < moment, IS_ABANDONED)
         found = await self._waiting(suspended.c.turn.in_(earlier))
         return [one for one in found if one.open]
 
@@ -154,7 +155,9 @@ class Suspensions:
 
         def job(connection: Connection) -> bool:
             waits = (turns.c.id == turn, turns.c.status == "waiting")
-            if connection.execute(update(turns).where(*waits).values(status="running")).rowcount:
+            if connection.execute(
+                update(turns).where(*waits).values(status="running", process=self._database.process)
+            ).rowcount:
                 connection.execute(delete(suspended).where(suspended.c.turn == turn))
                 note_above(connection, turn)
                 count_reopened(connection, turn)

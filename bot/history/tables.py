@@ -73,6 +73,8 @@ turns = Table(
     Column("wait_ms", BigInteger, nullable=False, server_default="0"),
     Column("total_ms", BigInteger, nullable=False, server_default="0"),
     Column("written", BigInteger, nullable=False, server_default="0"),
+    # The process that is at it, where several share the database.
+    Column("process", String),
     UniqueConstraint("id"),
     sqlite_autoincrement=True,
 )
@@ -101,6 +103,12 @@ Index(
     *(turns.c[_name] for _name in _LISTED),
     sqlite_where=text("role = 'assistant'"),
 )
+
+IS_ABANDONED = text(
+    "(turns.process IS NULL OR turns.process NOT IN (SELECT processes.id FROM processes))"
+)
+"""The condition of turns that no process that lives is at. Where one process alone uses the
+database, it is at none when it starts."""
 
 turn_counts = Table(
     "turn_counts",
@@ -157,6 +165,8 @@ replies = Table(
     Column("at", Moment, nullable=False),
     # The same turn where it is stored; that of a quick command is not.
     Column("answer", String, belongs_to("turns.id"), index=True),
+    # The process that shows it, where several share the database.
+    Column("process", String),
     sqlite_with_rowid=False,
 )
 Index(

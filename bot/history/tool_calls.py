@@ -192,17 +192,20 @@ class ToolCalls:
             return (await connection.execute(query)).first() is not None
 
     async def interrupt(self, harmless: Collection[str] = ()) -> None:
-        """At start: find out what became of the calls that a dead process left. What it carried out
-        may have been done, unless its tool is `harmless`, and its person has to be told."""
+        """Find out what became of the calls that a dead process left, once its turns are known to
+        have ended. What it carried out may have been done, unless its tool is `harmless`, and its
+        person has to be told."""
         ended = {"ended_at": datetime.now(UTC)}
-        alive = select(turns.c.id).where(turns.c.status == "waiting")
+        alive = select(turns.c.id).where(turns.c.status.in_(("waiting", "running")))
         here = update(tool_calls).where(_OPEN)
+        at_it = select(turns.c.id).where(turns.c.status == "running")
         failed = (tool_calls.c.state == "running") & tool_calls.c.tool.in_(harmless)
+        failed &= tool_calls.c.turn.not_in(at_it)
         failed |= (tool_calls.c.state == "waiting") & tool_calls.c.turn.not_in(alive)
 
         def job(connection: Connection) -> None:
             connection.execute(here.where(failed).values(state="failed", **ended))
-            running = here.where(tool_calls.c.state == "running")
+            running = here.where(tool_calls.c.state == "running", tool_calls.c.turn.not_in(at_it))
             connection.execute(running.values(state="untold", **ended))
 
         await self._database.write(job)

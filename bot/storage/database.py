@@ -59,6 +59,9 @@ class Database:
         self.guard: Job[None] | None = None
         """Called first in each transaction; raises `UnusableError` where this process may not write
         any more."""
+        self.process: str | None = None
+        """The id of this process among those that share the database; None where it is alone."""
+        self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parlance-writer")
         self._queue: asyncio.Queue[_Write[Any]] = asyncio.Queue(MAX_WAITING_WRITES)
         self._tasks: list[asyncio.Task[None]] = []
@@ -143,6 +146,10 @@ class Database:
     def _note_change(self, table: str | None) -> None:
         if table is not None:
             self._versions[table] += 1
+
+    def call_in_loop(self, call: Callable[[], Any]) -> None:
+        """Within a job: have something called in the event loop."""
+        self._loop.call_soon_threadsafe(call)
 
     # --- the end ---------------------------------------------------------------------------------
 

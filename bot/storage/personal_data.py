@@ -18,7 +18,8 @@ from sqlalchemy import Table
 from bot.storage.engine import Base
 
 _WITH_TABLES = (
-    "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.schedules", "bot.sign_in",
+    "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.processes", "bot.schedules",
+    "bot.sign_in",
 )  # fmt: skip
 for _module in (f"{_room}.tables" for _room in _WITH_TABLES):
     importlib.import_module(_module)  # a table that is named here is there, whoever else needs it
@@ -270,6 +271,26 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         keep_at_most=ENDED_JOB_RETENTION,
     ),
     PersonalData("capabilities", "nothing", Forgetting.STAYS, why="it is about models"),
+    PersonalData(
+        "processes",
+        "nothing",
+        Forgetting.STAYS,
+        why="a row is there while a process of the bot runs",
+    ),
+    PersonalData("leases", "nothing", Forgetting.STAYS, why="it is about processes"),
+    PersonalData(
+        "lanes",
+        "that a question is open in a conversation",
+        Forgetting.STAYS,
+        why="it goes with the answer",
+    ),
+    PersonalData(
+        "lane_tickets",
+        "that a question is open in a conversation",
+        Forgetting.STAYS,
+        why="it goes with the answer",
+    ),
+    PersonalData("first_revision", "nothing", Forgetting.STAYS, why="it is about migrations"),
     PersonalData(
         "knowledge_bases",
         "that they have documents of their own",

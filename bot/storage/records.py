@@ -53,8 +53,8 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
         "turn",
         "id conversation role text author author_name at command options event_id answers remember"
         " superseded model status usage explanation cut private error",
-        left_out="seq platform wait_ms total_ms written",
-        why="they follow from the others",
+        left_out="seq platform wait_ms total_ms written process",
+        why="they follow from the others, or are about the process",
         part="conversations",
         of=f"author = :person OR answers IN ({_THEIR_QUESTIONS})",
         only="status NOT IN ('running', 'waiting')",
@@ -94,8 +94,8 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
     "replies": Record(
         "reply",
         "turn conversation address finished at",
-        left_out="platform answer",
-        why="they follow from the others",
+        left_out="platform answer process",
+        why="they follow from the others, or are about the process",
     ),
     "suspended": Record(
         "waiting",
@@ -171,6 +171,11 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
     ),
     "processed_events": Unrecorded("it does not say whose the messages are"),
     "capabilities": Unrecorded("it is about models"),
+    "processes": Unrecorded("it is about the processes that run"),
+    "leases": Unrecorded("it is about the processes that run"),
+    "lanes": Unrecorded("it is about what is open now"),
+    "lane_tickets": Unrecorded("it is about what is open now"),
+    "first_revision": Unrecorded("it is about the tables"),
     "knowledge_bases": Record(
         "base",
         "name made_at",

@@ -180,6 +180,10 @@ def keep_something(connection: Connection) -> None:
         ("choices", {"name": "blocked", "scope": EVE, "by": ADA, "value": "yes"}),
         ("processed_events", {"platform": "discord", "event_id": "1"}),
         ("capabilities", {"replica": "r"}),
+        ("processes", {"id": "p"}),
+        ("leases", {"process": "p"}),
+        ("lanes", {"conversation": "slack:w:c"}),
+        ("lane_tickets", {"conversation": "slack:w:c", "number": 1, "process": "p"}),
         ("knowledge_bases", {"name": "default", "made_at": AT.timestamp()}),
         *_document("default", "shared.md", ADA, "Everybody documents"),
     ]

@@ -71,7 +71,7 @@ def test_what_is_said_of_a_table_fits_it(data: PersonalData) -> None:
         assert isinstance(data.table.c[data.at].type, tables.Moment)
     elif any(isinstance(column.type, tables.Moment) for column in data.table.columns):
         # These hold until somebody changes them; the last goes with its turn.
-        lasting = {"choices", "capabilities", "memories", "server_logins", "suspended"}
+        lasting = {"choices", "capabilities", "memories", "processes", "server_logins", "suspended"}
         assert data.name in lasting | {"tool_calls"}
     if data.forgetting is Forgetting.CASCADES:
         assert owners(data.table)

@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0018');
+INSERT INTO "alembic_version" VALUES('0019');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -92,6 +92,11 @@ CREATE TABLE "feedback" (
 )
  WITHOUT ROWID
 ;
+CREATE TABLE first_revision (
+	revision VARCHAR NOT NULL,
+	CONSTRAINT pk_first_revision PRIMARY KEY (revision)
+);
+INSERT INTO "first_revision" VALUES('0019');
 CREATE TABLE jobs (
 	id VARCHAR NOT NULL,
 	person VARCHAR NOT NULL,
@@ -196,6 +201,26 @@ CREATE TABLE knowledge_versions (
 	CONSTRAINT pk_knowledge_versions PRIMARY KEY (number),
 	CONSTRAINT fk_knowledge_versions_base_knowledge_bases FOREIGN KEY(base) REFERENCES knowledge_bases (name) ON DELETE CASCADE
 );
+CREATE TABLE lane_tickets (
+	conversation VARCHAR NOT NULL,
+	number INTEGER NOT NULL,
+	process VARCHAR NOT NULL,
+	alone BOOLEAN NOT NULL,
+	stored BOOLEAN NOT NULL,
+	CONSTRAINT pk_lane_tickets PRIMARY KEY (conversation, number),
+	CONSTRAINT fk_lane_tickets_process_processes FOREIGN KEY(process) REFERENCES processes (id) ON DELETE CASCADE
+);
+CREATE TABLE lanes (
+	conversation VARCHAR NOT NULL,
+	last INTEGER NOT NULL,
+	CONSTRAINT pk_lanes PRIMARY KEY (conversation)
+);
+CREATE TABLE leases (
+	name VARCHAR NOT NULL,
+	process VARCHAR NOT NULL,
+	CONSTRAINT pk_leases PRIMARY KEY (name),
+	CONSTRAINT fk_leases_process_processes FOREIGN KEY(process) REFERENCES processes (id) ON DELETE CASCADE
+);
 CREATE TABLE "materials" (
 	turn VARCHAR NOT NULL,
 	kept TEXT NOT NULL,
@@ -233,6 +258,15 @@ CREATE TABLE processed_events (
 )
  WITHOUT ROWID
 ;
+CREATE TABLE processes (
+	id VARCHAR NOT NULL,
+	host VARCHAR NOT NULL,
+	schema VARCHAR NOT NULL,
+	started_at BIGINT NOT NULL,
+	beat_at BIGINT NOT NULL,
+	told TEXT NOT NULL,
+	CONSTRAINT pk_processes PRIMARY KEY (id)
+);
 CREATE TABLE prompts (
 	turn VARCHAR NOT NULL,
 	number INTEGER NOT NULL,
@@ -257,7 +291,7 @@ CREATE TABLE "replies" (
 	address TEXT NOT NULL,
 	finished BOOLEAN NOT NULL,
 	at BIGINT NOT NULL,
-	answer VARCHAR,
+	answer VARCHAR, process VARCHAR,
 	CONSTRAINT pk_replies PRIMARY KEY (turn),
 	CONSTRAINT fk_replies_answer_turns FOREIGN KEY(answer) REFERENCES turns (id) ON DELETE CASCADE
 )
@@ -360,21 +394,21 @@ CREATE TABLE "turns" (
 	model VARCHAR NOT NULL,
 	status VARCHAR NOT NULL,
 	usage TEXT,
-	explanation TEXT, cut TEXT, private BOOLEAN, error VARCHAR, wait_ms BIGINT DEFAULT '0' NOT NULL, total_ms BIGINT DEFAULT '0' NOT NULL, written BIGINT DEFAULT '0' NOT NULL,
+	explanation TEXT, cut TEXT, private BOOLEAN, error VARCHAR, wait_ms BIGINT DEFAULT '0' NOT NULL, total_ms BIGINT DEFAULT '0' NOT NULL, written BIGINT DEFAULT '0' NOT NULL, process VARCHAR,
 	CONSTRAINT uq_turns_id UNIQUE (id),
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
-CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
 CREATE INDEX ix_turns_author ON turns (author);
+CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
+CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
+CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);
-CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
+CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_turns_at ON turns (at);
 CREATE INDEX ix_replies_answer ON replies (answer);
 CREATE INDEX ix_feedback_at ON feedback (at);
@@ -408,5 +442,6 @@ CREATE INDEX ix_turns_listed ON turns (seq, at, conversation, command, model, st
 CREATE INDEX ix_duel_votes_person ON duel_votes (person);
 CREATE INDEX ix_duel_votes_at ON duel_votes (at);
 CREATE INDEX ix_prompts_at ON prompts (at);
+CREATE INDEX ix_lane_tickets_process ON lane_tickets (process);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);

@@ -1,0 +1,198 @@
+"""This process among those that share a database: it says that it lives, and looks who does not.
+
+One that has not been heard of for `LIFETIME_S` is taken for dead by another, which removes it: its
+leases and places in lanes go with it, and nothing that it writes from then on is taken. Time is the
+database's; what a process measures of its own is only how long ago it was heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from bot.processes.tables import processes
+from bot.storage.database import Database
+from bot.storage.database_engine import UnusableError
+from bot.storage.schema_version import newest_revision
+
+log = structlog.get_logger(__name__)
+
+BEAT_S: Final = 2.0
+"""How often a process says that it lives, in seconds."""
+LIFETIME_S: Final = 8.0
+"""How long a process that is not heard of is taken for alive, in seconds."""
+WRITING_S: Final = 6.0
+"""How long after it was heard a process may still change what stands on platforms, in seconds: it
+stops before another one begins."""
+_MICROSECONDS: Final = 1_000_000
+_NOW: Final = cast(func.extract(text("epoch FROM clock_timestamp()")) * _MICROSECONDS, BigInteger)
+_REMOVED: Final = "process removed"
+
+
+class Membership:
+    """Keeps this process in the table `processes` of a PostgreSQL database.
+
+    `tell` returns what the others are told of it with each beat, as JSON can hold it. `lost` is set
+    when others have taken it for dead: then it must end, and begin again as a new one.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tell: Callable[[], Mapping[str, Any]] = dict,
+        *,
+        beat_s: float = BEAT_S,
+        lifetime_s: float = LIFETIME_S,
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self.lost = asyncio.Event()
+        self.others: Mapping[str, Mapping[str, Any]] = {}
+        """What the other living processes tell of themselves, by their ids."""
+        self._database = database
+        self._tell = tell
+        self._beat_s = beat_s
+        self._lifetime_s = lifetime_s
+        self._heard = 0.0
+        self._steady_since = 0.0
+        self._hurry = asyncio.Event()
+        self._watchers: list[Callable[[], None]] = []
+        self._mourners: list[Callable[[], None]] = []
+        database.on_told(_REMOVED, lambda _: self._mourn())
+
+    @property
+    def may_write(self) -> bool:
+        """Whether it may change what stands on platforms: the others hold it for alive."""
+        part = WRITING_S / LIFETIME_S
+        return time.monotonic() - self._heard < part * self._lifetime_s
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have something called after each beat, when `others` may be new."""
+        self._watchers.append(changed)
+
+    def mourn(self, died: Callable[[], None]) -> None:
+        """Have something called when a process was removed, by this one or another."""
+        self._mourners.append(died)
+
+    def hurry(self) -> None:
+        """Beat at once: what is told has changed much."""
+        self._hurry.set()
+
+    async def join(self) -> None:
+        """Become one of the processes. Raises `StorageError`."""
+        row = {"id": self.id, "host": socket.gethostname()[:100], "schema": newest_revision()}
+        joining = insert(processes).values(
+            **row, started_at=_NOW, beat_at=_NOW, told=json.dumps(self._tell())
+        )
+        await self._database.write(lambda connection: connection.execute(joining) and None)
+        self._heard = self._steady_since = time.monotonic()
+        self._database.process = self.id
+        self._database.guard = self._guard
+
+    async def leave(self) -> None:
+        """Be one no longer; what this process had is free at once."""
+        self._database.guard = None
+        leaving = delete(processes).where(processes.c.id == self.id)
+
+        def job(connection: Connection) -> None:
+            connection.execute(leaving)
+            self._database.tell(connection, _REMOVED)
+
+        await self._database.write(job)
+
+    async def run(self) -> None:
+        """Beat, and remove those who do not, until cancelled or lost."""
+        while True:
+            try:
+                await self._beat()
+            except UnusableError as error:
+                if self.lost.is_set():
+                    return
+                log.warning("process.beat_failed", reason=str(error))
+            except Exception:  # the next one may succeed
+                log.warning("process.beat_failed", exc_info=True)
+            self._hurry.clear()
+            try:
+                async with asyncio.timeout(self._beat_s):
+                    await self._hurry.wait()
+            except TimeoutError:
+                pass
+
+    async def _beat(self) -> None:
+        began = time.monotonic()
+        if began - self._heard > self._lifetime_s / 2:
+            # The database was away, or this process was: others may be as late as it is.
+            self._steady_since = began + self._lifetime_s
+        may_remove = began >= self._steady_since
+        told = json.dumps(self._tell())
+        dead = await self._database.write(
+            lambda connection: self._say(connection, told, may_remove)
+        )
+        self._heard = began
+        if dead:
+            log.warning("process.removed", processes=dead)
+            self._mourn()
+        for watcher in self._watchers:
+            watcher()
+
+    def _say(
+        self, connection: Connection, told: str, may_remove: bool
+    ) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
+        """Beat, and remove those who do not; returns how many, and what the others tell."""
+        beating = update(processes).where(processes.c.id == self.id)
+        connection.execute(beating.values(beat_at=_NOW, told=told))
+        oldest = _NOW - int(self._lifetime_s * _MICROSECONDS)
+        late = processes.c.beat_at < oldest
+        rows = connection.execute(
+            select(processes.c.id, processes.c.told, late.label("late")).where(
+                processes.c.id != self.id
+            )
+        ).all()
+        others = {row.id: _read(row) for row in rows if not row.late}
+        dead = 0
+        if may_remove and any(row.late for row in rows):
+            dead = connection.execute(delete(processes).where(late)).rowcount
+        if dead:
+            self._database.tell(connection, _REMOVED)
+        return dead, others
+
+    def _guard(self, connection: Connection) -> None:
+        """Refuse to write where this process was removed; called first in each transaction."""
+        if connection.scalar(_LIVES, {"id": self.id}) is None:
+            self._database.call_in_loop(self.lost.set)
+            raise UnusableError(
+                "The other processes have not heard of this one for too long and go on without it."
+            )
+
+    def _mourn(self) -> None:
+        for mourner in self._mourners:
+            mourner()
+
+
+_LIVES: Final = text("SELECT 1 FROM processes WHERE id = :id FOR KEY SHARE")
+
+
+def _read(row: Row[Any]) -> Mapping[str, Any]:
+    try:
+        told = json.loads(row.told)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
