@@ -22,6 +22,7 @@ from sqlalchemy import (
     Row,
     cast,
     delete,
+    extract,
     func,
     insert,
     select,
@@ -44,7 +45,7 @@ WRITING_S: Final = 6.0
 """How long after it was heard a process may still change what stands on platforms, in seconds: it
 stops before another one begins."""
 _MICROSECONDS: Final = 1_000_000
-_NOW: Final = cast(func.extract(text("epoch FROM clock_timestamp()")) * _MICROSECONDS, BigInteger)
+_NOW: Final = cast(extract("epoch", func.clock_timestamp()) * _MICROSECONDS, BigInteger)
 _REMOVED: Final = "process removed"
 
 
@@ -98,7 +99,8 @@ class Membership:
 
     async def join(self) -> None:
         """Become one of the processes. Raises `StorageError`."""
-        row = {"id": self.id, "host": socket.gethostname()[:100], "schema": newest_revision()}
+        schema = await asyncio.to_thread(newest_revision)
+        row = {"id": self.id, "host": socket.gethostname()[:100], "schema": schema}
         joining = insert(processes).values(
             **row, started_at=_NOW, beat_at=_NOW, told=json.dumps(self._tell())
         )
@@ -143,9 +145,11 @@ class Membership:
             self._steady_since = began + self._lifetime_s
         may_remove = began >= self._steady_since
         told = json.dumps(self._tell())
-        dead = await self._database.write(
-            lambda connection: self._say(connection, told, may_remove)
-        )
+
+        def job(connection: Connection) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
+            return self._say(connection, told, may_remove)
+
+        dead, self.others = await self._database.write(job)
         self._heard = began
         if dead:
             log.warning("process.removed", processes=dead)

@@ -32,8 +32,11 @@ _TAKE: Final = text(
     " INSERT INTO lane_tickets (conversation, number, process, alone, stored)"
     " SELECT :conversation, last, :process, :alone, false FROM lane RETURNING number"
 )
+# Whoever enters waits for this lock, and is seen by the statement after it.
+_LOCK: Final = text("SELECT 1 FROM lanes WHERE conversation = :conversation FOR UPDATE")
 _LEAVE: Final = text(
-    "WITH gone AS (DELETE FROM lane_tickets WHERE conversation = :conversation AND number = :number)"
+    "WITH gone AS"
+    " (DELETE FROM lane_tickets WHERE conversation = :conversation AND number = :number)"
     " DELETE FROM lanes WHERE conversation = :conversation AND NOT EXISTS"
     " (SELECT 1 FROM lane_tickets WHERE conversation = :conversation AND number <> :number)"
 )
@@ -137,6 +140,7 @@ class SharedTicket:
         values = {"conversation": self._key, "number": self._number}
 
         def job(connection: Connection) -> None:
+            connection.execute(_LOCK, values)
             if not connection.execute(_LEAVE, values).rowcount:  # others wait
                 self._lanes.database.tell(connection, _MOVED, self._key)
 
