@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 2.0
 """How often a process that waits for a lease looks, beside being told, in seconds."""
-_FREED: Final = "lease freed"
+_FREED: Final = "lease_freed"
 
 
 class Leases(Protocol):
@@ -82,10 +82,10 @@ class SharedLeases:
 
     async def _take(self, name: str) -> None:
         while not await self._try(name):
-            self._freed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._freed.wait()
+            self._freed.clear()
         self._held.add(name)
         log.info("lease.taken", lease=name)
         for watcher in self._watchers:

@@ -46,7 +46,7 @@ WRITING_S: Final = 6.0
 stops before another one begins."""
 _MICROSECONDS: Final = 1_000_000
 _NOW: Final = cast(extract("epoch", func.clock_timestamp()) * _MICROSECONDS, BigInteger)
-_REMOVED: Final = "process removed"
+_REMOVED: Final = "process_removed"
 
 
 class Membership:

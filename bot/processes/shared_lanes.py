@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 LOOK_S: Final = 2.0
 """How often a ticket that waits looks, beside being told, in seconds."""
 _UNNOTICED_WAIT_S: Final = 0.05
-_MOVED: Final = "lane moved"
+_MOVED: Final = "lane_moved"
 _TAKE: Final = text(
     "WITH lane AS (INSERT INTO lanes (conversation, last) VALUES (:conversation, 1)"
     " ON CONFLICT (conversation) DO UPDATE SET last = lanes.last + 1 RETURNING last)"
@@ -104,10 +104,10 @@ class SharedTicket:
         self._lanes.add(self._key, self)
 
     async def _look_again(self) -> None:
-        self._moved.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_S):
                 await self._moved.wait()
+        self._moved.clear()  # what moves from here on is looked at next time
         async with self._lanes.database.read() as connection:
             self._before = await connection.scalar(self._count_before(self._number)) or 0
 
