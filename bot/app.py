@@ -7,7 +7,7 @@ async with open_app(installation) as app:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,6 +46,7 @@ from bot.observability.metrics import Metrics
 from bot.observability.redaction import Redactor
 from bot.platforms import forget_hooks
 from bot.private_files import create_privately
+from bot.processes.crew import Crew, open_crew
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.choices_store import SqlPreferences
 from bot.sign_in.service import ConsoleSignIn
@@ -80,6 +81,8 @@ class App:
     notices: Notices = field(repr=False)
     sign_in: ConsoleSignIn = field(repr=False)
     """Makes links into the console."""
+    crew: Crew = field(repr=False)
+    """The processes on the same database."""
     notices_every_s: float = ROUND_S
     """Seconds from one look for trouble to the next."""
     restart_pause_s: float = 1.0
@@ -198,14 +201,10 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         await asyncio.to_thread(backups.remove_old)
         database = await Database.open(address)
         stack.push_async_callback(database.close)
-        history, preferences = SqlHistoryStore(database), SqlPreferences(database)
-        replies = SqlReplies(database)
-        interrupted = await history.interrupt_running()
+        crew = await stack.enter_async_context(open_crew(database))
+        preferences = SqlPreferences(database)
         harmless = {one.name for one in installation.plugins.tools if one.repeatable}
-        await ToolCalls(database).interrupt(harmless)
-        await replies.note_interrupted(interrupted)
-        for turn in interrupted:
-            log.info("turn.interrupted", turn=turn.id)
+        await interrupt_turns(database, harmless)
 
         pool = installation.create_pool()
         stack.push_async_callback(pool.aclose)
@@ -291,6 +290,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 likeness=Likeness(loaded_embedder(config, pool, embedders)),
                 pulls=pulls,
                 console=sign_in if config.console.enabled else None,
+                crew=crew,
             )
         )
         yield App(
@@ -307,7 +307,19 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             backups,
             create_notices(config, database, pool.status, knowledge.source_sync, backups),
             sign_in,
+            crew,
         )
+
+
+async def interrupt_turns(database: Database, harmless: Collection[str]) -> int:
+    """Have the turns of processes that died end as interrupted, with the calls of tools that they
+    made; `harmless` are tools that may run twice. Returns how many turns."""
+    interrupted = await SqlHistoryStore(database).interrupt_running()
+    await ToolCalls(database).interrupt(harmless)
+    await SqlReplies(database).note_interrupted(interrupted)
+    for turn in interrupted:
+        log.info("turn.interrupted", turn=turn.id)
+    return len(interrupted)
 
 
 @asynccontextmanager

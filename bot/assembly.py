@@ -34,6 +34,7 @@ from bot.memory.summaries import Summaries
 from bot.models.protocol import ModelPulls, Models
 from bot.observability.redaction import Redactor
 from bot.portability.personal_files import PersonalFiles
+from bot.processes.crew import Crew
 from bot.prompting.context_window import Fitter
 from bot.prompting.templates import JinjaPrompts
 from bot.schedules.jobs_store import Jobs
@@ -156,6 +157,7 @@ async def open_core(
     likeness: LikenessOf | None = None,
     pulls: ModelPulls | None = None,
     console: ConsoleLinks | None = None,
+    crew: Crew | None = None,
 ) -> AsyncIterator[AssembledCore]:
     """Start the plugins and the core on these parts, which it does not own; end both afterwards."""
     async with AsyncExitStack() as stack:
@@ -253,6 +255,7 @@ async def open_core(
             summary_text=summaries.text_of,
             platforms=rules.platforms,
             prompts=KeptPrompts(database) if config.console.keep_prompts_days else None,
+            crew=crew,
         )
         stack.push_async_callback(core.close)
         yield AssembledCore(core, services, plugins)

@@ -142,7 +142,10 @@ class Adapter(Protocol):
     `person` is an `Author.key`. Where the platform cannot tell something in a few seconds, the
     answer is the one that permits least.
 
-    It may have more, which is used where it is there: `connected`, whether its events arrive now;
+    It may have more, which is used where it is there: `everywhere`, whether each of several
+    processes serves it at the same time, and its events come to any of them (otherwise one process
+    serves it, and another takes over where that dies); `repair_replies(unfinished)`, which marks
+    replies that a process left which died; `connected`, whether its events arrive now;
     `routes`, ASGI apps that the HTTP port offers for it, by path; `withdraw_reply(reply)`, which
     takes the messages of an answer away that another one has replaced; `files_of(conversation,
     message)`, the files of a message, by the id of its event; `reader_of(conversation)`, a reader
@@ -197,6 +200,11 @@ class Adapter(Protocol):
     async def role_problem(self, roles: Collection[str]) -> str | None:
         """Why a rule that names these role ids could not work, in a sentence; None if it can."""
         ...
+
+
+def is_served_everywhere(adapter: Adapter | None) -> bool:
+    """Whether each of several processes serves this platform at the same time."""
+    return bool(getattr(adapter, "everywhere", False))
 
 
 __all__ = [

@@ -61,13 +61,18 @@ class Suspension:
         return not self.choice and self.resume_at > datetime.now(UTC)
 
 
+_CHANGED = "suspensions"
+"""The topic by which processes tell each other that a turn waits, or was decided."""
+
+
 class Suspensions:
     """The suspended turns in a `Database`, which it does not own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.changed = asyncio.Event()
-        """Set when a turn of this process has begun to wait."""
+        """Set when a turn has begun to wait, or somebody has chosen."""
+        database.on_told(_CHANGED, lambda _: self.changed.set())
 
     async def save(self, suspension: Suspension) -> None:
         """Store a turn that is being suspended; its answer must be stored already."""
@@ -86,6 +91,7 @@ class Suspensions:
         def job(connection: Connection) -> None:
             connection.execute(delete(suspended).where(suspended.c.turn == suspension.turn))
             connection.execute(insert(suspended), row)
+            self._database.tell(connection, _CHANGED)
 
         await self._database.write(job)
 
@@ -134,7 +140,10 @@ class Suspensions:
                 suspended.c.resume_at > now,
             )
             chosen = query.values(choice=choice, by=by, resume_at=now)
-            return connection.execute(chosen).rowcount == 1
+            if connection.execute(chosen).rowcount != 1:
+                return False
+            self._database.tell(connection, _CHANGED)
+            return True
 
         made = await self._database.write(job)
         if made:

@@ -52,10 +52,15 @@ class SharedTicket:
         self._alone = alone
         self._stored = False
         self._left = False
-        self._before = 0
+        self._before = 1  # nobody has looked yet
         self._moved = asyncio.Event()
         self._taking = lanes.start(self._take(), "ticket")
         self._number = 0
+
+    @property
+    def position(self) -> int:
+        """The number of tickets that this one waits for, as it was last seen; 0: it may run."""
+        return self._before
 
     async def wait(self, report: Callable[[int], None]) -> bool:
         """Wait until this ticket may run, and report its position each time it changes; returns

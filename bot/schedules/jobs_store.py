@@ -33,6 +33,10 @@ _SET_STATE = (
 )
 
 
+_CHANGED: Final = "jobs"
+"""The topic by which processes tell each other that a job was added."""
+
+
 class Jobs:
     """The jobs in a `Database`, which it does not own."""
 
@@ -42,6 +46,7 @@ class Jobs:
         self._saving: asyncio.Task[None] | None = None
         self.changed = asyncio.Event()
         """Set when a job was added, so that it may be the next that is due."""
+        database.on_told(_CHANGED, lambda _: self.changed.set())
 
     # --- what people do -------------------------------------------------------------------------
 
@@ -60,6 +65,7 @@ class Jobs:
                 if (connection.scalar(query) or 0) >= limit:
                     return False
             connection.execute(insert(jobs), row)
+            self._database.tell(connection, _CHANGED)
             return True
 
         added = await self._database.write(write)

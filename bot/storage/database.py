@@ -125,9 +125,9 @@ class Database:
     # --- other processes on the same database ---------------------------------------------------
 
     def tell(self, connection: Connection, topic: str, text: str = "") -> None:
-        """Within a job: tell the other processes something under a topic, which is one word, once it
-        is committed. At most about
-        7,000 bytes; where there is no other process nothing is done."""
+        """Within a job: tell the other processes something of a topic, which is one word, once the
+        job is committed. At most about 7,000 bytes; where there is no other process nothing is
+        done."""
         self._engine.tell(connection, topic, text)
 
     def on_told(self, topic: str, listener: Listener) -> None:

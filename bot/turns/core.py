@@ -21,6 +21,8 @@ from bot.events import ActionCall, Event
 from bot.history.prompts import KeptPrompts
 from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
+from bot.processes.crew import Crew
+from bot.processes.leases import OwnLeases
 from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.protocol import Arrival, Replies, Sink
 from bot.schedules.scheduler import Scheduler
@@ -118,6 +120,7 @@ class Core:
     policy: Policy = field(repr=False)
     services: Services = field(repr=False)
     platforms: Platforms
+    crew: Crew
 
     @property
     def commands(self) -> Sequence[Command]:
@@ -236,7 +239,9 @@ class Core:
         stand there."""
         dependencies = self.intake.dependencies
         if (waiting := dependencies.suspensions) is not None:
-            cards = WaitingCards(waiting, self.replies, self.platforms, dependencies.redact)
+            cards = WaitingCards(
+                waiting, self.replies, self.platforms, dependencies.redact, self.crew.leads
+            )
             await cards.show_again()
 
     async def run_jobs(self) -> None:
@@ -256,12 +261,13 @@ class Core:
             self.replies,
             self.services.authorize,
             self.policy.admission or EverybodyAdmitted(),
+            self.crew.leads,
         )
 
     async def tell_untold_calls(self) -> None:
         """Tell people what a dead process may have done for them or not; ends when all know."""
         if (calls := self.services.calls) is not None:
-            await tell_untold_calls(calls, self.open_reply, self.platforms.written)
+            await tell_untold_calls(calls, self.open_reply, self.platforms.written, self.crew.leads)
 
     async def open_reply(
         self, conversation: ConversationKey, audience: Author | None = None
@@ -362,19 +368,22 @@ def assemble(
     summary_text: SummaryText = no_summary,
     platforms: Platforms | None = None,
     prompts: KeptPrompts | None = None,
+    crew: Crew | None = None,
 ) -> Core:
     """Build the core.
 
     `open_turns` must be the same object as `services.turns`. `redact` removes the operator's
     secrets from everything that is shown or stored of an answer. A turn passes through logging,
     metrics, permissions, quota and `middleware`, in this order, before it reaches its skill. A turn
-    can be suspended if `suspensions` are given. `prompts` keeps what models are sent.
+    can be suspended if `suspensions` are given. `prompts` keeps what models are sent. `crew` are
+    the processes on the same database; without it this one is alone.
     """
     policy = policy or Policy()
     limits = limits or TurnLimits()
     timeouts = timeouts or DeliveryTimeouts()
     redact = redact or Redactor()
     platforms = platforms or Platforms(policy.is_admin)
+    crew = crew or Crew(OwnLeases())
     inquiries = OpenInquiries(open_turns, platforms, replies, services.authorize, redact, timeouts)
     services = replace(services, inquiries=inquiries)
     router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
@@ -408,5 +417,6 @@ def assemble(
         inquiries,
         policy.admission,
         policy.admin_word,
+        crew,
     )
-    return Core(intake, open_turns, router, replies, policy, services, platforms)
+    return Core(intake, open_turns, router, replies, policy, services, platforms, crew)

@@ -17,6 +17,9 @@ from bot.commands.checks import Asker
 from bot.errors import Busy, Denied
 from bot.events import ActionCall, AnswerDeleted, CommandCall, Event, Message, MessageDeleted
 from bot.history.protocol import StoredMessage
+from bot.processes.crew import Crew
+from bot.processes.leases import OwnLeases
+from bot.processes.shared_lanes import SharedLanes
 from bot.replies.protocol import Replies, Sink
 from bot.settings.admin_word import AdminWord
 from bot.turns.actions import ButtonHandler
@@ -29,7 +32,7 @@ from bot.turns.admission import (
 )
 from bot.turns.continuation import prepare_continuation
 from bot.turns.inquiries import FORM_PREFIX, OpenInquiries
-from bot.turns.lanes import Lanes
+from bot.turns.lanes import Lanes, LaneTicket
 from bot.turns.offers import accepted_call
 from bot.turns.outcome import Outcome
 from bot.turns.platforms import Platforms
@@ -39,7 +42,7 @@ from bot.turns.router import Router
 from bot.turns.runner import TurnDependencies, TurnRunner, report_error
 from bot.turns.share import share
 from bot.turns.turn import Turn, unless_cancelled
-from bot.types import Author, Notice
+from bot.types import Author, ConversationKey, Notice
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +67,7 @@ class Intake:
         inquiries: OpenInquiries,
         admission: Admission | None = None,
         admin_word: AdminWord | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self._router = router
         self.dependencies = dependencies
@@ -79,11 +83,12 @@ class Intake:
         self._platforms = platforms
         self._replies = replies
         self.inquiries = inquiries
+        self._crew = crew or Crew(OwnLeases())
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()
         self._closing = False
-        self.resumer = Resumer(dependencies, platforms, self._resume)
+        self.resumer = Resumer(dependencies, platforms, self._resume, self._crew.leads)
 
     async def accept(self, event: Event, sink: Sink) -> None:
         """Accept an event and return as soon as its task has started.
@@ -211,15 +216,23 @@ class Intake:
         return self._start(self._run(runner), turn.id)
 
     def _open(self, turn: Turn, sink: Sink, **more: Any) -> TurnRunner:
-        ticket = None
+        ticket: LaneTicket | None = None
         if not turn.quick:
             place, route = turn.event.conversation, turn.route
             alone = route is None or route.reads_history(place)
-            ticket = self._lanes.enter(str(place), alone=alone)
+            ticket = self._lanes_of(place).enter(str(place), alone=alone)
         runner = TurnRunner(self.dependencies, turn, sink, ticket=ticket, **more)
         self._open_turns.add(turn)
         self._runners.add(runner)
         return runner
+
+    def _lanes_of(self, place: ConversationKey) -> Lanes | SharedLanes:
+        """Where the turns of a conversation queue: with those of other processes, if its events may
+        come to any of them."""
+        shared = self._crew.lanes
+        if shared is not None and self._platforms.serves_everywhere(place.platform):
+            return shared
+        return self._lanes
 
     def _capacity_error(self, event: Message | CommandCall | ActionCall) -> Exception | None:
         limits = self.dependencies.limits

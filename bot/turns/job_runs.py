@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import structlog
@@ -35,10 +35,12 @@ class JobRuns:
     replies: Replies
     authorize: Authorize
     admission: Admission
+    leads: Callable[[str], bool]
+    """Whether it is this process that runs the jobs of a platform."""
 
     @property
     def connected(self) -> Collection[str]:
-        return self.platforms.connected
+        return [name for name in self.platforms.connected if self.leads(name)]
 
     async def asker(self, job: Job) -> Asker | None:
         asker = await self.platforms.asker_now(job.person, job.place)

@@ -7,8 +7,30 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 _UNNOTICED_WAIT_S = 0.05
+
+
+class LaneTicket(Protocol):
+    """A place in a lane, as `Ticket` has it."""
+
+    @property
+    def position(self) -> int:
+        """The number of tickets that it waits for, as far as that is known; 0: it may run."""
+        ...
+
+    async def wait(self, report: Callable[[int], None]) -> bool:
+        """Wait until it may run, and report its position; returns whether it has reported one."""
+        ...
+
+    def let_pass(self) -> None:
+        """Say that the question is stored."""
+        ...
+
+    def leave(self) -> None:
+        """Leave the lane."""
+        ...
 
 
 class Ticket:

@@ -10,7 +10,7 @@ from typing import cast
 
 import structlog
 
-from bot.adapters.protocol import Adapter
+from bot.adapters.protocol import Adapter, is_served_everywhere
 from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import Refused
@@ -36,6 +36,10 @@ class Platforms:
     def connected(self) -> Collection[str]:
         """The names of the platforms that are connected."""
         return self._adapters.keys()
+
+    def serves_everywhere(self, platform: str) -> bool:
+        """Whether the events of a platform may come to any of several processes."""
+        return is_served_everywhere(self._adapters.get(platform))
 
     def watch(self, told: Callable[[], None]) -> None:
         """Have something called each time that a platform connects."""

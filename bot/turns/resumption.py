@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -55,12 +56,17 @@ class Resumer:
     """Resumes each suspended turn exactly once, with the rights that its asker has now."""
 
     def __init__(
-        self, dependencies: TurnDependencies, platforms: Platforms, resume: Resume
+        self,
+        dependencies: TurnDependencies,
+        platforms: Platforms,
+        resume: Resume,
+        leads: Callable[[str], bool],
     ) -> None:
         self._store = dependencies.store
         self._suspensions = dependencies.suspensions
         self._platforms = platforms
         self._resume = resume
+        self._leads = leads
 
     async def press(
         self, call: ActionCall, answer: StoredMessage, presser: Asker, sink: Sink
@@ -114,8 +120,9 @@ class Resumer:
                     await self._suspensions.changed.wait()
 
     def _is_connected(self, suspension: Suspension) -> bool:
-        place = ConversationKey.parse(suspension.conversation)
-        return place.platform in self._platforms.connected
+        """Whether this process can resume it, and no other one does."""
+        platform = ConversationKey.parse(suspension.conversation).platform
+        return platform in self._platforms.connected and self._leads(platform)
 
     async def _resume_due(self, suspension: Suspension) -> None:
         assert self._suspensions is not None

@@ -30,7 +30,7 @@ from bot.settings.values import ChannelSettings
 from bot.skills.current_turn import TurnRecord, TurnSuspended
 from bot.turns.actions import SummaryText, no_summary
 from bot.turns.heading import asked_heading
-from bot.turns.lanes import Ticket
+from bot.turns.lanes import LaneTicket
 from bot.turns.language import choose_language
 from bot.turns.middleware import require
 from bot.turns.open_turns import OpenTurns
@@ -135,7 +135,7 @@ class TurnRunner:
         *,
         refused: Exception | None = None,
         actions: tuple[str, ...] = (),
-        ticket: Ticket | None = None,
+        ticket: LaneTicket | None = None,
         claimed: bool = False,
         replaces: StoredMessage | None = None,
         question: StoredMessage | None = None,

@@ -25,10 +25,16 @@ async def tell_untold_calls(
     calls: ToolCalls,
     open_reply: Callable[[ConversationKey], Awaitable[Delivery]],
     written: Callable[[str, str], str],
+    leads: Callable[[str], bool],
 ) -> None:
-    """Say it in each conversation, once; tries again where a platform is not connected yet."""
+    """Say it in each conversation, once, on the platforms that this process `leads`; tries again
+    where one is not connected yet."""
     pause_s = _FIRST_PAUSE_S
-    while untold := await calls.untold():
+
+    async def find() -> Sequence[StoredCall]:
+        return [call for call in await calls.untold() if leads(_platform_of(call))]
+
+    while untold := await find():
         for turn, found in groupby(untold, lambda call: call.id.turn):
             try:
                 await _tell(tuple(found), open_reply, written)
@@ -40,6 +46,10 @@ async def tell_untold_calls(
             await calls.told(turn)
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _platform_of(call: StoredCall) -> str:
+    return ConversationKey.parse(call.conversation).platform
 
 
 async def _tell(

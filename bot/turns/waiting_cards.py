@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,10 +50,13 @@ class WaitingCards:
     replies: Replies
     platforms: Platforms
     redact: Redactor = field(repr=False)
+    leads: Callable[[str], bool] = field(repr=False)
+    """Whether it is this process that shows the cards of a platform."""
 
     async def show_again(self) -> None:
         """Show each that is not known to stand there, once; ends when all do, or cannot."""
-        waiting = await self.suspensions.begun_before(datetime.now(UTC))
+        begun = await self.suspensions.begun_before(datetime.now(UTC))
+        waiting = [one for one in begun if self.leads(_place_of(one).platform)]
         connected, pause_s = asyncio.Event(), _FIRST_PAUSE_S
         self.platforms.watch(connected.set)
         while True:
@@ -80,7 +83,7 @@ class WaitingCards:
         return True
 
     async def _show(self, one: Suspension) -> bool:
-        place = ConversationKey.parse(one.conversation)
+        place = _place_of(one)
         if not one.shown or is_shown(await self.replies.get(one.turn)):
             return True
         if place.platform not in self.platforms.connected:
@@ -103,6 +106,10 @@ class WaitingCards:
         await draft.take_in()
         draft.end("waiting", None)
         return await cast(RestoringSink, sink).restore(draft.view())
+
+
+def _place_of(one: Suspension) -> ConversationKey:
+    return ConversationKey.parse(one.conversation)
 
 
 def parts_of(one: Suspension) -> Sequence[Text | Notice | File | Actions]:

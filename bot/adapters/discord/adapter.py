@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +67,7 @@ class DiscordAdapter:
     timing: Timing = field(default_factory=Timing)
     name: str = "discord"
     _running: _Run | None = field(default=None, init=False, repr=False)
+    _repair: Callable[[Sequence[Reply]], None] | None = field(default=None, init=False, repr=False)
     max_tasks: int = MAX_TASKS
     """Events that are handled at the same time; the authors of further ones are refused."""
     _client: DiscordClient | None = field(default=None, init=False, repr=False)
@@ -92,6 +93,10 @@ class DiscordAdapter:
         self._running = _Run(client_holder, core.replies, membership)
         connected = ExitStack()
         first = True
+
+        def start_repair(unfinished: Sequence[Reply]) -> None:
+            background_tasks.start(repair(unfinished, core.replies, client_holder), "repair")
+
         try:
             while True:
                 client = self._client = self._make_client(core, handlers, client_holder.requests)
@@ -101,9 +106,8 @@ class DiscordAdapter:
                     background_tasks.start(self._register_commands(client), "registering commands")
                     if first:
                         connected.enter_context(core.connect(self))
-                        background_tasks.start(
-                            repair(unfinished, core.replies, client_holder), "repair"
-                        )
+                        self._repair = start_repair
+                        start_repair(unfinished)
                     first = False
                     await self._stay_connected(client, backoff)
                 except AdapterError:
@@ -117,7 +121,7 @@ class DiscordAdapter:
                 await asyncio.sleep(backoff.delay())
         finally:
             connected.close()
-            self._running = None
+            self._running = self._repair = None
             client_holder.close()
             await background_tasks.close()
             await handlers.close()
@@ -138,6 +142,11 @@ class DiscordAdapter:
             raise Refused(UNREACHABLE)
         holder, timing = run.client_holder, self.timing
         return await open_reply(holder, run.replies, timing, conversation, audience, turn)
+
+    def repair_replies(self, unfinished: Sequence[Reply]) -> None:
+        """Mark the replies that a process left which died."""
+        if self._repair is not None:
+            self._repair(unfinished)
 
     async def withdraw_reply(self, reply: Reply) -> None:
         """Delete the messages of an answer that another one has replaced."""

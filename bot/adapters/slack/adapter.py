@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import structlog
@@ -88,6 +88,8 @@ class SlackAdapter:
     timing: Timing = field(default_factory=Timing)
     base_url: str = API_URL
     name: str = "slack"
+    everywhere: ClassVar[bool] = True
+    """Slack gives each event to one of the connections, or of the processes behind a balancer."""
     max_tasks: int = MAX_TASKS
     """Events that are handled at the same time; the authors of further ones are refused."""
     commands: Sequence[Command] = ()
@@ -100,6 +102,7 @@ class SlackAdapter:
     _endpoint: HttpEndpoint | None = field(default=None, init=False, repr=False)
     _running: _Run | None = field(default=None, init=False, repr=False)
     _socket_mode: SocketMode | None = field(default=None, init=False, repr=False)
+    _repair: Callable[[Sequence[Reply]], None] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.settings.mode == "http" and self.signing_secret:
@@ -149,13 +152,18 @@ class SlackAdapter:
                     thread_context=self.settings.thread_context,
                     streaming=self.settings.agent and self.settings.streaming == "auto",
                 )  # fmt: skip
-                background_tasks.start(repair(client, core, unfinished, self.timing), "repair")
+
+                def start_repair(unfinished: Sequence[Reply]) -> None:
+                    background_tasks.start(repair(client, core, unfinished, self.timing), "repair")
+
+                self._repair = start_repair
+                start_repair(unfinished)
                 with core.connect(self):
                     await _run_until_first(
                         self._serve(app, client, session), self._until_refused(watch, client)
                     )
             finally:
-                self._running = None
+                self._running = self._repair = None
                 await background_tasks.close()
 
     async def check(self) -> Sequence[str]:
@@ -189,6 +197,11 @@ class SlackAdapter:
             raise Refused(UNREACHABLE)
         client, timing = run.client, self.timing
         return await open_reply(client, run.replies, timing, conversation, audience, turn)
+
+    def repair_replies(self, unfinished: Sequence[Reply]) -> None:
+        """Mark the replies that a process left which died."""
+        if self._repair is not None:
+            self._repair(unfinished)
 
     async def withdraw_reply(self, reply: Reply) -> None:
         """Delete the messages of an answer that another one has replaced."""

@@ -17,7 +17,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, ClassVar, TextIO, cast
 
 from rich.text import Text
 
@@ -80,6 +80,7 @@ class TerminalAdapter:
     conversation: str | None = None
     user: str = "operator"
     name: str = "terminal"
+    everywhere: ClassVar[bool] = True
     stdin: TextIO | None = field(default_factory=lambda: sys.stdin)
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)

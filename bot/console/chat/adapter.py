@@ -49,6 +49,7 @@ class ConsoleAdapter:
 
     name = CONSOLE
     has_guests = True
+    everywhere = True
 
     def __init__(self, conversations: Conversations, asker_at: AskerAt) -> None:
         self._conversations = conversations

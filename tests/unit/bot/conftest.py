@@ -16,6 +16,7 @@ from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from tests.fakes.core import Bench
 from tests.fakes.history import MemoryHistoryStore
+from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.sink import RecordingSink
 
 
@@ -31,15 +32,23 @@ def json_log() -> None:
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
-async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HistoryStore]:
-    """A store of each kind: what holds for one must hold for the other."""
+def history_address(request: pytest.FixtureRequest, tmp_path: Path) -> DatabaseAddress | None:
+    """Where a history is kept; None in memory."""
     if request.param == "memory":
+        return None
+    if request.param == "sqlite":
+        return tmp_path / "parlance.db"
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    return server.create()
+
+
+@pytest.fixture
+async def history(history_address: DatabaseAddress | None) -> AsyncIterator[HistoryStore]:
+    """A store of each kind: what holds for one must hold for the other."""
+    if history_address is None:
         yield MemoryHistoryStore()
         return
-    address: DatabaseAddress = tmp_path / "parlance.db"
-    if request.param == "postgresql":
-        address = request.getfixturevalue("postgresql").create()
-    database = await Database.open(address)
+    database = await Database.open(history_address)
     yield SqlHistoryStore(database)
     await database.close()
 

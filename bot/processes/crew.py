@@ -1,0 +1,105 @@
+"""What a process has in common with the others on its database, or has alone on a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from bot.errors import StorageError
+from bot.processes.leases import Leases, OwnLeases, SharedLeases, held
+from bot.processes.membership import Membership
+from bot.processes.shared_lanes import SharedLanes
+from bot.storage.address import ServerAddress
+from bot.storage.database import Database
+
+log = structlog.get_logger(__name__)
+
+HOUSEKEEPING: Final = "housekeeping"
+"""The lease of what is done once for all: old rows, schedules of documents, dead processes."""
+DUTY_EVERY_S: Final = 30.0
+"""How often a duty is done that nobody has called for, in seconds."""
+_INTERRUPTED: Final = "turns_interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The processes that share a database. Where this one is alone, `membership` and `lanes` are
+    None, and it has every lease."""
+
+    leases: Leases
+    membership: Membership | None = None
+    lanes: SharedLanes | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether there may be others."""
+        return self.membership is not None
+
+    def may_write(self) -> bool:
+        """Whether this process may change what stands on platforms."""
+        return self.membership is None or self.membership.may_write
+
+    def leads(self, platform: str) -> bool:
+        """Whether it is this process that does for a platform what one alone does."""
+        return self.leases.holds(platform_lease(platform))
+
+
+def platform_lease(platform: str) -> str:
+    """The name of the lease of what one process does for a platform."""
+    return f"platform:{platform}"
+
+
+@asynccontextmanager
+async def open_crew(database: Database) -> AsyncIterator[Crew]:
+    """Join the processes on this database, and leave them at the end; a file has but one. Raises
+    `StorageError`."""
+    if not isinstance(database.address, ServerAddress):
+        yield Crew(OwnLeases())
+        return
+    membership = Membership(database)
+    leases, lanes = SharedLeases(database), SharedLanes(database)
+    membership.mourn(leases.look_again)
+    membership.mourn(lambda: lanes.move(None))
+    await membership.join()
+    beating = asyncio.create_task(membership.run(), name="process: beating")
+    try:
+        yield Crew(leases, membership, lanes)
+        await lanes.close()
+    finally:
+        beating.cancel()
+        await asyncio.wait([beating])
+        with suppress(StorageError):  # it may be taken for dead, or the database be away
+            await membership.leave()
+
+
+class Duty:
+    """What the process with a lease does again and again: when it is called for, and at
+    intervals."""
+
+    def __init__(self, leases: Leases, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self._leases = leases
+        self._name = name
+        self._work = work
+        self._called = asyncio.Event()
+
+    def call(self) -> None:
+        """Have it done soon."""
+        self._called.set()
+
+    async def run(self) -> None:
+        """Do it whenever this process has the lease, until cancelled."""
+        async with held(self._leases, self._name):
+            while True:
+                self._called.clear()
+                try:
+                    await self._work()
+                except Exception:  # the next time may go well
+                    log.exception("duty.failed", duty=self._name)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(DUTY_EVERY_S):
+                        await self._called.wait()
