@@ -58,7 +58,7 @@ VOLUME ["/parlance/data", "/models"]
 
 # The first start fetches the models.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10m --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PARLANCE_HTTP__PORT\"]}/health', timeout=5)"]
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PARLANCE_HTTP__PORT\"]}/healthz', timeout=5)"]
 
 ENTRYPOINT ["parlance"]
 CMD ["run"]

@@ -91,6 +91,8 @@ class App:
     """What has become of each adapter that was started, by its name, and why if it failed."""
     taken: dict[str, str] = field(default_factory=dict)
     """The fingerprint of the `configuration` that was taken over while running, if one was."""
+    draining: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set once nothing new is taken, as the process is about to end."""
 
     async def serve(self, adapters: Sequence[Adapter], *, restart: bool = True) -> None:
         """Run the adapters concurrently until all have ended, or this is cancelled.
@@ -154,6 +156,16 @@ class App:
                 raise
         if failures and len(failures) == len(adapters):
             raise failures[0]
+
+    async def drain(self, adapters: Sequence[Adapter]) -> None:
+        """Take nothing new, and return when what was taken has ended, or after `limits.drain_s`
+        seconds. `serve` goes on meanwhile, and is to be cancelled then."""
+        self.draining.set()
+        log.info("app.draining", open_turns=len(self.core.open_turns))
+        for adapter in adapters:
+            if (drain := getattr(adapter, "drain", None)) is not None:
+                drain()
+        await self.core.drain(self.installation.config.limits.drain_s)
 
     async def warm_up(self) -> None:
         """Update the documents and load the default models, before the first question.

@@ -9,16 +9,18 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from bot.adapters.protocol import Adapter
-from bot.adapters.supervisor import describe_platform
+from bot.adapters.supervisor import READY_STATES, describe_platform
 from bot.app import App, background
 from bot.config.platforms import TerminalSettings
 from bot.control.protocol import BUG_REPORT, CONSOLE_LINK, OFFER_WORD, WITHDRAW_WORD, WORD_STATE
 from bot.control.server import Command, serve_control
 from bot.doctor import run_checks
+from bot.errors import StorageError
 from bot.http.messages import ASGIApp, Request, Response, endpoint
 from bot.http.port import HttpPort, local_address
 from bot.http.routes import Routes
@@ -29,8 +31,16 @@ from bot.model_changes import take_models
 from bot.settings.admin_word import AdminWord
 from bot.sign_in.sessions import any_session
 from bot.status import describe_process, now, report
+from bot.storage.database import Database
 
 log = structlog.get_logger(__name__)
+
+LIVE_PATHS = ("/healthz", "/health")
+"""Where the HTTP port says that the process lives."""
+READY_PATHS = ("/readyz", "/ready")
+"""Where it says whether the bot can serve."""
+_DATABASE_TIMEOUT_S = 2.0
+"""Time for the database to answer whoever asks whether the bot is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +220,33 @@ async def _mount_mcp(routes: Routes, app: App) -> AbstractAsyncContextManager[No
 
 
 def _mount_health(routes: Routes, app: App, adapters: Sequence[Adapter]) -> None:
-    async def health(_: Request) -> Response:
-        return _json(200, b'{"ok": true}')
+    """Mount what orchestrators and balancers ask."""
+
+    async def alive(_: Request) -> Response:
+        return _json(well=True)  # the event loop turns, or nobody would answer
 
     async def ready(_: Request) -> Response:
         states = {describe_platform(adapter, app.platforms)["state"] for adapter in adapters}
-        well = states <= {"connected"}  # where there is no platform, none is waited for
-        return _json(200 if well else 503, b'{"ok": true}' if well else b'{"ok": false}')
+        well = states <= READY_STATES  # where there is no platform, none is waited for
+        return _json(well=well and not app.draining.is_set() and await _reads(app.database))
 
-    routes.mount("/health", endpoint("GET", health))
-    routes.mount("/ready", endpoint("GET", ready))
+    for path in LIVE_PATHS:
+        routes.mount(path, endpoint("GET", alive))
+    for path in READY_PATHS:
+        routes.mount(path, endpoint("GET", ready))
 
 
-def _json(status: int, body: bytes) -> Response:
-    return Response(status, body, {"content-type": "application/json"})
+async def _reads(database: Database) -> bool:
+    """Whether the database answers."""
+    try:
+        async with asyncio.timeout(_DATABASE_TIMEOUT_S), database.read() as connection:
+            await connection.execute(sa.select(1))
+    except (StorageError, TimeoutError) as error:
+        log.warning("http.not_ready", reason=str(error) or "the database does not answer")
+        return False
+    return True
+
+
+def _json(*, well: bool) -> Response:
+    body = b'{"ok": true}' if well else b'{"ok": false}'
+    return Response(200 if well else 503, body, {"content-type": "application/json"})

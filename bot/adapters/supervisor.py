@@ -17,6 +17,8 @@ _log = structlog.get_logger(__name__)
 _MAX_PAUSE_S = 60.0
 
 PlatformState = Literal["serving", "ended", "failed"]
+READY_STATES = frozenset({"connected"})
+"""The states, as `describe_platform` tells them, of a platform that does what it should."""
 
 
 def describe_platform(

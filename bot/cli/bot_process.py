@@ -7,6 +7,7 @@ import gc
 import importlib
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from bot.cli.console import errors, redact
 from bot.cli.loop import run_async
 from bot.cli.model_preparation import prepare_models
 from bot.cli.models import fetch_all
+from bot.cli.stop_signals import StopSignals
 from bot.installation import Installation, ModelFile
 from bot.knowledge.loading.scans.package import is_installed, missing_package
 from bot.observability.log_file import LogFile
@@ -120,12 +122,9 @@ async def _serve(
 ) -> int:
     serving, service = created.adapters, not created.alone
     interactive = any(getattr(adapter, "interactive", False) for adapter in serving)
-    stopped, stop = stop_on_signals(interactive)
+    signals = StopSignals(interactive=interactive)
     try:
-        async with (
-            open_app(here) as app,
-            open_ports(app, serving, partial(stop, int(signal.SIGTERM))),
-        ):
+        async with open_app(here) as app, open_ports(app, serving, signals.stop):
             if kept is not None:
                 kept.open()  # the data folder is this process's now
             await (guide.prepare(app) if guide is not None else _ingest_once(app))
@@ -140,18 +139,21 @@ async def _serve(
                 if service and guide is None:
                     names = " and ".join(adapter.name for adapter in serving)
                     errors.print(f"Parlance serves {names}. Ctrl-C ends it.")
-                # A chat that crashes ends; nobody reads what a pipe would be answered again.
-                async with background(beside, "guide"):
+                # A chat that crashes ends; nobody reads what a pipe would be answered again. And
+                # whoever ends a chat waits for nothing.
+                drained = signals.drained_by(partial(app.drain, serving))
+                async with background(beside, "guide"), drained if service else nullcontext():
                     await app.serve(serving, restart=service)
             finally:
                 warming.cancel()
                 await asyncio.wait([warming], timeout=_WARM_UP_STOP_S)
     except asyncio.CancelledError:
-        if not stopped:
+        if not signals.came:
             raise
-    if stopped:
+    if signals.came:
         # A service that is told to end has done its work; a pipe that is may not be answered yet.
-        return 0 if service and stopped[0] == signal.SIGTERM else 128 + stopped[0]
+        first = signals.came[0]
+        return 0 if service and first == signal.SIGTERM else 128 + first
     return max(getattr(adapter, "status", 0) for adapter in serving)
 
 
@@ -162,27 +164,6 @@ async def _warm_up(app: App, modules: Sequence[str], settled: Sequence[asyncio.E
     for name in modules:
         await asyncio.to_thread(importlib.import_module, name)
     await app.warm_up()
-
-
-def stop_on_signals(interactive: bool) -> tuple[list[int], Callable[[int], None]]:
-    """Cancel the current task at the first signal; returns the signals that came, and what does the
-    same as a signal.
-
-    At a terminal Ctrl-C belongs to the chat: it stops an answer, or clears the line.
-    """
-    loop = asyncio.get_running_loop()
-    serving = asyncio.current_task()
-    assert serving is not None
-    came: list[int] = []
-
-    def stop(number: int) -> None:
-        if not came:
-            serving.cancel()
-        came.append(number)
-
-    for name in (signal.SIGTERM, signal.SIGHUP) if interactive else (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop, int(name))
-    return came, stop
 
 
 async def _ingest_once(app: App) -> None:

@@ -14,9 +14,9 @@ from typing import Any, TextIO
 from bot.adapters.terminal.adapter import TerminalAdapter
 from bot.adapters.terminal.lines import read_lines
 from bot.app import App, background, open_app
-from bot.cli.bot_process import stop_on_signals
 from bot.cli.console import errors
 from bot.cli.loop import run_async
+from bot.cli.stop_signals import StopSignals
 from bot.config import TerminalSettings
 from bot.installation import Installation
 from bot.observability.logs import configure
@@ -62,7 +62,7 @@ def serve(here: Installation, *, stdio: bool) -> int:
 
 
 async def _run(here: Installation, work: _Serve) -> int:
-    stopped, stop = stop_on_signals(interactive=False)
+    signals = StopSignals(interactive=False)
     settings = here.config.section(TerminalSettings)
     operator = _OperatorHere(here.config.data_dir / TERMINAL_HISTORY_FILE, user=settings.user)
     try:
@@ -71,11 +71,12 @@ async def _run(here: Installation, work: _Serve) -> int:
             background(app.serve([operator]), "platform of the operator"),
             background(app.warm_up(), "warm up"),
         ):
-            await work(app, operator, partial(stop, int(signal.SIGTERM)))
+            await work(app, operator, signals.stop)
     except asyncio.CancelledError:
-        if not stopped:
+        if not signals.came:
             raise
-    return 0 if not stopped or stopped[0] == signal.SIGTERM else 128 + stopped[0]
+    came = signals.came
+    return 0 if not came or came[0] == signal.SIGTERM else 128 + came[0]
 
 
 async def _serve_http(app: App, operator: _OperatorHere, stop: Callable[[], None]) -> None:

@@ -38,6 +38,9 @@ class LimitSettings(Section):
 
     turn_deadline_s: Seconds = 600.0
     """A turn that takes longer is ended, and says so; in seconds."""
+    drain_s: Annotated[float, Field(ge=0, le=3600)] = 20.0
+    """How long answers that are being written may go on when the bot is told to end (SIGTERM,
+    `parlance stop`), in seconds; whoever asks meanwhile is told of the restart."""
     max_queue: Positive = 64
     """Requests that may wait for one model; beyond it people are told to come back."""
     max_turns: Positive = 1000

@@ -325,6 +325,12 @@ class Core:
         reply.add(Text(introduction(help_call)))
         await reply.finish("complete")
 
+    async def drain(self, within_s: float) -> None:
+        """Take nothing new and begin nothing, and wait until every accepted turn has ended, at most
+        `within_s` seconds. `close` must follow."""
+        self.platforms.drain()
+        await self.intake.drain(within_s)
+
     async def close(self, within_s: float = 1.5) -> None:
         """Stop all turns, store what was written, and end every reply, within about `within_s`
         seconds."""

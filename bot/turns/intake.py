@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -87,7 +88,10 @@ class Intake:
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()
+        self._draining = False
+        """Whether new work is refused, as the process is about to end."""
         self._closing = False
+        """Whether every turn is being stopped, as it ends now."""
         self.resumer = Resumer(dependencies, platforms, self._resume, self._crew.leads)
 
     async def accept(self, event: Event, sink: Sink) -> None:
@@ -126,10 +130,19 @@ class Intake:
         if self._closing or len(self._tasks) > 2 * self.dependencies.limits.max_turns:
             await asyncio.wait([task])
 
+    async def drain(self, within_s: float) -> None:
+        """Refuse new work, and wait until what was accepted has ended, at most `within_s` seconds.
+        Quick commands and buttons of what runs, such as Stop, go on working."""
+        self._draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+
     async def close(self, within_s: float = 1.5) -> None:
         """Stop every turn, store what was written and end the replies; tasks that take longer than
         `within_s` seconds are cancelled."""
-        self._closing = True
+        self._draining = self._closing = True
         for runner in tuple(self._runners):
             runner.shut_down()
         if self._tasks:
@@ -236,7 +249,7 @@ class Intake:
 
     def _capacity_error(self, event: Message | CommandCall | ActionCall) -> Exception | None:
         limits = self.dependencies.limits
-        if self._closing:
+        if self._draining:
             return Busy(10, say("I am being restarted; please ask again in a moment."))
         if len(self._open_turns) >= limits.max_turns:
             return Busy(30, say("Too many questions are open just now; try again in about 30 s."))
@@ -318,7 +331,7 @@ class Intake:
         match call.action:
             case "answer":
                 return await self.inquiries.press(call, self._asker(call))
-            case "regenerate" | "continue" | "resume" if self._closing:
+            case "regenerate" | "continue" | "resume" if self._draining:
                 raise Busy(10, say("I am being restarted; please press again in a moment."))
             case "regenerate":
                 await self._regenerate(call, sink)
@@ -342,7 +355,7 @@ class Intake:
         """Make a choice for a turn that waits, from outside of its chat: what a press of that
         button in the chat does, except that the answer goes on where it stands and a refusal is
         raised. Raises a `UserFacingError`."""
-        if self._closing:
+        if self._draining:
             raise Busy(10, say("I am being restarted; please press again in a moment."))
         if not self._admission.admits(asker, action_of(call)):
             raise Denied(say("I may not go on with this here just now."))

@@ -31,11 +31,17 @@ class Platforms:
         self._is_admin = is_admin
         self._adapters: dict[str, Adapter] = {}
         self._told: list[Callable[[], None]] = []
+        self._draining = False
 
     @property
     def connected(self) -> Collection[str]:
-        """The names of the platforms that are connected."""
-        return self._adapters.keys()
+        """The names of the platforms on which the bot may begin something by itself: those that are
+        connected, and none while it drains."""
+        return () if self._draining else self._adapters.keys()
+
+    def drain(self) -> None:
+        """From now on the bot begins nothing by itself: the process is about to end."""
+        self._draining = True
 
     def serves_everywhere(self, platform: str) -> bool:
         """Whether the events of a platform may come to any of several processes."""

@@ -120,6 +120,11 @@ class SlackAdapter:
             return self._endpoint.serving
         return self._socket_mode is not None and self._socket_mode.connected
 
+    def drain(self) -> None:
+        """In HTTP mode leave new events to the process that Slack reaches next."""
+        if self._endpoint is not None:
+            self._endpoint.drain()
+
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bot.control.client import ask
 from bot.errors import AdapterError, ConfigError
 from bot.installation import Installation
 from bot.ports import open_ports
+from bot.storage.engine import MAX_READ_CONNECTIONS
 from tests.fakes.platforms import FakePlatform
 
 
@@ -44,7 +46,11 @@ class Platform(FakePlatform):
     def __init__(self, name: str, ends: AdapterError | None = None) -> None:
         super().__init__(name)
         self.connected = False
+        self.drained = False
         self._ends = ends
+
+    def drain(self) -> None:
+        self.drained = True
 
     async def run(self, core: Core) -> None:
         if self._ends is not None:
@@ -107,8 +113,26 @@ async def test_health_and_readiness(tmp_path: Path) -> None:
         assert (await get(f"{ports.http}/ready"))[0] == 503
         slow.connected = True
         assert await get(f"{ports.http}/ready") == (200, '{"ok": true}')
+        assert await get(f"{ports.http}/readyz") == (200, '{"ok": true}')
+        await app.drain(adapters)
+        assert slow.drained
+        for path in ("ready", "readyz"):
+            assert await get(f"{ports.http}/{path}") == (503, '{"ok": false}')
+        for path in ("health", "healthz"):
+            assert await get(f"{ports.http}/{path}") == (200, '{"ok": true}')
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_while_its_database_does_not_answer_it_is_not_ready(tmp_path: Path) -> None:
+    here = await installed(tmp_path, http={"port": 0})
+    async with open_app(here) as app, open_ports(app, [], never) as ports:
+        async with AsyncExitStack() as held:
+            for _ in range(MAX_READ_CONNECTIONS):
+                await held.enter_async_context(app.database.read())
+            assert await get(f"{ports.http}/readyz") == (503, '{"ok": false}')
+            assert await get(f"{ports.http}/healthz") == (200, '{"ok": true}')
+        assert await get(f"{ports.http}/readyz") == (200, '{"ok": true}')
 
 
 async def test_where_no_platform_is_served_none_is_waited_for(tmp_path: Path) -> None:

@@ -20,19 +20,23 @@ EVENTS_PATH = "/slack/events"
 MAX_BODY_BYTES = 1024 * 1024
 """Largest request body; Slack's largest is a form's state, some hundred kilobytes."""
 _SHUTDOWN_TIMEOUT_S = 3.0
+_JSON_TYPE = "application/json"
+"""Content type of events; commands and interactions come as forms."""
 
 
 class HttpEndpoint:
     """The ASGI app for events, commands and interactions, to be mounted at `EVENTS_PATH`.
 
     What is not signed with `secret` within the last five minutes is refused before it is parsed.
-    While no app is served, requests are answered with 503: Slack sends them again.
+    While no app is served, requests are answered with 503: Slack sends events again. So are events
+    after `drain`; commands and buttons, which Slack sends once, are handled until the end.
     """
 
     def __init__(self, secret: str, timing: Timing) -> None:
         self._verifier = SignatureVerifier(secret)
         self._body_timeout_s = timing.request
         self._app: AsyncApp | None = None
+        self._draining = False
         self._pending = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -42,6 +46,10 @@ class HttpEndpoint:
     def serving(self) -> bool:
         """Whether requests are taken."""
         return self._app is not None
+
+    def drain(self) -> None:
+        """Leave events to another process from now on."""
+        self._draining = True
 
     async def serve(self, app: AsyncApp) -> NoReturn:
         """Have an app handle the requests until cancelled, then finish pending ones."""
@@ -78,6 +86,8 @@ class HttpEndpoint:
         if not self._is_signed(request, body):
             _log.info("slack.request_refused", bytes=len(body))
             return Response(401)
+        if self._draining and request.header("content-type").startswith(_JSON_TYPE):
+            return Response(503)
         headers = {name: list(values) for name, values in request.headers.items()}
         answer = await dispatch(
             app, AsyncBoltRequest(body=body, query=request.query, headers=headers)

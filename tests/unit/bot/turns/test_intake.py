@@ -574,6 +574,37 @@ async def test_shutdown_keeps_what_was_written_and_ends_every_reply(
     assert "being restarted" in late.notices[0].text
 
 
+async def test_while_it_drains_what_runs_goes_on_and_what_is_new_is_refused(
+    bench: Make, history: HistoryStore
+) -> None:
+    b = bench(CHAT, COMMANDS, store=history, backend=ScriptedBackend("default", replies=[WAIT]))
+    first = await b.begin(b.message("hello"))
+    await first.until_text("one")
+    draining = asyncio.create_task(b.core.drain(60))
+    await asyncio.sleep(0)
+    question = b.message("too late", BOB)
+    assert "being restarted" in (await b.say(question)).notices[0].text
+    refused = await b.say(b.press("regenerate", "unknown"))
+    assert "being restarted" in refused.notices[0].text
+    assert not draining.done()
+    assert "stopped 1" in (await b.say(b.call("stop"))).notices[0].text
+    assert (await first.end()).notices[0].text == "Stopped by Ada."
+    async with asyncio.timeout(2):
+        await draining
+    await b.core.close()
+    assert not await history.claim("test", question.id), "another process would answer it as well"
+
+
+async def test_a_drain_ends_when_its_time_is_over(bench: Make) -> None:
+    b = bench(CHAT, backend=stalling())
+    sink = await b.begin(b.message("hello"))
+    await sink.until_text("one")
+    await b.core.drain(0.05)
+    assert len(b.core.open_turns) == 1
+    await b.core.close()
+    assert "shut down" in (await sink.end()).notices[0].text
+
+
 async def test_shutdown_is_not_held_up_by_a_skill_that_will_not_end(bench: Make) -> None:
     async def stubborn(ctx: Context) -> AsyncIterator[Part]:
         yield Text("never")

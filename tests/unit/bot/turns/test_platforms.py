@@ -120,3 +120,11 @@ async def test_the_end_of_an_earlier_run_leaves_the_later_one_connected(
     with platforms.connect(Knowing()):
         earlier.__exit__(None, None, None)
         assert await platforms.asker_now(ADA.key, HERE) is not None
+
+
+def test_while_it_drains_the_bot_begins_nothing_by_itself() -> None:
+    platforms = Platforms(lambda author: False)
+    with platforms.connect(Knowing()):
+        assert [*platforms.connected] == ["test"]
+        platforms.drain()
+        assert [*platforms.connected] == []
