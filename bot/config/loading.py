@@ -33,7 +33,7 @@ from bot.errors import ConfigError, nearest
 PREFIX = "PARLANCE_"
 """`PARLANCE_LIMITS__MAX_QUEUE=8` overrides `limits.max_queue`."""
 
-RESERVED = frozenset({"PARLANCE_CONFIG", "PARLANCE_SECRET_KEY"})
+RESERVED = frozenset({"PARLANCE_CONFIG", "PARLANCE_DATABASE_URL", "PARLANCE_SECRET_KEY"})
 """Variables with the prefix that are no keys of config.yaml."""
 
 _UNKNOWN = {"type": "extra_forbidden", "msg": "", "input": None}

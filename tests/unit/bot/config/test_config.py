@@ -16,6 +16,7 @@ from bot.config import Config, Secrets, describe_keys, load
 from bot.config.platforms import SHIPPED_SECTIONS
 from bot.config.secrets import find_secret_variables
 from bot.errors import ConfigError
+from bot.storage.address import DATABASE_URL_VARIABLE
 from bot.types import Author, ConversationKey
 
 ROOT = Path(__file__).parents[4]
@@ -311,6 +312,11 @@ class TestEnvironment:
     def test_other_variables_with_the_prefix_are_left_alone(self, tmp_path: Path) -> None:
         environ = {"PARLANCE_CONFIG": "x", "PARLANCE_OPENAI_API_KEY": "y"}
         load(write(tmp_path, ""), environ)
+
+    def test_the_address_of_the_database_is_not_taken_for_a_key(self, tmp_path: Path) -> None:
+        address = "postgresql://parlance:swordfish@db.example.org:5432/parlance"
+        config = load(write(tmp_path, ""), {DATABASE_URL_VARIABLE: address})
+        assert config.database.url is None
 
 
 class TestSecrets:
