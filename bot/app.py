@@ -7,25 +7,20 @@ async with open_app(installation) as app:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from backends.pool.pool import Pool
 from bot.adapters.protocol import Adapter
-from bot.adapters.supervisor import PlatformState, describe_platform, supervise
+from bot.adapters.supervisor import PlatformState
 from bot.assembly import load_rules, open_core, reserved_names
 from bot.catalogue.languages import set_folders
 from bot.config.mcp import KEY_VARIABLE
-from bot.errors import AdapterError
-from bot.history.reply_addresses import SqlReplies
-from bot.history.retention import remove_expired_daily
-from bot.history.sql_store import SqlHistoryStore
-from bot.history.tool_calls import ToolCalls
+from bot.history.interruption import interrupt_turns
 from bot.installation import Installation
 from bot.knowledge.embedders import create_embedders, loaded_embedder
 from bot.knowledge.index.unread_scans import mark_unread_scans
@@ -41,13 +36,13 @@ from bot.models.fetched_models import FetchedModels
 from bot.models.selection import ModelService
 from bot.notices.assembly import create_notices
 from bot.notices.notices import ROUND_S, Notices
-from bot.notices.watches import watch_platforms
 from bot.observability.metrics import Metrics
 from bot.observability.redaction import Redactor
 from bot.platforms import forget_hooks
 from bot.private_files import create_privately
 from bot.processes.crew import Crew, open_crew
 from bot.prompting.templates import JinjaPrompts
+from bot.serving import Serving
 from bot.settings.choices_store import SqlPreferences
 from bot.sign_in.service import ConsoleSignIn
 from bot.skills.plugin_declarations import Plugins
@@ -101,61 +96,7 @@ class App:
         that raises `AdapterError` has ended, and the others go on; raises it if all have failed so.
         When it is cancelled, open replies are ended before the adapters are.
         """
-        failures: list[AdapterError] = []
-
-        async def run(adapter: Adapter) -> None:
-            self.platforms[adapter.name] = ("serving", "")
-            try:
-                if restart:
-                    await supervise(adapter, self.core, self.restart_pause_s)
-                else:
-                    await adapter.run(self.core)
-                self.platforms[adapter.name] = ("ended", "")
-            except AdapterError as error:
-                failures.append(error)
-                self.platforms[adapter.name] = ("failed", str(error))
-                log.error("platform.failed", platform=adapter.name, reason=str(error))
-
-        config = self.installation.config
-
-        def states() -> list[dict[str, str]]:
-            return [describe_platform(adapter, self.platforms) for adapter in adapters]
-
-        self.notices.watch("platform", watch_platforms(states))
-        expiring = remove_expired_daily(
-            self.database,
-            config.history.keep_days,
-            keep_prompts_days=config.console.keep_prompts_days,
-        )
-        scheduled = any(source.every for source in config.knowledge.sync)
-        async with (
-            background(self.knowledge.repair_when_damaged(), "documents: mending"),
-            background(
-                self.knowledge.sync_when_due() if scheduled else asyncio.sleep(0),
-                "documents: syncing",
-            ),
-            background(self.backups.run(), "backups"),
-            background(self.core.resume_turns(), "suspended turns"),
-            background(self.servers.list_new(), "tools of servers"),
-            background(self.notices.run(self.core.announce, self.notices_every_s), "notices"),
-            background(self.core.run_jobs(), "reminders and schedules"),
-            background(self.core.tell_untold_calls(), "calls that may have been done"),
-            background(self.core.show_waiting_cards(), "cards that were not shown"),
-            background(expiring, "history: removing what is too old"),
-            asyncio.TaskGroup() as group,
-        ):
-            served = [
-                group.create_task(run(adapter), name=f"adapter {adapter.name}")
-                for adapter in adapters
-            ]
-            try:
-                if served:
-                    await asyncio.wait(served)
-            except asyncio.CancelledError:
-                await self.core.close()  # replies are ended while there is still a platform
-                raise
-        if failures and len(failures) == len(adapters):
-            raise failures[0]
+        await Serving(self, adapters, restart=restart).run()
 
     async def drain(self, adapters: Sequence[Adapter]) -> None:
         """Take nothing new, and return when what was taken has ended, or after `limits.drain_s`
@@ -173,9 +114,10 @@ class App:
         An error is only logged; the person who asks will see it then.
         """
         try:
-            async with aclosing(self.sync_documents()) as events:
-                async for _ in events:
-                    pass
+            if not self.crew.shared:  # else one of the processes does it
+                async with aclosing(self.sync_documents()) as events:
+                    async for _ in events:
+                        pass
             await self.knowledge.warm()
             await self.pool.probe(self.installation.config.default_model)
         except Exception:
@@ -321,28 +263,6 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             sign_in,
             crew,
         )
-
-
-async def interrupt_turns(database: Database, harmless: Collection[str]) -> int:
-    """Have the turns of processes that died end as interrupted, with the calls of tools that they
-    made; `harmless` are tools that may run twice. Returns how many turns."""
-    interrupted = await SqlHistoryStore(database).interrupt_running()
-    await ToolCalls(database).interrupt(harmless)
-    await SqlReplies(database).note_interrupted(interrupted)
-    for turn in interrupted:
-        log.info("turn.interrupted", turn=turn.id)
-    return len(interrupted)
-
-
-@asynccontextmanager
-async def background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    """Run something beside the block, and end it with the block."""
-    task = asyncio.create_task(work, name=name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 def _reranker(installation: Installation, pool: Pool) -> Reranker | None:

@@ -15,7 +15,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from bot.adapters.protocol import Adapter
 from bot.adapters.supervisor import READY_STATES, describe_platform
-from bot.app import App, background
+from bot.app import App
+from bot.background import background
 from bot.config.platforms import TerminalSettings
 from bot.control.protocol import BUG_REPORT, CONSOLE_LINK, OFFER_WORD, WITHDRAW_WORD, WORD_STATE
 from bot.control.server import Command, serve_control

@@ -16,7 +16,7 @@ _log = structlog.get_logger(__name__)
 
 _MAX_PAUSE_S = 60.0
 
-PlatformState = Literal["serving", "ended", "failed"]
+PlatformState = Literal["serving", "standby", "ended", "failed"]
 READY_STATES = frozenset({"connected"})
 """The states, as `describe_platform` tells them, of a platform that does what it should."""
 
@@ -24,8 +24,9 @@ READY_STATES = frozenset({"connected"})
 def describe_platform(
     adapter: Adapter, states: Mapping[str, tuple[PlatformState, str]]
 ) -> dict[str, str]:
-    """A platform's name with its state: starting, connecting, connected, ended or failed (then
-    with the reason as `detail`). `states` say what has become of those that were started."""
+    """A platform's name with its state: starting, connecting, connected, standby (another process
+    serves it), ended or failed (then with the reason as `detail`). `states` say what has become of
+    those that were started."""
     state, detail = states.get(adapter.name, ("starting", ""))
     told: str = state
     if told == "serving":

@@ -17,7 +17,8 @@ import structlog
 from backends.errors import BackendError
 from bot.adapters.protocol import Adapter
 from bot.adapters.terminal.screen import make_progress
-from bot.app import App, background, open_app
+from bot.app import App, open_app
+from bot.background import background
 from bot.cli.console import errors, redact
 from bot.cli.loop import run_async
 from bot.cli.model_preparation import prepare_models

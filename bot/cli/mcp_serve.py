@@ -13,7 +13,8 @@ from typing import Any, TextIO
 
 from bot.adapters.terminal.adapter import TerminalAdapter
 from bot.adapters.terminal.lines import read_lines
-from bot.app import App, background, open_app
+from bot.app import App, open_app
+from bot.background import background
 from bot.cli.console import errors
 from bot.cli.loop import run_async
 from bot.cli.stop_signals import StopSignals

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Protocol
 
 import structlog
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, select
 
 from bot.errors import StorageError
 from bot.processes.tables import leases
@@ -56,6 +57,7 @@ class SharedLeases:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._held: set[str] = set()
+        self._keepers: Counter[str] = Counter()
         self._freed = asyncio.Event()
         self._watchers: list[Callable[[], None]] = []
         database.on_told(_FREED, lambda _: self._freed.set())
@@ -74,14 +76,17 @@ class SharedLeases:
 
     async def keep(self, name: str) -> None:
         """Wait for the lease, and have it until cancelled."""
-        await self._take(name)
+        self._keepers[name] += 1
         try:
+            await self._take(name)
             await asyncio.Event().wait()
         finally:
-            await self._give_back(name)
+            self._keepers[name] -= 1
+            if not self._keepers[name]:
+                await self._give_back(name)
 
     async def _take(self, name: str) -> None:
-        while not await self._try(name):
+        while name not in self._held and not await self._try(name):
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._freed.wait()
@@ -95,7 +100,10 @@ class SharedLeases:
         def job(connection: Connection) -> bool:
             row = {"name": name, "process": self._database.process}
             taking = insert_into(connection, leases).on_conflict_do_nothing()
-            return connection.execute(taking, row).rowcount == 1
+            if connection.execute(taking, row).rowcount == 1:
+                return True
+            having = select(leases.c.process).where(leases.c.name == name)
+            return bool(connection.scalar(having) == self._database.process)
 
         try:
             return await self._database.write(job)

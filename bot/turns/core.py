@@ -295,7 +295,8 @@ class Core:
     ) -> Arrival:
         """Say something to everybody in a place, once, as `announce` of `bot.turns.announcement`
         does. Raises `UserFacingError` where the bot may not write."""
-        if conversation.platform not in self.platforms.connected:
+        platform = conversation.platform
+        if platform not in self.platforms.connected or not self.crew.leads(platform):
             return "failed"
         try:
             sink = await self.platforms.open_reply(conversation, None, turn=key)
