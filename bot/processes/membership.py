@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import time
 import uuid
@@ -100,7 +101,7 @@ class Membership:
     async def join(self) -> None:
         """Become one of the processes. Raises `StorageError`."""
         schema = await asyncio.to_thread(newest_revision)
-        row = {"id": self.id, "host": socket.gethostname()[:100], "schema": schema}
+        row = {"id": self.id, "host": _name_of_process(), "schema": schema}
         joining = insert(processes).values(
             **row, started_at=_NOW, beat_at=_NOW, told=json.dumps(self._tell())
         )
@@ -189,6 +190,11 @@ class Membership:
     def _mourn(self) -> None:
         for mourner in self._mourners:
             mourner()
+
+
+def _name_of_process() -> str:
+    """The machine and the number of this process, for an operator who looks for it."""
+    return f"{socket.gethostname()[:100]}:{os.getpid()}"
 
 
 _LIVES: Final = text("SELECT 1 FROM processes WHERE id = :id FOR KEY SHARE")

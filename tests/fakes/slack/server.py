@@ -46,6 +46,8 @@ class FakeSlack:
         self.events_url = ""
         """Where events are posted (HTTP mode); empty: they go over the sockets."""
         self.tokens = {"xoxb-test-bot-token", "xapp-test-app-token", "xoxe.xoxp-test-config"}
+        self.spread = False
+        """Whether events go to all open sockets in turn, as Slack does; else to the newest."""
         self.connections = 0
         self._faults: list[Fault] = []
         self._holds: dict[str, bool] = {}
@@ -186,6 +188,8 @@ class FakeSlack:
             "accepts_response_payload": kind != "events_api", **(extra or {}),
         }  # fmt: skip
         self.sent[envelope] = time.monotonic()
+        if self.spread:
+            self._sockets.insert(0, self._sockets.pop())
         await self._sockets[-1].send_json(frame)
         return envelope
 

@@ -1,0 +1,172 @@
+"""Several processes of one bot on one PostgreSQL, killed without a word: what people see of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.storage.address import ServerAddress
+from tests.fakes.postgresql import PostgresqlServer
+from tests.fakes.slack.acting import seen
+from tests.fakes.slack.state import Posted
+from tests.scenarios.process import SLOW
+from tests.scenarios.setup.setup_house import TOKENS, House, open_house
+
+WITHIN_S = 60.0
+TAKEOVER_S = 15.0
+CUT = "This answer was interrupted by a restart."
+
+
+@dataclass
+class Crew:
+    """Processes of `parlance run` on one database, between a Slack and a Discord of ours."""
+
+    house: House
+    address: ServerAddress
+    folder: Path
+    stack: AsyncExitStack
+    processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+    async def start(self, **tokens: str) -> asyncio.subprocess.Process:
+        """Start one more, with a data folder of its own, and wait until it serves."""
+        number, connections = len(self.processes), self.house.slack.fake.connections
+        url = self.address.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        env = {
+            **tokens,
+            "PARLANCE_DATABASE_URL": url,
+            "PARLANCE_DATA_DIR": str(self.folder / f"data{number}"),
+        }
+        process = await self.stack.enter_async_context(self.house.started("run", env=env))
+        self.processes.append(process)
+        if "SLACK_APP_TOKEN" in tokens:
+            await self.until(lambda: self.house.slack.fake.connections > connections)
+        return process
+
+    def kill(self, process: asyncio.subprocess.Process) -> None:
+        """End it as a machine that fails does."""
+        process.send_signal(signal.SIGKILL)
+
+    async def until(self, true: Callable[[], Any], within_s: float = WITHIN_S) -> None:
+        """Wait until something is true."""
+        async with asyncio.timeout(within_s):
+            while not true():
+                await asyncio.sleep(0.05)
+
+    def row(self, statement: str) -> Any:
+        """The first value of a query in the database."""
+        url = self.address.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(url) as connection:
+            found = connection.execute(statement).fetchone()
+        return found[0] if found else None
+
+    def thread(self, ts: str) -> list[Posted]:
+        """What the bot has said in a thread of Slack, in order."""
+        posted = self.house.slack.fake.workspace.messages.values()
+        return [m for m in posted if m.thread_ts == ts and m.user == "UBOT"]
+
+
+@pytest.fixture
+async def crew(tmp_path: Path, address: ServerAddress) -> AsyncIterator[Crew]:
+    """No process yet, and an empty database."""
+    async with open_house(tmp_path) as house, AsyncExitStack() as stack:
+        house.folder.configure(
+            models={
+                "default": {
+                    "backend": "scripted",
+                    "replies": [{"match": "take your time", "text": SLOW}],
+                    "tokens_per_s": 60,
+                },
+                "embedder": {"backend": "scripted"},
+            },
+            limits={"per_person": 100, "per_channel": 100},
+        )
+        house.slack.fake.spread = True
+        yield Crew(house, address, tmp_path, stack)
+
+
+@pytest.fixture
+def address(postgresql: PostgresqlServer) -> ServerAddress:
+    """The database that the processes share."""
+    return postgresql.create()
+
+
+SLACK = {name: value for name, value in TOKENS.items() if name.startswith("SLACK")}
+DISCORD = {name: value for name, value in TOKENS.items() if name.startswith("DISCORD")}
+
+
+async def test_questions_that_come_to_any_process_are_answered_once_and_in_their_order(
+    crew: Crew,
+) -> None:
+    """And of two processes that are killed meanwhile another one says that they were cut off."""
+    for _ in range(3):
+        await crew.start(**SLACK)
+    slack = crew.house.slack
+    threads: list[str] = []
+    for topic in range(4):
+        await slack.mention(f"number {topic}-0")
+        threads.append(slack._asked)
+    await crew.until(lambda: all(map(crew.thread, threads)))
+    for number in range(1, 4):
+        for topic, ts in enumerate(threads):
+            slack._asked = ts
+            await slack.follow_up(f"number {topic}-{number}")
+
+    def answered() -> bool:
+        return all(len(_complete(crew, ts)) == 4 for ts in threads) and not slack.working()
+
+    await crew.until(answered)
+    for topic, ts in enumerate(threads):
+        said = [re.search(rf"number {topic}-(\d)", seen(one)) for one in crew.thread(ts)]
+        assert [match[1] if match else "" for match in said] == ["0", "1", "2", "3"]
+    assert crew.row("SELECT count(*) FROM lane_tickets") == 0
+
+    await slack.mention("take your time")
+    slow = slack._asked
+    await crew.until(lambda: "slow005" in _text(crew, slow))
+    host = crew.row(
+        "SELECT host FROM processes JOIN turns ON turns.process = processes.id"
+        " WHERE turns.status = 'running'"
+    )
+    writing = next(one for one in crew.processes if host.endswith(f":{one.pid}"))
+    crew.kill(writing)
+    crew.kill(next(one for one in crew.processes if one is not writing))
+    await crew.until(lambda: crew.row("SELECT count(*) FROM processes") == 1, TAKEOVER_S)
+    await crew.until(lambda: CUT in _text(crew, slow) and not slack.working())
+    assert len(crew.thread(slow)) == 1
+    await slack.mention("number 9-0")
+    last = slack._asked
+    await crew.until(lambda: "number 9-0" in _text(crew, last) and not slack.working())
+
+
+def _complete(crew: Crew, ts: str) -> list[Posted]:
+    return [one for one in crew.thread(ts) if "number" in seen(one)]
+
+
+def _text(crew: Crew, ts: str) -> str:
+    return "\n".join(seen(one) for one in crew.thread(ts))
+
+
+async def test_another_process_serves_discord_when_the_one_that_did_is_killed(crew: Crew) -> None:
+    discord = crew.house.discord
+    first = await crew.start(**DISCORD)
+    await crew.house.online()
+    await crew.start(**DISCORD)
+    await discord.mention("take your time")
+    await crew.until(lambda: any("slow005" in text for text in discord.messages()))
+    discord.fake.gateway.ready.clear()
+    crew.kill(first)
+    await crew.until(discord.fake.gateway.ready.is_set, TAKEOVER_S + 5)
+    await crew.until(lambda: any(CUT in text for text in discord.messages()))
+    assert sum(CUT in text for text in discord.messages()) == 1
+    await discord.mention("number 1")
+    await crew.until(lambda: any("number 1" in text for text in discord.messages()))
+    assert not discord.working()
