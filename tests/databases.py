@@ -36,8 +36,8 @@ def _needs_server(item: pytest.Item) -> bool:
     return call is not None and "postgresql" in call.params.values()
 
 
-@pytest.fixture(scope="session")
-def _postgresql_programs() -> Path:
+def server_programs() -> Path:
+    """The folder of PostgreSQL's programs; fails where it is not installed."""
     found = find_programs()
     if found is None:
         pytest.fail(_ABSENT)
@@ -45,9 +45,16 @@ def _postgresql_programs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql(_postgresql_programs: Path) -> Iterator[PostgresqlServer]:
+def postgresql() -> Iterator[PostgresqlServer]:
     """A running PostgreSQL, one for the session; a test that stops it starts one of its own."""
-    with running_server(_postgresql_programs) as server:
+    with running_server(server_programs()) as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgresql(postgresql: PostgresqlServer) -> Iterator[PostgresqlServer]:
+    """A PostgreSQL for one test, which may stop it."""
+    with running_server(postgresql.programs) as server:
         yield server
 
 

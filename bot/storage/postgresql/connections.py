@@ -21,6 +21,7 @@ READING_WAIT_S: Final = 300.0
 """How long a read may wait for one of them: a turn has its own deadline, and must not fail before
 it because many read at once on a machine that has much to do."""
 CONNECT_TIMEOUT_S: Final = 5
+_MAX_LAST_WORDS: Final = 10
 _KEEPALIVE: Final = {
     "connect_timeout": CONNECT_TIMEOUT_S,
     "keepalives_idle": 10,
@@ -108,10 +109,11 @@ def _is_cut(connection: psycopg.AsyncConnection[Any]) -> bool:
     wire = connection.pgconn
     if connection.closed:
         return True
-    if not select.select([wire.socket], [], [], 0)[0]:
-        return False
     try:
-        wire.consume_input()  # a word of the server, or the end
-    except psycopg.OperationalError:
-        return True
-    return bool(wire.status != psycopg.pq.ConnStatus.OK)
+        for _ in range(_MAX_LAST_WORDS):
+            if not select.select([wire.socket], [], [], 0)[0]:
+                return False
+            wire.consume_input()  # why the server ends it, and then the end
+    except (psycopg.OperationalError, OSError, ValueError):
+        pass
+    return True

@@ -122,7 +122,7 @@ class PostgresqlEngine:
         connection.execute(_TELL, {"channel": _CHANNEL, "said": f"{topic} {text}"})
 
     async def listen(self, on_notice: OnNotice) -> None:
-        pause = _FIRST_PAUSE_S
+        pause, lost = _FIRST_PAUSE_S, False
         url = self.address.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             try:
@@ -130,13 +130,17 @@ class PostgresqlEngine:
                     url, autocommit=True, connect_timeout=5
                 ) as connection:
                     await connection.execute(f"LISTEN {_CHANNEL}")
+                    if lost:
+                        log.info("database.listener_back")
                     on_notice("", "")
-                    pause = _FIRST_PAUSE_S
+                    pause, lost = _FIRST_PAUSE_S, False
                     async for notice in connection.notifies():
                         if notice.pid != self._own_pid:
                             on_notice(*_topic_of(notice.payload))
             except (psycopg.Error, OSError) as exc:
-                log.warning("database.listener_lost", reason=type(exc).__name__)
+                if not lost:
+                    log.warning("database.listener_lost", reason=type(exc).__name__)
+                lost = True
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 

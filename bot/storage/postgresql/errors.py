@@ -24,12 +24,31 @@ _EXPLAINED: Final = (
     ("42501", "this user may not do that there"),
     ("53300", "it has no connection left"),
 )
+_REFUSALS: Final = (
+    ("password", "28P01"),
+    ("authentication", "28P01"),
+    ("pg_hba.conf", "28000"),
+    ('role "', "28000"),
+    ("does not exist", "3D000"),
+    ("too many clients", "53300"),
+    ("connection slots", "53300"),
+)
+"""What a server says that lets nobody in, and the state that it means: libpq hands on the words
+alone, in English unless the server was told otherwise."""
 
 
 def driver_error(exc: BaseException) -> Error | None:
     """The error of the driver in an error of SQLAlchemy, or itself."""
     found = exc.orig if isinstance(exc, DBAPIError) else exc
     return found if isinstance(found, Error) else None
+
+
+def _state_of(error: Error) -> str:
+    """The SQLSTATE of an error, empty where it tells none."""
+    if error.sqlstate is not None:
+        return error.sqlstate
+    said = str(error)
+    return next((state for words, state in _REFUSALS if words in said), "")
 
 
 def is_passing(exc: BaseException) -> bool:
@@ -45,9 +64,9 @@ def is_away(exc: BaseException) -> bool:
     found = driver_error(exc)
     if found is None:
         return False
-    if found.sqlstate is None:
-        return isinstance(found, OperationalError)
-    return found.sqlstate.startswith(_AWAY_STATES)
+    if state := _state_of(found):
+        return state.startswith(_AWAY_STATES)
+    return isinstance(found, OperationalError)
 
 
 def storage_error(address: ServerAddress, exc: BaseException) -> StorageError | None:
@@ -56,14 +75,12 @@ def storage_error(address: ServerAddress, exc: BaseException) -> StorageError | 
     if not isinstance(exc, SQLAlchemyError | Error):
         return None
     found = driver_error(exc)
-    state = (found.sqlstate if found is not None else None) or ""
+    state = _state_of(found) if found is not None else ""
     what = next((words for begin, words in _EXPLAINED if state.startswith(begin)), None)
     if what is None and isinstance(exc, PoolTimeout):
         what = "all connections are in use"
     if what is None and is_away(exc):
-        said = str(found).casefold()
-        refused = "password" in said or "authentication" in said
-        what = "it does not accept the name or the password" if refused else "it cannot be reached"
+        what = "it cannot be reached"
     if what is None:
         what = f"it cannot be used ({type(found or exc).__name__}{f' {state}' if state else ''})"
     return StorageError(f"The database {address}: {what}.")
