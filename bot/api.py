@@ -106,6 +106,7 @@ from bot.memory.memories import MAX_MEMORY_CHARACTERS, Memories, Memory, Owner, 
 from bot.memory.past_turns import PastExchange
 from bot.memory.summaries import answer_origin
 from bot.models.protocol import PullStep, catalog_chat_models, catalog_tool_models
+from bot.private_files import PrivateFolder
 from bot.prompting.context_window import Fitted
 from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import Trusted
@@ -318,6 +319,7 @@ __all__ = [
     "PlatformSettings",
     "PortError",
     "PortRefused",
+    "PrivateFolder",
     "Provenance",
     "PullStep",
     "Question",

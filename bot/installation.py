@@ -24,6 +24,7 @@ from bot.config import Config, Secrets, WrittenConfig
 from bot.config.resources import INSTALLED, resource
 from bot.config.secrets import find_secret_variables
 from bot.errors import ConfigError
+from bot.private_files import PLATFORMS_FOLDER, PrivateFolder
 from bot.skills.plugin_loader import Plugins, load_plugins
 from bot.storage.address import DATABASE_URL_VARIABLE, DatabaseAddress, ServerAddress
 
@@ -175,6 +176,7 @@ class Installation:
             settings=self.config.platforms[platform.name],
             secret=self.secrets.get,
             data_dir=self.config.data_dir,
+            folder=PrivateFolder(self.config.data_dir / PLATFORMS_FOLDER / platform.name),
             commands=self.offered_commands,
             public_url=self.config.http.public_url,
             conversation=conversation,

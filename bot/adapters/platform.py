@@ -10,6 +10,7 @@ from typing import Any
 from bot.adapters.protocol import Adapter
 from bot.commands.declaration import Command
 from bot.config.base import PlatformSettings
+from bot.private_files import PrivateFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,9 @@ class PlatformContext:
     secret: Callable[[str], str | None] = field(repr=False)
     """Looks up a secret by the name of its variable; None where it is not set."""
     data_dir: Path
-    """The folder of Parlance's data, for files of the platform's own."""
+    """The folder of Parlance's data."""
+    folder: PrivateFolder
+    """A folder in it for files of the platform's own. It is made when something is written."""
     commands: Sequence[Command] = ()
     """The commands that the platform offers: those that are not off everywhere."""
     public_url: str | None = None

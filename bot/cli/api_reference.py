@@ -34,7 +34,7 @@ GROUPS: Final = (
     ("Reminders and schedules", ("bot.schedules",)),
     ("History and memory", ("bot.history", "bot.memory")),
     ("Models and engines", ("backends.base", "backends.usage", "bot.models.protocol")),
-    ("Platforms", ("bot.adapters", "bot.config", "bot.replies")),
+    ("Platforms", ("bot.adapters", "bot.config", "bot.private_files", "bot.replies")),
     ("Errors", ("bot.errors", "backends.errors")),
     ("Earlier names", ("bot.api",)),
 )

@@ -100,7 +100,7 @@ def doctor(
 
 
 def _write_report(here: Installation, path: Path) -> None:
-    from bot.config.dated_copies import replace_file
+    from bot.private_files import replace_file
 
     told = ask_running_bot(here, BUG_REPORT)
     text = run_async(_report_alone(here)) if told is None else told["text"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from backends.files.atomic import move_into_place
+from bot.private_files import replace_file
 
 COPIES_KEPT = 10
 """Copies of one file that are kept; older ones are removed when another is made."""
@@ -47,22 +45,3 @@ def _copies(path: Path) -> list[tuple[str, int, Path]]:
         if named and other.is_file() and not other.is_symlink():
             found.append((named[1], int(named[2] or 1), other))
     return sorted(found)
-
-
-def replace_file(path: Path, content: bytes, *, like: Path | None = None) -> None:
-    """Write a file whole or not at all, with the mode and the owner of the file `like`; one that is
-    like no other is for its owner alone. Raises `OSError`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        if like is not None:
-            found = like.stat()
-            with suppress(PermissionError):
-                os.chown(temporary, found.st_uid, found.st_gid)
-            temporary.chmod(stat.S_IMODE(found.st_mode))
-        move_into_place(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

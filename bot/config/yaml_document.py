@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from bot.config.base import PlatformSettings
-from bot.config.dated_copies import keep_copy, replace_file
+from bot.config.dated_copies import keep_copy
 from bot.config.line_merge import MAX_LINES, merge_lines
 from bot.config.loading import WrittenConfig
 from bot.config.platforms import SHIPPED_SECTIONS
@@ -32,6 +32,7 @@ from bot.config.resources import INSTALLED, resource
 from bot.config.secrets import read_environment
 from bot.config.yaml_file import parse, read_file, text_keys
 from bot.errors import ConfigError
+from bot.private_files import replace_file
 
 if TYPE_CHECKING:
     from bot.config.root import Config

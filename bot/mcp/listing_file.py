@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,7 +13,7 @@ from typing import Any, Final
 
 from bot.config.mcp import ToolServerSettings
 from bot.mcp.listing import MAX_TOOLS, Listing, read_listing
-from bot.private_files import make_folder
+from bot.private_files import PrivateFolder
 
 _MAX_FILE_BYTES: Final = 32 * 1024 * 1024
 
@@ -92,16 +90,5 @@ class ListingFile:
         return None
 
     def _store(self, raw: Sequence[Any], accepted: dict[str, str]) -> None:
-        make_folder(self.folder)
         stored = {"of": self._fingerprint, "tools": list(raw), "accepted": accepted}
-        number, name = tempfile.mkstemp(dir=self.folder, prefix=f".{self.server}.")
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as file:
-                json.dump(stored, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self._path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        PrivateFolder(self.folder).write_json(self._path.name, stored)

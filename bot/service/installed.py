@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from bot.config.dated_copies import keep_copy, replace_file
+from bot.config.dated_copies import keep_copy
 from bot.errors import Failed, NotFound
-from bot.private_files import make_folder
+from bot.private_files import make_folder, replace_file
 from bot.service import launchd, systemd
 from bot.service.plan import ServicePlan
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from bot.config.dated_copies import keep_copy, replace_file
+from bot.config.dated_copies import keep_copy
 from bot.config.secrets import MAX_ENV_BYTES
 from bot.errors import ConfigError
-from bot.private_files import FILE_MODE
+from bot.private_files import FILE_MODE, replace_file
 
 HEAD = "# Secrets of Parlance. Keep this file to yourself, and out of version control.\n"
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")

@@ -31,7 +31,7 @@ def _create(context: PlatformContext) -> MatrixAdapter | None:
         from plugins.matrix.adapter import MatrixAdapter
     except ModuleNotFoundError as exc:
         raise AdapterError(NOT_INSTALLED) from exc
-    return MatrixAdapter(settings, given, context.data_dir / PLATFORM)
+    return MatrixAdapter(settings, given, context.folder)
 
 
 def _manifest(context: PlatformContext, url: str | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
@@ -17,6 +16,7 @@ from bot.api import (
     ConversationKey,
     Core,
     Findings,
+    PrivateFolder,
     Reader,
     Refused,
     Reply,
@@ -40,7 +40,7 @@ class MatrixAdapter:
 
     settings: MatrixSettings
     tokens: Mapping[str, str] = field(repr=False)
-    folder: Path
+    folder: PrivateFolder
     timing: MatrixTiming = field(default_factory=MatrixTiming)
     name: str = PLATFORM
     thread: LoopThread | None = None

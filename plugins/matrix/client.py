@@ -50,17 +50,17 @@ T = TypeVar("T")
 class Client:
     """One account's nio. Made and used in the event loop, it works in `thread`.
 
-    `folder` keeps the keys; the same device must come with the same folder, for ever.
+    `keys` is the file of the device's keys; the same device must come with the same file, for ever.
     """
 
     def __init__(
-        self, url: str, identity: Identity, token: str, folder: Path, thread: LoopThread,
+        self, url: str, identity: Identity, token: str, keys: Path, thread: LoopThread,
         timing: MatrixTiming,
     ) -> None:  # fmt: skip
         self._timing = timing
         self._identity = identity
         self._token = token
-        self._folder = folder
+        self._keys = keys
         self._url = url
         self._thread = thread
         self._nio: Any = None
@@ -154,14 +154,14 @@ class Client:
         logging.getLogger("nio").setLevel(logging.ERROR)  # it logs each retry, and each lost key
         user, device = self._identity.user, self._identity.device
         config = nio.AsyncClientConfig(
-            store_name=self._identity.store_name,
+            store_name=self._keys.name,
             max_limit_exceeded=0,
             max_timeouts=0,
             request_timeout=self._timing.request,
             encryption_enabled=True,
         )
         self._nio = nio.AsyncClient(
-            self._url, user, device_id=device, store_path=str(self._folder), config=config
+            self._url, user, device_id=device, store_path=str(self._keys.parent), config=config
         )
         self._nio.restore_login(user, device, self._token)
 

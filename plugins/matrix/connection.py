@@ -6,11 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 
-from bot.api import AdapterError, BackgroundTasks, Backoff, Core, EditBudget, Reply
+from bot.api import (
+    AdapterError,
+    BackgroundTasks,
+    Backoff,
+    Core,
+    EditBudget,
+    PrivateFolder,
+    Reply,
+)
 from plugins.matrix.account import Account
 from plugins.matrix.batch import Gap, RoomEvent
 from plugins.matrix.client import Client
@@ -24,7 +31,6 @@ from plugins.matrix.invites import Invites
 from plugins.matrix.loop_thread import LoopThread
 from plugins.matrix.messages import Messages
 from plugins.matrix.presses import Presses
-from plugins.matrix.private_file import make_private, read_json, write_json
 from plugins.matrix.repair import repair
 from plugins.matrix.rooms import Rooms
 from plugins.matrix.settings import MatrixSettings, MatrixTiming
@@ -55,7 +61,7 @@ class Connection:
 
     def __init__(
         self, url: str, token: str, variable: str, settings: MatrixSettings,
-        timing: MatrixTiming, folder: Path, thread: LoopThread, servers: set[str],
+        timing: MatrixTiming, folder: PrivateFolder, thread: LoopThread, servers: set[str],
     ) -> None:  # fmt: skip
         self._url = url
         self._token = token
@@ -76,10 +82,8 @@ class Connection:
         async with homeserver.connect():
             identity = await self._identify(homeserver)
             self._require_own_server(identity)
-            await asyncio.to_thread(make_private, self._folder, identity.store_name)
-            client = Client(
-                self._url, identity, self._token, self._folder, self._thread, self._timing
-            )
+            keys = await asyncio.to_thread(self._folder.make_file, identity.store_name)
+            client = Client(self._url, identity, self._token, keys, self._thread, self._timing)
             try:
                 await client.open()
                 account = await self._make_account(homeserver, client, identity, background_tasks)
@@ -159,8 +163,8 @@ class Connection:
         ready: asyncio.Event,
     ) -> None:
         """Take one answer of the homeserver after the other."""
-        place = self._folder / f"{account.user}.json"
-        since = (await asyncio.to_thread(read_json, place)).get("since")
+        place = f"{identity.file_name}.json"
+        since = (await asyncio.to_thread(self._folder.read_json, place)).get("since")
         known = since is not None
         backoff, first = self._backoff(), True
         while True:
@@ -184,9 +188,15 @@ class Connection:
             if known:
                 self._hand_over(account, handlers, [*missed, *batch.events], again=first)
             if since != batch.token:
-                read = since or batch.token
-                await asyncio.to_thread(write_json, place, {"since": read})
+                await self._keep_position(place, since or batch.token)
             since, known, first = batch.token, True, False
+
+    async def _keep_position(self, file: str, read: str) -> None:
+        """Keep how far has been read; where that fails, more is read again after a restart."""
+        try:
+            await asyncio.to_thread(self._folder.write_json, file, {"since": read})
+        except OSError as exc:
+            _log.warning("matrix.position_not_kept", reason=exc.strerror)
 
     def _hand_over(
         self, account: Account, handlers: Handlers, events: Sequence[RoomEvent], *, again: bool

@@ -11,16 +11,15 @@ import base64
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from bot.api import PrivateFolder
 from plugins.matrix.homeserver import Homeserver, Json, path_of
 from plugins.matrix.identity import Identity
-from plugins.matrix.private_file import read_json, write_json
 
 _log = structlog.get_logger(__name__)
 
@@ -28,10 +27,12 @@ _MASTER, _SELF_SIGNING, _USER_SIGNING = "master", "self_signing", "user_signing"
 _USAGES = (_MASTER, _SELF_SIGNING, _USER_SIGNING)
 
 
-async def sign_own_device(homeserver: Homeserver, identity: Identity, folder: Path) -> None:
+async def sign_own_device(
+    homeserver: Homeserver, identity: Identity, folder: PrivateFolder
+) -> None:
     """Make the account's keys where it has none, and sign the device with them. Keys that somebody
     else has made are left alone. Raises one of `MATRIX_FAILURES`."""
-    path = folder / f"{identity.user}.cross-signing.json"
+    file = f"{identity.file_name}.cross-signing.json"
     answer = await homeserver.call(
         "POST", path_of("keys", "query"), {"device_keys": {identity.user: [identity.device]}}
     )
@@ -39,10 +40,10 @@ async def sign_own_device(homeserver: Homeserver, identity: Identity, folder: Pa
     master = (answer.get("master_keys") or {}).get(identity.user)
     if device is None:
         return  # its keys are not there yet
-    keys = await asyncio.to_thread(_read, path)
+    keys = await asyncio.to_thread(_read, folder, file)
     if master is None:
         keys = keys or {usage: Ed25519PrivateKey.generate() for usage in _USAGES}
-        await asyncio.to_thread(_write, path, keys)
+        await asyncio.to_thread(_write, folder, file, keys)
         await homeserver.call(
             "POST", path_of("keys", "device_signing", "upload"), _public(identity.user, keys)
         )
@@ -90,14 +91,15 @@ def _unpadded(data: bytes) -> str:
     return base64.b64encode(data).decode().rstrip("=")
 
 
-def _read(path: Path) -> Mapping[str, Ed25519PrivateKey] | None:
-    said = read_json(path)
+def _read(folder: PrivateFolder, file: str) -> Mapping[str, Ed25519PrivateKey] | None:
+    said = folder.read_json(file)
     with suppress(ValueError, KeyError, TypeError):
         seeds = {usage: base64.b64decode(said[usage]) for usage in _USAGES}
         return {name: Ed25519PrivateKey.from_private_bytes(s) for name, s in seeds.items()}
     return None
 
 
-def _write(path: Path, keys: Mapping[str, Ed25519PrivateKey]) -> None:
+def _write(folder: PrivateFolder, file: str, keys: Mapping[str, Ed25519PrivateKey]) -> None:
     seeds = {name: key.private_bytes_raw() for name, key in keys.items()}
-    write_json(path, {name: base64.b64encode(seed).decode() for name, seed in seeds.items()})
+    said = {name: base64.b64encode(seed).decode() for name, seed in seeds.items()}
+    folder.write_json(file, said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from bot.api import AdapterError
 from plugins.matrix.errors import MatrixError
@@ -20,9 +21,14 @@ class Identity:
     variable: str
 
     @property
+    def file_name(self) -> str:
+        """The user, as files are named after it: a name may have slashes."""
+        return quote(self.user, safe="@:")
+
+    @property
     def store_name(self) -> str:
         """The name of the file with the keys of the device."""
-        return f"{self.user}_{self.device}.db"
+        return f"{self.file_name}_{quote(self.device, safe='')}.db"
 
     async def check_keys(self, homeserver: Homeserver, ours: Mapping[str, str]) -> None:
         """Raise `AdapterError` if the device has keys that are not ours, and `MatrixError` where

@@ -74,6 +74,11 @@ def spoken(driver: SynapseDriver, room: str) -> list[str]:
     return [str(c["body"]) for c in driver.people["ada"].by(driver.bot.user, room).values()]
 
 
+def kept(house: House) -> Path:
+    """The folder of what the platform keeps."""
+    return house.folder / "data" / "platforms" / "matrix"
+
+
 def text(body: str, **more: Any) -> dict[str, Any]:
     return {"msgtype": "m.text", "body": body, "m.mentions": {}, **more}
 
@@ -96,7 +101,7 @@ class TestEncryption:
         await driver.mention("and while you were away?", by="eve")
         await house.start()
         await house.reads("You said: and while you were away?")
-        keys = house.folder / "data" / "matrix" / f"{driver.bot.user}_{driver.bot.device}.db"
+        keys = kept(house) / f"{driver.bot.user}_{driver.bot.device}.db"
         assert stat.S_IMODE(keys.stat().st_mode) == 0o600
         assert stat.S_IMODE(keys.parent.stat().st_mode) == 0o700
         assert not driver.people["ada"].undecrypted
@@ -132,13 +137,13 @@ class TestEncryption:
         await driver.mention("hello there")
         await house.reads("You said: hello there")
         assert (await signatures())[0]["master_keys"][user]["keys"] == {f"ed25519:{master}": master}
-        private = house.folder / "data" / "matrix" / f"{user}.cross-signing.json"
+        private = kept(house) / f"{user}.cross-signing.json"
         assert stat.S_IMODE(private.stat().st_mode) == 0o600
 
     async def test_a_folder_without_the_keys_is_told_to_the_operator(self, house: House) -> None:
         driver = driven(house)
         await house.stop()
-        folder = house.folder / "data" / "matrix"
+        folder = kept(house)
         for path in folder.iterdir():
             path.unlink()
 

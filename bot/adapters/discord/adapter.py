@@ -34,6 +34,7 @@ from bot.commands.checks import Asker
 from bot.config.platforms import DiscordSettings
 from bot.errors import AdapterError, Refused
 from bot.events import Attachment, Reader
+from bot.private_files import PrivateFolder
 from bot.replies.edit_budget import EditBudget
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.types import Author, ConversationKey
@@ -228,8 +229,8 @@ class DiscordAdapter:
         application = client.application_id
         if application is None:
             return
-        state = self.data_dir / "discord_commands.json"
+        folder = PrivateFolder(self.data_dir)
         try:
-            set_links(await register(client.tree, application, self.settings.guilds, state))
+            set_links(await register(client.tree, application, self.settings.guilds, folder))
         except FAILURES as exc:
             _log.error("discord.registration_failed", error=str(exc)[:500])

@@ -6,10 +6,7 @@ import asyncio
 import hashlib
 import inspect
 import json
-import os
-import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import discord
@@ -21,7 +18,7 @@ from bot.catalogue.languages import hash_files
 from bot.catalogue.sentence import say
 from bot.commands.declaration import Command, Option
 from bot.control_characters import strip_controls
-from bot.private_files import make_folder
+from bot.private_files import PrivateFolder
 from bot.types import Value
 
 _log = structlog.get_logger(__name__)
@@ -33,6 +30,7 @@ _MAX_OPTIONS = 25
 _MAX_TEXT_CHARS = 6000
 _TYPE_BY_KIND: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _MAX_NUMBER = 2**53
+_STATE_FILE = "discord_commands.json"
 FILE = "file"
 """The option of a command that takes a file."""
 _FILE_PARAMETER = inspect.Parameter(
@@ -208,15 +206,15 @@ def _commands_in(tree: Tree, guild: int) -> list[Any]:
 
 
 async def register(
-    tree: Tree, application: int, guilds: Sequence[int], state: Path
+    tree: Tree, application: int, guilds: Sequence[int], folder: PrivateFolder
 ) -> Mapping[str, int]:
     """Register the commands with Discord if they have changed; returns their ids by name, none
     where they differ from server to server.
 
-    The file `state` records what was registered last, by application. Raises discord.py's
+    A file in `folder` records what was registered last, by application. Raises discord.py's
     exceptions.
     """
-    known = await asyncio.to_thread(_read, state)
+    known = await asyncio.to_thread(folder.read_json, _STATE_FILE)
     before = known.get(str(application), {})
     print_now = compute_fingerprint(tree, guilds, await asyncio.to_thread(hash_files))
     if before.get("hash") == print_now and "ids" in before:
@@ -230,7 +228,7 @@ async def register(
         await tree.sync(guild=discord.Object(guild))  # nothing of ours is left there
     ids = _ids_by_name(registered) if len(guilds) <= 1 else {}
     known[str(application)] = {"hash": print_now, "guilds": list(guilds), "ids": ids}
-    await asyncio.to_thread(_write, state, known)
+    await asyncio.to_thread(folder.write_json, _STATE_FILE, known)
     _log.info("discord.commands_registered")
     return ids
 
@@ -238,19 +236,3 @@ async def register(
 def _ids_by_name(registered: Sequence[app_commands.AppCommand]) -> dict[str, int]:
     slash = discord.AppCommandType.chat_input
     return {command.name: command.id for command in registered if command.type is slash}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}  # never written, or not by us: register again
-    return known if isinstance(known, dict) else {}
-
-
-def _write(path: Path, known: Mapping[str, Any]) -> None:
-    make_folder(path.parent)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(known, file)
-    os.replace(name, path)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from plugins.matrix.batch import Room
 from plugins.matrix.homeserver import Homeserver
+from plugins.matrix.identity import Identity
 from plugins.matrix.rooms import Powers, Rooms, parse_role
 from plugins.matrix.settings import MatrixSettings, MatrixTiming, may_invite, token_variable
 
@@ -44,6 +45,13 @@ class TestPowers:
         levels = {"content": {"users": {ADA: "50", EVE: "much"}, "users_default": None}}
         found = Powers(RECORDED["m.room.create 11"], levels)
         assert (found.of(ADA), found.of(EVE), found.of("@zoe:example.org")) == (50, 0, 0)
+
+
+def test_a_name_with_slashes_names_a_file() -> None:
+    odd = Identity("@bot/../x:example.org:8448", "A/B", frozenset(), "MATRIX_TOKEN")
+    assert odd.store_name == "@bot%2F..%2Fx:example.org:8448_A%2FB.db"
+    plain = Identity("@parlance:example.org", "ABC", frozenset(), "MATRIX_TOKEN")
+    assert plain.store_name == "@parlance:example.org_ABC.db"
 
 
 @pytest.mark.parametrize(
