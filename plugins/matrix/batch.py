@@ -22,13 +22,13 @@ class RoomEvent:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What is known of a room that the account is in. `people` counts those who were invited,
-    too."""
+    """What is known of a room that the account is in. `people` counts those who were invited, too;
+    None where the homeserver has not said it."""
 
     id: str
     name: str
     encrypted: bool
-    people: int
+    people: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,9 @@ class Client:
 
     def _describe(self, room: str) -> Room:
         known = self._nio.rooms[room]
-        return Room(room, str(known.display_name or ""), bool(known.encrypted), known.member_count)
+        told = getattr(known.summary, "joined_member_count", None) is not None
+        people = known.member_count if told else None
+        return Room(room, str(known.display_name or ""), bool(known.encrypted), people)
 
     async def _exchange_keys(self) -> None:
         """Do what the keys need after each answer; what fails is tried at the next."""

@@ -171,13 +171,14 @@ class Connection:
             try:
                 batch = await account.client.sync(since, first=first)
                 missed = [e for gap in batch.gaps for e in await self._missed(account, gap, since)]
+                account.rooms.update(batch.rooms, batch.left)
+                await account.rooms.count_people()
             except MATRIX_FAILURES as exc:
                 self.connected = False
                 await self._pause("following", exc, backoff)
                 continue
             backoff.record_resumed()  # each answer goes on from the one before
             self.connected = True
-            account.rooms.update(batch.rooms, batch.left)
             if first:
                 ready.set()
                 own = [one for one in unfinished if self._is_ours(account, one)]

@@ -104,6 +104,13 @@ class Homeserver:
         found: Json = answer.get("joined") or {}
         return {user: str(one.get("display_name") or user) for user, one in found.items()}
 
+    async def count_people(self, room: str) -> int:
+        """How many people have joined a room or are invited to it."""
+        path = path_of("rooms", room, "members")
+        answer = await self.call("GET", path, query={"not_membership": "leave"})
+        states = ((e.get("content") or {}).get("membership") for e in answer.get("chunk") or ())
+        return sum(state in {"join", "invite"} for state in states)
+
     # --- the account's own data -----------------------------------------------------------------
 
     async def account_data(self, user: str, kind: str) -> dict[str, Any]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
 
-from bot.api import Core
+from bot.api import Backoff, Core
 from plugins.matrix.account import Account
 from plugins.matrix.batch import Batch
-from plugins.matrix.errors import MATRIX_FAILURES
+from plugins.matrix.errors import MATRIX_FAILURES, MatrixError
 from plugins.matrix.homeserver import Json, path_of
 from plugins.matrix.settings import may_invite
 
 _log = structlog.get_logger(__name__)
 
+_TRIES = 8
 _MAX_OPEN = 200
 """Invitations that are answered at the same time."""
 
@@ -44,10 +46,22 @@ class Invites:
                     )
 
     async def _answer(self, room: str, state: Sequence[Json]) -> None:
+        """Answer an invitation; the homeserver tells of each but once, so a failure is followed by
+        further tries."""
+        timing = self._account.timing
+        backoff = Backoff(timing.backoff_base, timing.backoff_cap)
         try:
-            await self._join_or_leave(room, state)
-        except MATRIX_FAILURES as exc:
-            _log.warning("matrix.invitation_failed", room=room, error=str(exc)[:200])
+            for _ in range(_TRIES):
+                try:
+                    await self._join_or_leave(room, state)
+                    return
+                except MATRIX_FAILURES as exc:
+                    _log.warning("matrix.invitation_failed", room=room, error=str(exc)[:200])
+                    if isinstance(exc, MatrixError) and exc.is_refusal:
+                        return
+                    if isinstance(exc, MatrixError) and exc.is_rate_limit:
+                        self._account.budget.pause(exc.wait_s)
+                await asyncio.sleep(backoff.delay())
         finally:
             self._open.discard(room)
 
@@ -57,11 +71,13 @@ class Invites:
         inviter = str(invitation.get("sender")) if invitation is not None else ""
         if invitation is None or not may_invite(account.settings, inviter, account.server):
             _log.info("matrix.invitation_declined", room=room, by=inviter)
+            await account.budget.end()
             await homeserver.call("POST", path_of("rooms", room, "leave"), {})
             return
         self._joined.add(room)
         if (invitation.get("content") or {}).get("is_direct") is True:
             await account.rooms.mark_direct(inviter, room)
+        await account.budget.end()
         await homeserver.call("POST", path_of("rooms", room, "join"), {})
 
 

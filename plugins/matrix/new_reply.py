@@ -33,7 +33,7 @@ async def open_reply(
     place = conversation
     try:
         if audience is not None:
-            room = await account.rooms.open_direct(audience.id)
+            room = await account.rooms.open_direct(audience.id, account.budget)
             place = conversation if room == conversation.channel else account.rooms.key(room)
         elif conversation.channel not in account.rooms:
             raise NotFound(PLACE_GONE)

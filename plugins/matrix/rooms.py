@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
-from bot.api import Asker, Author, ConversationKey, LookupCache, say
+from bot.api import Asker, Author, ConversationKey, EditBudget, LookupCache, say
 from plugins.matrix.batch import Room
-from plugins.matrix.errors import MATRIX_FAILURES
+from plugins.matrix.errors import MATRIX_FAILURES, MatrixError
 from plugins.matrix.events import server_of
 from plugins.matrix.homeserver import Homeserver, Json, path_of
 from plugins.matrix.settings import PLATFORM, MatrixTiming
@@ -22,6 +23,8 @@ _DIRECT_ROOMS = "m.direct"
 _OLDER_VERSIONS = frozenset(map(str, range(1, 12)))
 """Versions of rooms whose creators have no power beyond the levels."""
 _CHANNELS_REUSE_S = 60.0
+_MAX_LOOKUPS = 10
+"""Rooms that are asked about at the same time."""
 
 
 class Rooms:
@@ -33,6 +36,9 @@ class Rooms:
         self._timing = timing
         self._rooms: dict[str, Room] = {}
         self._direct: dict[str, list[str]] = {}
+        self._opened: dict[str, str] = {}
+        """Direct rooms that were made and are not told of yet, by person."""
+        self._opening = asyncio.Lock()
         self._members: LookupCache[str, Mapping[str, str]] = LookupCache(homeserver.members)
         self._powers: LookupCache[str, Powers] = LookupCache(self._fetch_powers)
 
@@ -47,9 +53,32 @@ class Rooms:
 
     def update(self, rooms: Sequence[Room], left: Sequence[str]) -> None:
         """Take note of what has changed."""
-        self._rooms.update((room.id, room) for room in rooms)
-        for room in left:
-            self._rooms.pop(room, None)
+        for told in rooms:
+            known = self._rooms.get(told.id)
+            counted = known.people if known is not None and told.people is None else told.people
+            self._rooms[told.id] = replace(told, people=counted)
+        for id_ in left:
+            self._rooms.pop(id_, None)
+        known_now = {told.id for told in rooms} | set(left)
+        self._opened = {who: id_ for who, id_ in self._opened.items() if id_ not in known_now}
+
+    async def count_people(self) -> None:
+        """Ask how many people are in those rooms with a person alone of which it is not known, as a
+        homeserver tells it only when it changes. A room of which it does not tell is asked about
+        again at the next call. Raises an `OSError` where there is no answer."""
+        marked = {room for rooms in self._direct.values() for room in rooms}
+        known = [self._rooms[id_] for id_ in marked if id_ in self._rooms]
+        turns = asyncio.Semaphore(_MAX_LOOKUPS)
+
+        async def count(room: Room) -> None:
+            try:
+                async with turns:
+                    people = await self._homeserver.count_people(room.id)
+                self._rooms[room.id] = replace(room, people=people)
+            except MatrixError as exc:
+                _log.info("matrix.people_not_counted", room=room.id, error=str(exc)[:200])
+
+        await asyncio.gather(*(count(room) for room in known if room.people is None))
 
     # --- what is known --------------------------------------------------------------------------
 
@@ -65,7 +94,7 @@ class Rooms:
         """Whether a room is the bot's with one person alone."""
         known = self._rooms.get(room)
         marked = any(room in rooms for rooms in self._direct.values())
-        return marked and known is not None and known.people <= 2
+        return marked and known is not None and known.people in {1, 2}
 
     def direct_with(self, person: str) -> str | None:
         """The room that the bot has with a person alone, if there is one."""
@@ -91,10 +120,17 @@ class Rooms:
             path = path_of("user", self._user, "account_data", _DIRECT_ROOMS)
             await self._homeserver.call("PUT", path, self._direct)
 
-    async def open_direct(self, person: str) -> str:
-        """The direct room with a person, made if there is none. Raises one of `MATRIX_FAILURES`."""
-        if (room := self.direct_with(person)) is not None:
+    async def open_direct(self, person: str, budget: EditBudget) -> str:
+        """The direct room with a person, made if there is none, which counts as an event. Raises
+        one of `MATRIX_FAILURES`."""
+        async with self._opening:
+            room = self.direct_with(person) or self._opened.get(person)
+            if room is None:
+                await budget.end()
+                room = self._opened[person] = await self._make_direct(person)
             return room
+
+    async def _make_direct(self, person: str) -> str:
         encryption = {
             "type": "m.room.encryption",
             "state_key": "",

@@ -89,6 +89,19 @@ class TestDirectRooms:
         rooms.update([Room("!pair", "", False, 2)], [])
         assert not rooms.is_direct("!pair")
 
+    def test_a_room_whose_people_nobody_has_counted_is_none(self, rooms: Rooms) -> None:
+        rooms._direct[EVE].append("!uncounted")
+        rooms.update([Room("!uncounted", "", True, None)], [])
+        assert not rooms.is_direct("!uncounted")
+        assert rooms.direct_with(EVE) is None
+
+    def test_a_count_holds_until_there_is_another_one(self, rooms: Rooms) -> None:
+        rooms.update([Room("!new", "named", True, None)], [])
+        assert rooms.is_direct("!new")
+        assert rooms.find("named") == "!new"
+        rooms.update([Room("!new", "named", True, 3)], [])
+        assert not rooms.is_direct("!new")
+
     def test_a_room_that_was_left_is_gone(self, rooms: Rooms) -> None:
         rooms.update([], ["!new"])
         assert rooms.direct_with(ADA) is None
