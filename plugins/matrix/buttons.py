@@ -6,6 +6,7 @@ restart, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
@@ -16,7 +17,9 @@ from plugins.matrix.homeserver import Json
 FIELD = "parlance"
 """Name of the field in the content of the bot's own messages."""
 _ACTIONS = frozenset(get_args(ActionName))
-_KEYCAP = "\u20e3"
+_KEYCAP = "\ufe0f\u20e3"
+"""With the sign that has it shown as an emoji, as clients send it."""
+_MODIFIERS = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 _RESUME = {"approve": "✅", "grant": "🔓", "refuse": "❎"}
 _EMOJI: Mapping[ActionName, str] = {
     "stop": "❌",
@@ -58,14 +61,15 @@ def buttons_of(actions: Sequence[Action]) -> tuple[Button, ...]:
     """Actions with an emoji each, no two the same."""
     found: dict[str, Button] = {}
     for action in actions:
-        choices = (_own_emoji(action), *_OTHERS)
+        choices = filter(None, (_own_emoji(action), *_OTHERS))
         emoji = next((one for one in choices if one not in found), None)
         if emoji is not None:
             found[emoji] = Button(emoji, action)
     return tuple(found.values())
 
 
-def _own_emoji(action: Action) -> str:
+def _own_emoji(action: Action) -> str | None:
+    """The emoji that stands for an action; None for a choice that only its label tells."""
     number = action.label.strip("[]")
     if action.name == "source" and len(number) == 1 and number.isdecimal():
         return number + _KEYCAP
@@ -73,7 +77,7 @@ def _own_emoji(action: Action) -> str:
         return _RESUME.get(action.value.partition(":")[0], _EMOJI["resume"])
     if action.name == "answer" and action.value.startswith(("decline-", "cancel-")):
         return {"decline": "🙅", "cancel": "🚪"}[action.value.partition("-")[0]]
-    return _EMOJI[action.name]
+    return _EMOJI.get(action.name)
 
 
 def legend(buttons: Sequence[Button]) -> str:
@@ -90,12 +94,18 @@ def written_buttons(buttons: Sequence[Button], turn: str, place: ConversationKey
     return {"turn": turn, "place": str(place), "buttons": meant}
 
 
+def plain_emoji(emoji: str) -> str:
+    """An emoji without skin tone and variation, so that 👍🏽 is 👍."""
+    return _MODIFIERS.sub("", emoji)
+
+
 def read_pressed(content: Json, emoji: str) -> Pressed | None:
     """What a reaction to a message of ours means; None if nothing."""
     own = content.get(FIELD)
     if not isinstance(own, Mapping) or not isinstance(meant := own.get("buttons"), Mapping):
         return None
-    match meant.get(emoji):
+    wanted = plain_emoji(emoji)
+    match next((meant[one] for one in meant if plain_emoji(one) == wanted), None):
         case [str(name), str(value)] if name in _ACTIONS:
             try:
                 place = ConversationKey.parse(str(own.get("place")))

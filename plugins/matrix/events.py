@@ -16,7 +16,6 @@ _QUOTE = re.compile(r"(?:>[^\n]*+(?:\n|\Z))++\n?")
 """What older clients write above a reply: the message that is replied to, line by line."""
 _PILL = re.compile(r"https://matrix\.to/#/(@[^\"'?<>\s]{1,255})")
 _COMMAND = re.compile(r"[a-z][a-z0-9_-]{0,31}+(?!\S)", re.IGNORECASE)
-_MODIFIERS = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Reacted:
-    """A reaction to the event `target`; `emoji` is without skin tones."""
+    """A reaction to the event `target`."""
 
     id: str
     sender: str
@@ -89,7 +88,7 @@ def read_event(event: Json) -> Happening | None:
             target, emoji = _text(relation, "event_id"), _text(relation, "key")
             if not target or not emoji:
                 return None
-            return Reacted(*_who(event), _at(event), target, plain_emoji(emoji))
+            return Reacted(*_who(event), _at(event), target, emoji)
         case "m.room.redaction":
             target = _text(content, "redacts") or _text(event, "redacts")
             return Redacted(_text(event, "sender"), target) if target else None
@@ -185,11 +184,6 @@ def called_command(text: str, prefix: str) -> str:
     if not text.startswith(prefix) or (name := _COMMAND.match(text, len(prefix))) is None:
         return ""
     return name[0].lower()
-
-
-def plain_emoji(emoji: str) -> str:
-    """An emoji without skin tone and variation, so that 👍🏽 is 👍."""
-    return _MODIFIERS.sub("", emoji)
 
 
 def server_of(user: str) -> str:

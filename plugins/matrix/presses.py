@@ -45,6 +45,11 @@ class Presses:
         self._account.background_tasks.start(work, "press", place=f"{room}:{reacted.sender}")
 
     async def _press(self, room: str, reacted: Reacted, name: str) -> None:
+        """Handle what was put under one message in order, as the first decision counts."""
+        async with self._messages.inbox.turn_in(self._account.rooms.key(room, reacted.target)):
+            await self._press_in_turn(room, reacted, name)
+
+    async def _press_in_turn(self, room: str, reacted: Reacted, name: str) -> None:
         try:
             event = await self._history.event(room, reacted.target)
         except MATRIX_FAILURES as exc:

@@ -143,7 +143,8 @@ def render(view: View, *, private: bool) -> list[Payload]:
     for line in _lines_below(view, private):
         if payloads and len(payloads[-1].text) + len(line) + 2 <= _MAX_MESSAGE_CHARS:
             last = payloads[-1]
-            payloads[-1] = replace(last, text=f"{last.text}\n\n{line}".lstrip("\n"))
+            above = last.text.removesuffix("\n\n")  # of a heading without an answer
+            payloads[-1] = replace(last, text=f"{above}\n\n{line}".lstrip("\n"))
         else:
             payloads.append(Payload(line[:_MAX_MESSAGE_CHARS]))
     status = shown_status(view)
