@@ -10,7 +10,7 @@ import functools
 import itertools
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -21,6 +21,7 @@ from bot.installation import Installation
 from bot.platforms import find_platform
 from bot.ports import Ports
 from bot.types import ActionName, ConversationKey, Value
+from plugins.matrix.buttons import FIELD
 from plugins.matrix.loop_thread import LoopThread
 from plugins.matrix.settings import MatrixTiming
 from tests.peers.synapse.person import MatrixPerson
@@ -32,21 +33,17 @@ _NO_FORMS = "Matrix has no forms"
 CANNOT = {
     "test_who_does_not_know_the_options_is_helped": "Matrix completes no options",
     "test_a_text_typed_into_a_form_answers": _NO_FORMS,
-    "test_a_typed_text_answers_and_its_passage_is_judged": "Eve is not in Ada's direct room",
-    "test_what_a_server_asks_is_filled_in": _NO_FORMS,
 }
 """Stories that cannot be played here, and why."""
 _NUMBERS = itertools.count(1)
 _EMOJI: Mapping[ActionName, str] = {
     "stop": "❌", "regenerate": "🔁", "continue": "⏩", "good": "👍", "bad": "👎", "why": "❓",
-    "source": "1\u20e3", "outdated": "⌛", "share": "📢", "accept": "📌",
+    "source": "1\ufe0f\u20e3", "outdated": "⌛", "share": "📢", "accept": "📌",
 }  # fmt: skip
-_CHOICES = {"approve": "✅", "grant": "🔓", "refuse": "❎"}
 _QUICK = MatrixTiming(
     edit_interval=0.05, retry_base=0.02, attempts=4, private_life=0.5, poll=2.0, request=10.0,
     backoff_base=0.05, backoff_cap=0.2, seed_patience=2.0,
 )  # fmt: skip
-_LABELS = {"Answer": "📝", "Decline": "🙅", "Cancel": "🚪"}
 
 
 @functools.cache
@@ -67,7 +64,7 @@ class SynapseDriver:
         self.synapse = synapse
         self.folder = folder
         self.encrypted = encrypted
-        self.proxy = FaultyProxy(synapse.url)
+        self.proxy = self.fake = FaultyProxy(synapse.url)
         self.people: dict[Person, MatrixPerson] = {}
         self.more_tokens: dict[str, str] = {}
         """Those of further accounts, by their variables."""
@@ -169,6 +166,10 @@ class SynapseDriver:
 
     # --- acting ---------------------------------------------------------------------------------
 
+    def place(self, by: Person) -> str:
+        """The room in which somebody talks to the bot."""
+        return self.room
+
     def mentioning(self, text: str) -> dict[str, Any]:
         """A message that names the bot, as Element writes it."""
         name = self.bot.user.partition(":")[0].removeprefix("@")
@@ -198,19 +199,19 @@ class SynapseDriver:
         return ConversationKey("matrix", self.synapse.name, room)
 
     async def mention(self, text: str, by: Person = "ada") -> None:
-        self._asked = await self.people[by].say(self.room, self.mentioning(text))
+        self._asked = await self.people[by].say(self.place(by), self.mentioning(text))
 
     async def follow_up(self, text: str, by: Person = "ada") -> None:
         relation = {"rel_type": "m.thread", "event_id": self._asked, "is_falling_back": True}
         content = {"msgtype": "m.text", "body": text, "m.mentions": {}, "m.relates_to": relation}
-        await self.people[by].say(self.room, content)
+        await self.people[by].say(self.place(by), content)
 
     async def command(
         self, name: str, options: Mapping[str, Value] | None = None, by: Person = "ada"
     ) -> None:
         given = " ".join(f'{key}="{value}"' for key, value in (options or {}).items())
         content = {"msgtype": "m.text", "body": f"!{name} {given}".strip(), "m.mentions": {}}
-        self._asked = await self.people[by].say(self.room, content)
+        self._asked = await self.people[by].say(self.place(by), content)
 
     async def fill_in(
         self, name: str, options: Mapping[str, Value], typed: Mapping[str, str],
@@ -222,44 +223,56 @@ class SynapseDriver:
         raise AssertionError("Matrix completes no options")
 
     async def press(self, action: ActionName, by: Person = "ada") -> None:
-        await self.put(_EMOJI[action], by)
+        await self.put(lambda emoji, *_: emoji == _EMOJI[action], by)
 
     async def choose(self, value: str, by: Person = "ada") -> None:
-        await self.put(_CHOICES[value], by)
+        def chosen(emoji: str, name: str, meant: str, label: str) -> bool:
+            return name in {"resume", "press"} and meant == value
+
+        await self.put(chosen, by)
 
     async def answer(self, typed: Mapping[str, str], by: Person = "ada") -> None:
         raise AssertionError(_NO_FORMS)
 
     async def leave(self, label: str, by: Person = "ada") -> None:
-        await self.put(_LABELS[label], by)
+        await self.put(lambda *button: button[-1] == label, by)
 
-    async def put(self, emoji: str, by: Person = "ada") -> None:
-        """Put a reaction to the last message of the bot of which it is a button."""
+    async def put(self, wanted: Callable[[str, str, str, str], bool], by: Person = "ada") -> None:
+        """Put a reaction to the last message of the bot of which it is a button; it is `wanted` by
+        its emoji, action, value and label."""
         person = self.people[by]
 
-        def found() -> tuple[str, str] | None:
+        def found() -> tuple[str, str, str] | None:
             shown = [
-                (room, event)
+                (room, event, emoji)
                 for event, (room, who, content) in person.shown.items()
-                if who == self.bot.user and emoji in content["parlance"]["buttons"]
+                if who == self.bot.user and FIELD in content
+                for emoji, name, value, label in _buttons(content)
+                if wanted(emoji, name, value, label)
             ]
             return shown[-1] if shown else None
 
-        room, event = await person.until(found, f"a button: {emoji}")
+        room, event, emoji = await person.until(found, "a button")
         await person.react(room, event, emoji)
 
     async def delete(self) -> None:
-        await self.people["ada"].redact(self.room, self._asked)
+        await self.people["ada"].redact(self.place("ada"), self._asked)
 
     async def delete_answer(self) -> None:
-        answer = list(self.people["ada"].by(self.bot.user, self.room))[-1]
-        await self.people["ada"].redact(self.room, answer)
+        room = self.place("ada")
+        answer = list(self.people["ada"].by(self.bot.user, room))[-1]
+        await self.people["ada"].redact(room, answer)
 
     # --- reading --------------------------------------------------------------------------------
 
     def contents(self) -> Sequence[Mapping[str, Any]]:
-        """What the bot's messages hold, as everybody sees them."""
-        return list(self.people["ada"].by(self.bot.user, self.room).values())
+        """What the bot's messages hold, as everybody sees them; files are no messages."""
+        return self.shown_to("ada", self.room)
+
+    def shown_to(self, name: Person, room: str) -> list[Mapping[str, Any]]:
+        """What the bot's messages in a room hold, as somebody sees them."""
+        shown = self.people[name].by(self.bot.user, room).values()
+        return [content for content in shown if FIELD in content]
 
     def messages(self) -> Sequence[str]:
         return [str(content["body"]) for content in self.contents()]
@@ -268,11 +281,24 @@ class SynapseDriver:
         return [
             str(content["body"])
             for name, room in self.rooms.items()
-            for content in self.people[name].by(self.bot.user, room).values()
+            for content in self.shown_to(name, room)
         ]
 
+    def buttons(self) -> Sequence[str]:
+        """What the reactions to the bot's last message mean."""
+        shown = self.contents()
+        return [button[-1] for button in _buttons(shown[-1])] if shown else ()
+
+    def all_buttons(self) -> Sequence[str]:
+        """What the reactions to the bot's messages mean."""
+        return [button[-1] for content in self.contents() for button in _buttons(content)]
+
+    def attached(self, text: str) -> bool:
+        """Whether people can read a text in a file of the bot's."""
+        return any(text.encode() in person.files.values() for person in self.people.values())
+
     def working(self) -> bool:
-        return any(content["parlance"]["working"] for content in self.contents())
+        return any(content[FIELD]["working"] for content in self.contents())
 
     def apart(self, config: Path) -> Sequence[str]:
         self._adapter = None
@@ -283,6 +309,16 @@ class SynapseDriver:
 
     def fail_next(self, what: Literal["send", "edit"], status: int, times: int = 1) -> None:
         self.proxy.fail_next(what, status, times)
+
+
+def _buttons(content: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """The buttons of a message: emoji, action, value, and what the last line says of it."""
+    labels = str(content["body"]).rpartition("\n\n")[2].split(" · ")
+    meant: Mapping[str, Any] = content[FIELD]["buttons"]
+    return [
+        (emoji, name, value, label.removeprefix(emoji).strip())
+        for (emoji, (name, value)), label in zip(meant.items(), labels, strict=False)
+    ]
 
 
 def adapter_for(app: App, tokens: Mapping[str, str]) -> Any:

@@ -193,6 +193,17 @@ class TestRooms:
             lambda: any("You said: hello" in said for said in spoken(driver, room)), "an answer"
         )
 
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_an_invitation_that_cannot_be_accepted_at_once_is_accepted_later(
+        self, house: House, status: int
+    ) -> None:
+        driver = driven(house)
+        driver.proxy.fail_next("join", status, times=3)
+        ada = driver.people["ada"]
+        said = {"invite": [driver.bot.user], "preset": "private_chat"}
+        made = await driver.synapse.call(ada.login, "POST", "/createRoom", said)
+        await ada.until(lambda: driver.bot.user in ada.members(made["room_id"]), "joined")
+
     async def test_a_chat_that_is_begun_as_direct_stays_direct(self, house: House) -> None:
         driver = driven(house)
         ada = driver.people["ada"]
@@ -299,21 +310,22 @@ class TestTrouble:
         self, make_driver: Any, tmp_path: Path
     ) -> None:
         with quick_folder() as folder:
-            synapse = Synapse(own_python(), folder, rc_message={"per_second": 1, "burst_count": 10})
+            synapse = Synapse(own_python(), folder)
             await asyncio.to_thread(synapse.start)
             try:
                 driver = await make_driver(synapse)
-                before = driver.config
-                driver.config = lambda: {
-                    "matrix": {**before()["matrix"], "events_per_s": 1.0, "burst": 10}
-                }
+                await asyncio.to_thread(synapse.limit_as_usual)
+                driver.config = lambda: {"matrix": {"homeserver": driver.proxy.own_url}}
                 house = House(tmp_path, driver, tokens_per_s=60)
                 await house.start()
                 await driver.mention("take your time")
+                await driver.mention("hello there", by="eve")
                 await house.reads(SLOW.split()[-1])
+                await house.reads("You said: hello there")
                 await house.stop()
             finally:
                 await asyncio.to_thread(synapse.stop)
+        assert len(driver.proxy.sent) > 4, "it was shown while it was written"
         assert {status for _, status in driver.proxy.sent} == {200}
 
     async def test_a_homeserver_that_takes_less_is_obeyed(
@@ -428,16 +440,18 @@ class TestWithoutAnEvent:
         driver = driven(house)
         zoe = await driver.person("zoe")
         assert house.app is not None
+        core, here = house.app.core, driver.key(driver.room)
         author = Author("matrix", zoe.login.user, "Zoe")
-        reply = await house.app.core.open_reply(driver.key(driver.room), author)
-        reply.add(Text("It is nine."))
-        await reply.finish("complete")
+        replies = await asyncio.gather(*(core.open_reply(here, author) for _ in range(2)))
+        for reply in replies:
+            reply.add(Text("It is nine."))
+            await reply.finish("complete")
         sync = await driver.synapse.call(zoe.login, "GET", "/sync?timeout=0")
         [room] = sync["rooms"]["invite"]
         await driver.synapse.call(zoe.login, "POST", f"/rooms/{room}/join", {})
         await zoe.until(
-            lambda: any("It is nine." in c["body"] for c in zoe.by(driver.bot.user).values()),
-            "the words, decrypted",
+            lambda: sum("It is nine." in c["body"] for c in zoe.by(driver.bot.user).values()) == 2,
+            "the words, decrypted, in one room",
         )
 
 

@@ -1,13 +1,10 @@
-"""What people do, told once more on Matrix: in a room, and in an encrypted one."""
+"""What people do, told once more on Matrix."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from tests.peers.on_synapse import CANNOT, SynapseDriver
-from tests.peers.synapse.server import Synapse
+from tests.peers.matrix_places import driver
 from tests.scenarios.conftest import house, make_house
 from tests.scenarios.test_platforms import (
     TestAnswers,
@@ -29,20 +26,9 @@ __all__ = [
     "TestModels",
     "TestSettings",
     "TestTrouble",
+    "driver",
     "house",
     "make_house",
 ]
 
 pytestmark = pytest.mark.peers
-
-
-@pytest.fixture(params=["room", "encrypted"])
-async def driver(
-    request: pytest.FixtureRequest, homeserver: Synapse, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[SynapseDriver]:
-    if why := CANNOT.get(request.node.originalname):
-        pytest.skip(why)
-    folder = tmp_path_factory.mktemp("people")
-    made = SynapseDriver(homeserver, folder, encrypted=request.param == "encrypted")
-    yield await made.open()
-    await made.close()

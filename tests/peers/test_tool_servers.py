@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.mcp.elicitation import content_of, read_inquiry
+from bot.mcp.elicitation import Unanswerable, content_of, read_inquiry
 from tests.fakes.tool_servers import using
 
 pytestmark = pytest.mark.peers
@@ -32,6 +32,9 @@ async def test_everything() -> None:
         asked: list[str] = []
 
         async def ask(params: Any) -> tuple[str, Mapping[str, Any] | None]:
+            with pytest.raises(Unanswerable, match="may be a secret"):  # it says "pin"
+                read_inquiry("everything", params)
+            del params.requested_schema["properties"]["integer"]
             inquiry = read_inquiry("everything", params)
             asked.append(inquiry.words)
             form = {one.name: one for one in inquiry.options}

@@ -147,6 +147,14 @@ class DiscordDriver:
         """What stands on the buttons of the bot's last message."""
         return self.fake.buttons(self.fake.from_bot()[-1]) if self.fake.from_bot() else ()
 
+    def all_buttons(self) -> Sequence[str]:
+        """What stands on the buttons of the bot's messages."""
+        return [label for one in self.fake.from_bot() for label in self.fake.buttons(one)]
+
+    def attached(self, text: str) -> bool:
+        """Whether people can read a text in a file of the bot's."""
+        return text.encode() in self.fake.world.files.values()
+
     async def delete(self) -> None:
         await self.fake.delete(self._asked)
 

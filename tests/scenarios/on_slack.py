@@ -159,6 +159,14 @@ class SlackDriver:
         shown = [m for m in self.fake.workspace.by("UBOT") if m.ephemeral_to is None]
         return [str((e.get("text") or {}).get("text")) for e in buttons(shown[-1])] if shown else ()
 
+    def all_buttons(self) -> Sequence[str]:
+        """What stands on the buttons of the bot's messages."""
+        return [label for one in self.fake.workspace.by("UBOT") for label in one.labels]
+
+    def attached(self, text: str) -> bool:
+        """Whether people can read a text in a file of the bot's."""
+        return text.encode() in self.fake.workspace.files.values()
+
     async def _press(self, wanted: Callable[[Mapping[str, Any]], bool], by: Person) -> None:
         def found() -> list[tuple[Posted, dict[str, Any]]]:
             shown = reversed(self.fake.workspace.by("UBOT", self.channel))

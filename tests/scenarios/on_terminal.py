@@ -150,6 +150,11 @@ class TerminalDriver:
     def messages(self) -> Sequence[str]:
         return [part for part in re.split(r"\n\n+", self._out.getvalue()) if part.strip()]
 
+    def attached(self, text: str) -> bool:
+        """Whether people can read the text of a file of the bot's."""
+        lines = "\n".join(f"│ {line}" for line in text.splitlines())
+        return lines in self._out.getvalue()
+
     def private(self) -> Sequence[str]:
         return self.messages()
 

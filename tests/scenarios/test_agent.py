@@ -163,20 +163,11 @@ async def test_a_long_argument_is_cut_and_can_be_read_whole(house: House, tmp_pa
     await house.sees(CARD)
     await house.sees("note a very … (3,399 characters)`**")
     whole = f"text ({len(LONG):,} characters):\n\n{LONG}"
-    await house.until(lambda: attached(house, whole), "the whole of it")
+    driver: Any = house.driver
+    await house.until(lambda: driver.attached(whole), "the whole of it")
     await house.driver.choose("approve")
     await house.reads("It is written.")
     assert notes(tmp_path) == [f"Mara: {LONG}"]
-
-
-def attached(house: House, text: str) -> bool:
-    """Whether people can read a text in a file of the bot's."""
-    driver: Any = house.driver
-    if driver.name == "terminal":
-        return "\n".join(f"│ {line}" for line in text.splitlines()) in driver._out.getvalue()
-    fake = driver.fake
-    files = fake.world.files if driver.name == "discord" else fake.workspace.files
-    return text.encode() in files.values()
 
 
 def shown_buttons(house: House) -> list[str]:
@@ -185,7 +176,5 @@ def shown_buttons(house: House) -> list[str]:
 
 
 def all_buttons(house: House) -> list[str]:
-    fake = house.driver.fake  # type: ignore[attr-defined]
-    if house.driver.name == "discord":
-        return [label for message in fake.from_bot() for label in fake.buttons(message)]
-    return [label for message in fake.workspace.by("UBOT") for label in message.labels]
+    """What stands on the buttons of all messages."""
+    return list(house.driver.all_buttons())  # type: ignore[attr-defined]

@@ -49,7 +49,7 @@ async def killed_at_the_card(house: AgentHouse, *, done: bool) -> None:
     fake.hold_text(CARD, done=done)
     await waits_for_card(house)
     await fake.held.wait()
-    assert cards(house) == int(done)
+    await house.until(lambda: cards(house) == int(done), "what was passed on")
     await house.kill()
     fake.heal()
 

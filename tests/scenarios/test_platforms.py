@@ -159,7 +159,7 @@ class TestDocuments:
         await house.driver.press("source")
         await house.is_told(rule)
         await house.is_told("read on 20")
-        await house.driver.press("outdated", by="eve")
+        await house.driver.press("outdated")
         await house.is_told("this passage is outdated")
         await house.driver.command("docs", {"action": "feedback"}, by="root")
         await house.is_told("(1 × outdated, last on 20")

@@ -37,6 +37,8 @@ class MatrixPerson:
         """Who has put which emoji to which event, by reaction."""
         self.kinds: dict[str, str] = {}
         """How an event came: `m.room.encrypted`, or its own type."""
+        self.files: dict[str, bytes] = {}
+        """What is in the files that stand there, by event."""
         self.undecrypted: list[str] = []
         self._reading: asyncio.Task[None] | None = None
 
@@ -120,10 +122,12 @@ class MatrixPerson:
         return await self.say(room, content)
 
     async def read_file(self, content: Mapping[str, Any]) -> bytes:
-        """The file of a message, decrypted."""
-        file = content["file"]
+        """The file of a message, decrypted where it is encrypted."""
+        file = content.get("file") or {"url": content["url"]}
         answer = await self._thread.run(self.nio.download(file["url"]))
         assert isinstance(answer, nio.MemoryDownloadResponse), answer
+        if "key" not in file:
+            return bytes(answer.body)
         key, hashes, iv = file["key"]["k"], file["hashes"]["sha256"], file["iv"]
         found: bytes = await asyncio.to_thread(decrypt_attachment, answer.body, key, hashes, iv)
         return found
@@ -153,6 +157,9 @@ class MatrixPerson:
     async def _read_along(self) -> None:
         while True:
             await self._thread.run(self._sync(10_000))
+            for event, (_, _, content) in [*self.shown.items()]:
+                if content.get("msgtype") == "m.file" and event not in self.files:
+                    self.files[event] = await self.read_file(content)
 
     async def _sync(self, wait_ms: int) -> None:
         answer = await self.nio.sync(wait_ms, _FILTER)

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-What = Literal["send", "edit", "any"]
+What = Literal["send", "edit", "join", "any"]
 _HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-encoding", "content-length"})
 
 
@@ -27,6 +27,10 @@ class FaultyProxy:
         self.sent: list[tuple[str, int]] = []
         """The messages and edits that were passed on, each with the status of its answer."""
         self.own_url = ""
+        self._held_texts: dict[str, bool] = {}
+        self.held = asyncio.Event()
+        """A message that `hold_text` holds is there."""
+        self._released = asyncio.Event()
 
     async def open(self) -> FaultyProxy:
         self._session = aiohttp.ClientSession(auto_decompress=False)
@@ -52,6 +56,19 @@ class FaultyProxy:
     def heal(self) -> None:
         """Pass everything on again."""
         self._faults.clear()
+        self._held_texts.clear()
+        self._released.set()
+
+    def hold_text(self, text: str, *, done: bool) -> None:
+        """Leave the next message or edit that shows a text without an answer until `heal` is
+        called; it is passed on if it is to be `done`, else lost. What is encrypted shows none."""
+        self.held.clear()
+        self._released.clear()
+        self._held_texts[text] = done
+
+    async def _hold(self) -> None:
+        self.held.set()
+        await self._released.wait()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         assert self._session is not None
@@ -62,8 +79,13 @@ class FaultyProxy:
             if left:
                 self._faults[what] = status, left - 1  # type: ignore[index]
                 if status:
-                    return web.json_response({"errcode": "M_UNKNOWN", "error": "no"}, status=status)
+                    said = {"errcode": "M_UNKNOWN", "error": "no", "retry_after_ms": 20}
+                    return web.json_response(said, status=status)
                 raise ConnectionResetError
+        held = self._take_held(kind, body)
+        if held is False:
+            await self._hold()
+            raise ConnectionResetError
         headers = {k: v for k, v in request.headers.items() if k.lower() != "host"}
         url = URL(self._url + request.raw_path, encoded=True)
         try:
@@ -72,8 +94,10 @@ class FaultyProxy:
             return web.json_response({}, status=502)
         async with answer:
             data = await answer.read()
-            if kind != "other":
+            if kind in {"send", "edit"}:
                 self.sent.append((kind, answer.status))
+            if held:
+                await self._hold()
             if kind == "send" and self.lose_answers:
                 self.lose_answers -= 1
                 assert request.transport is not None
@@ -84,8 +108,18 @@ class FaultyProxy:
                 kept["Content-Encoding"] = answer.headers["content-encoding"]
             return web.Response(body=data, status=answer.status, headers=kept)
 
+    def _take_held(self, kind: str, body: bytes) -> bool | None:
+        """Whether what is to be held is to be passed on before; None for what is not held."""
+        if kind not in {"send", "edit"} or not self._held_texts:
+            return None
+        said = json.dumps(json.loads(body), ensure_ascii=False)
+        found = next((text for text in self._held_texts if text in said), None)
+        return None if found is None else self._held_texts.pop(found)
+
 
 def _kind(request: web.Request, body: bytes) -> str:
+    if request.path.endswith("/join"):
+        return "join"
     if request.method != "PUT" or not {"m.room.message", "m.room.encrypted"} & set(
         request.path.split("/")
     ):

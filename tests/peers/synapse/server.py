@@ -62,7 +62,7 @@ class Synapse:
             self.port: int = probe.getsockname()[1]
         self.name = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.name}"
-        self._python = python
+        self._python = python.absolute()
         self._folder = folder
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,8 +70,9 @@ class Synapse:
     def start(self) -> Synapse:
         """Start it, and wait until it answers."""
         config = self._folder / "homeserver.yaml"
-        if not config.exists():
-            self._write(config)
+        new = not config.exists()
+        self._write(config)
+        if new:
             assert self._begin("-c", str(config), "--generate-keys").wait() == 0
         self._process = self._begin("-c", str(config))
         until = time.monotonic() + WITHIN_S
@@ -79,6 +80,13 @@ class Synapse:
             assert time.monotonic() < until, "Synapse does not answer"
             time.sleep(0.05)
         return self
+
+    def limit_as_usual(self) -> None:
+        """Start it again with the limits that a Synapse has of itself; nothing counts to them that
+        was before."""
+        self.stop()
+        self._config |= dict.fromkeys(UNLIMITED)
+        self.start()
 
     def stop(self) -> None:
         """End it; `start` goes on with the same data."""
@@ -139,7 +147,8 @@ class Synapse:
             **UNLIMITED,
             **self._config,
         }  # fmt: skip
-        config.write_text(yaml.safe_dump(said), "utf-8")
+        given = {key: value for key, value in said.items() if value is not None}
+        config.write_text(yaml.safe_dump(given), "utf-8")
         quiet = {"version": 1, "root": {"level": "ERROR"}, "disable_existing_loggers": False}
         (place / "log.yaml").write_text(yaml.safe_dump(quiet), "utf-8")
 
