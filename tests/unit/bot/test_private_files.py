@@ -19,7 +19,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-@pytest.mark.parametrize("platform", ["matrix", "slack"])
+@pytest.mark.parametrize("platform", ["discord", "slack"])
 def test_a_data_folder_with_what_a_platform_keeps_is_tightened_at_the_start(
     tmp_path: Path, platform: str
 ) -> None:
