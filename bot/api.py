@@ -58,6 +58,7 @@ from bot.answering.questions.listing import list_documents
 from bot.answering.questions.lookup import MAX_QUESTION_CHARACTERS, look_up
 from bot.answering.reader import read_passages
 from bot.answering.small_model import answer_to, courtesy, is_small, small_note
+from bot.catalogue.languages import translate
 from bot.catalogue.sentence import Sentence, join_sentences, lay_out, say, say_number
 from bot.commands.access import parse_person
 from bot.commands.checks import (
@@ -430,5 +431,6 @@ __all__ = [
     "status_text",
     "time_words",
     "tool",
+    "translate",
     "usable_tools",
 ]

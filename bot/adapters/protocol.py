@@ -104,6 +104,14 @@ class Core(Protocol):
         done so in this scope before, may not write, or does not work."""
         ...
 
+    async def find_language(
+        self, conversation: ConversationKey, person: str | None = None, *, answer: str = ""
+    ) -> str | None:
+        """The language in which something is said that is no part of a reply, as a locale for
+        `translate`; None is English. It is the language of the place, else of the person, whose
+        locale `person` is, else of the question that is answered by `answer`, the id of a turn."""
+        ...
+
     def answers_in_place(self, text: str, *, files: bool = False) -> bool:
         """Whether a message with this text is answered where it stands: no thread is opened for
         one that is empty (without `files`, either), or that calls a quick command such as `stop`.

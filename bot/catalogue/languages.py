@@ -151,7 +151,8 @@ def read_language(locale: str | None) -> None:
 def translate(text: str, locale: str | None) -> str:
     """Return a sentence in the language of a locale, such as `de` or `pt-BR`, else in English.
 
-    Text that is no `Sentence` is returned as it is.
+    Text that is no `Sentence` is returned as it is. What is part of a reply, a platform is given in
+    the language of its reader; a locale for what is none is found by `Core.find_language`.
     """
     if not isinstance(text, Sentence):
         return text

@@ -161,6 +161,25 @@ class Core:
         cut_off = answer.status == "interrupted"
         return Question(event, answer.id, question.text, key, author, cut_off)
 
+    async def find_language(
+        self, conversation: ConversationKey, person: str | None = None, *, answer: str = ""
+    ) -> str | None:
+        """The language of what is no part of a reply: that of the place, of the person (a locale),
+        or of the question that a turn has answered. Where that cannot be read, it is another."""
+        asked = ""
+        try:
+            asked = await self._text_asked(answer) if answer else ""
+        except Exception as error:  # noqa: BLE001 - of a store; what is said matters more
+            log.warning("turn.question_unknown", turn=answer, error=str(error))
+        return await self.intake.dependencies.find_language(conversation, person, asked)
+
+    async def _text_asked(self, answer: str) -> str:
+        """The text of the question of an answer; empty where there is none."""
+        history = self.services.history
+        stored = await history.get(answer)
+        question = await history.get(stored.answers) if stored and stored.answers else None
+        return question.text if question is not None else ""
+
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         """The settings in effect in a conversation, without what people chose for themselves."""
         return await self.policy.channel_settings(conversation, None)

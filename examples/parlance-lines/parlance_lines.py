@@ -41,7 +41,9 @@ from bot.api import (
     View,
     hookimpl,
     notice_text,
+    say,
     source_line,
+    translate,
 )
 
 NAME = "lines"
@@ -60,7 +62,7 @@ MAX_KEPT_LINES = 20
 MAX_KEPT_CONVERSATIONS = 500
 HELLO_TIMEOUT_S = 10.0
 HANG_UP_TIMEOUT_S = 1.0
-INTERRUPTED = "This answer was interrupted by a restart; please ask again."
+INTERRUPTED = say("⚠️ This answer was interrupted by a restart.")
 _WORD = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _CONVERSATION = re.compile(r"@?[A-Za-z0-9._-]{1,32}")
 _ESCAPES = {"\\": "\\", "n": "\n"}
@@ -173,11 +175,15 @@ class LinesPort(MessagePort[str]):
         self.direct = place.startswith("@")
 
     def render(self, view: View) -> Sequence[str]:
-        """The lines that show a reply: its pages, its sources, then what the bot itself says."""
+        """The lines of a reply: heading, pages, sources, then what the bot itself says."""
         alone = not self.direct
-        notices = [n for n in view.notices if not (n.private and alone)]
-        lines = [*view.pages, *source_line(view.sources, _source, MAX_LINE_CHARACTERS)]
-        return [line for line in (*lines, *map(notice_text, notices)) if line.strip()]
+        lines = [
+            view.heading,
+            *view.pages,
+            *source_line(view.sources, _source, MAX_LINE_CHARACTERS, view.locale),
+            *(notice_text(n, view.locale) for n in view.notices if not (n.private and alone)),
+        ]
+        return [line for line in lines if line.strip()]
 
     async def post(self, message: str, key: str) -> str:
         """Tell everybody in the conversation."""
@@ -329,7 +335,9 @@ class LinesAdapter:
     async def _tell_of_interrupted(self, core: Core) -> None:
         """Say of each reply that an earlier process has left unfinished what has become of it."""
         for reply in await core.replies.unfinished(self.name):
-            self._rooms.tell(ConversationKey.parse(reply.conversation).channel, INTERRUPTED)
+            place = ConversationKey.parse(reply.conversation)
+            locale = await core.find_language(place, answer=reply.turn)
+            self._rooms.tell(place.channel, translate(INTERRUPTED, locale))
             await core.replies.save(replace(reply, finished=True))
 
 

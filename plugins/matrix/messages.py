@@ -78,9 +78,8 @@ class Messages:
             recent = told is not None and now - told < _UNREADABLE_PAUSE_S
             if self._account.rooms.is_direct(room) and not recent:
                 self._told_unreadable[room] = now
-                work = tell(
-                    self._account, self._account.rooms.key(room), "", Notice(UNREADABLE, "error")
-                )
+                key, notice = self._account.rooms.key(room), Notice(UNREADABLE, "error")
+                work = tell(self._account, self._core, key, "", notice)
                 self._account.background_tasks.start(work, "unreadable message")
 
     # --- whether it is for the bot, and where it is answered ------------------------------------
@@ -129,7 +128,7 @@ class Messages:
     async def _refuse(self, room: str, said: Said) -> None:
         """Tell the author of a message that the bot is too busy for it, if it is for the bot."""
         if (key := await self._where(room, said)) is not None:
-            await tell(self._account, key, said.sender, Notice(BUSY, "refusal"))
+            await tell(self._account, self._core, key, said.sender, Notice(BUSY, "refusal"))
 
     # --- the question ---------------------------------------------------------------------------
 

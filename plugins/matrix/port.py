@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
@@ -12,6 +13,7 @@ import structlog
 
 from bot.api import (
     ConversationKey,
+    Core,
     EditBudget,
     File,
     Limits,
@@ -21,6 +23,7 @@ from bot.api import (
     PortError,
     Replies,
     View,
+    translate,
 )
 from plugins.matrix.account import Account
 from plugins.matrix.button_row import ButtonRow
@@ -67,6 +70,7 @@ class MatrixPort(MessagePort[Payload]):
         self._room = conversation.channel
         self._prompt = prompt
         self._turn = ""
+        self._locale: str | None = None
         self._marks: dict[str, str] = {}
         self._tried: dict[str, Payload] = {}
         self._buttons = ButtonRow(account)
@@ -87,7 +91,7 @@ class MatrixPort(MessagePort[Payload]):
         return render(view, private=self.limits.ephemeral and not self.direct)
 
     async def prepare(self, view: View) -> None:
-        self._turn = view.turn
+        self._turn, self._locale = view.turn, view.locale
 
     async def post(self, message: Payload, key: str) -> str:
         earlier = self._tried.setdefault(key, message)
@@ -167,7 +171,8 @@ class MatrixPort(MessagePort[Payload]):
         return {"room": self._room, "messages": ",".join(message_ids)}
 
     def cut_off(self, shown: Payload | None) -> Payload:
-        text = f"{shown.text}\n\n{CUT_OFF_TEXT}" if shown is not None else CUT_OFF_TEXT
+        reason = translate(CUT_OFF_TEXT, self._locale)
+        text = f"{shown.text}\n\n{reason}" if shown is not None else reason
         ends = shown.ends if shown is not None else 0
         return Payload(text.strip(), ends=ends)
 
@@ -196,11 +201,16 @@ def make_sink(
     )
 
 
-async def tell(account: Account, conversation: ConversationKey, asker: str, notice: Notice) -> None:
-    """Tell a person alone something that belongs to no answer; a failure is logged."""
+async def tell(
+    account: Account, core: Core, conversation: ConversationKey, asker: str, notice: Notice
+) -> None:
+    """Tell a person alone something that belongs to no answer, in the language of the place; a
+    failure is logged."""
     port = MatrixPort(account, conversation, asker=asker)
+    locale = await core.find_language(conversation)
+    said = replace(notice, text=translate(notice.text, locale))
     try:
-        for message in port.render(View("", notices=(notice,), state="refused")):
+        for message in port.render(View("", notices=(said,), state="refused", locale=locale)):
             await account.budget.end()
             await port.ephemeral(message)
     except PortError as exc:

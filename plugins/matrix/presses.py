@@ -113,7 +113,7 @@ class Presses:
             said = await self._history.said(place.channel, question)
             if said is None:
                 gone = Notice(GONE_QUESTION, "refusal")
-                await tell(self._account, place, reacted.sender, gone)
+                await tell(self._account, self._core, place, reacted.sender, gone)
                 return
             pressed = replace(pressed, value=self._messages.text_of(said))
             call = await self._call(reacted, name, pressed)

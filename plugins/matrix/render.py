@@ -161,15 +161,15 @@ def _without_controls(text: str) -> str:
 
 
 def _lines_below(view: View, private: bool) -> Iterator[str]:
-    yield from source_line(view.sources, _show_source, MAX_PAGE_CHARS)
+    yield from source_line(view.sources, _show_source, MAX_PAGE_CHARS, view.locale)
     for notice in view.notices:
         if not (private and notice.private):
-            yield notice_line(notice)
+            yield notice_line(notice, view.locale)
 
 
-def notice_line(notice: Notice) -> str:
+def notice_line(notice: Notice, locale: str | None = None) -> str:
     """A notice as Markdown."""
-    return _MARKS[notice.kind] + _without_controls(notice_text(notice))
+    return _MARKS[notice.kind] + _without_controls(notice_text(notice, locale))
 
 
 def _show_source(title: str, url: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import structlog
 
-from bot.api import Action, ConversationKey, Core, Reply, say
+from bot.api import Action, ConversationKey, Core, Reply, say, translate
 from plugins.matrix.account import Account
 from plugins.matrix.button_row import ButtonRow
 from plugins.matrix.buttons import buttons_of
@@ -20,8 +20,6 @@ from plugins.matrix.render import INTERRUPTED, Payload, edit_content, kept_text,
 
 _log = structlog.get_logger(__name__)
 
-_AGAIN = buttons_of((Action("regenerate", say("Try again")),))
-
 
 async def repair(account: Account, core: Core, unfinished: Sequence[Reply]) -> None:
     """Mark each reply as interrupted; one that is permanently unreachable counts as finished."""
@@ -31,7 +29,7 @@ async def repair(account: Account, core: Core, unfinished: Sequence[Reply]) -> N
             if attempt:
                 await asyncio.sleep(timing.retry_base * 2 ** (attempt - 1))
             try:
-                await _mark(account, reply)
+                await _mark(account, core, reply)
             except MATRIX_FAILURES as exc:
                 _log.warning("matrix.repair_failed", turn=reply.turn, error=str(exc)[:200])
                 if not (isinstance(exc, MatrixError) and exc.is_refusal):
@@ -40,7 +38,7 @@ async def repair(account: Account, core: Core, unfinished: Sequence[Reply]) -> N
             break
 
 
-async def _mark(account: Account, reply: Reply) -> None:
+async def _mark(account: Account, core: Core, reply: Reply) -> None:
     """Add the mark to the last message of a reply, or post it where nothing was shown yet."""
     key = ConversationKey.parse(reply.conversation)
     room = reply.address.get("room") or key.channel
@@ -49,8 +47,10 @@ async def _mark(account: Account, reply: Reply) -> None:
     shown = newest_content(event) if event is not None else {}
     if last and not shown:
         return  # it was deleted
-    kept = kept_text(shown)
-    payload = Payload("\n\n".join(filter(None, (kept, INTERRUPTED))), _AGAIN, ends=len(kept))
+    kept, locale = kept_text(shown), await core.find_language(key, answer=reply.turn)
+    text = "\n\n".join(filter(None, (kept, translate(INTERRUPTED, locale))))
+    again = Action("regenerate", translate(say("Try again"), locale))
+    payload = Payload(text, buttons_of([again]), ends=len(kept))
     content = payload.content(reply.turn, key)
     content = edit_content(content, last) if last else content | relation(key.thread, None)
     once = uuid.uuid4().hex if last else f"interrupted.{reply.turn}"

@@ -339,13 +339,14 @@ class TestTrouble:
     async def test_killed_in_mid_answer_nothing_is_lost_and_nothing_comes_twice(
         self, make_house: Any
     ) -> None:
-        house = await make_house(tokens_per_s=20, open=False)
+        german = {"chat": {"language": "de"}}
+        house = await make_house(tokens_per_s=20, open=False, sections=german)
         await house.start_apart()
         await house.driver.mention("take your time")
         await house.sees("slow025")  # what was written is kept once a second
         await house.kill()
         await house.start()
-        await house.reads("interrupted by a restart")
+        await house.reads("Diese Antwort wurde durch einen Neustart unterbrochen.")
         assert occurrences(house.text, "slow")[:25] == SLOW.split()[:25]
         await house.driver.follow_up("go on")
         await house.reads("You said: go on")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.catalogue.languages import FOLDER
 from bot.storage.schema_version import present_schema
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +90,9 @@ def test_a_wheel_has_its_resources_and_shadows_no_library(wheel: Path) -> None:
     }
     prompts = {path.name for path in (ROOT / "plugins" / "prompts").glob("*.j2")}
     assert prompts <= {name.removeprefix("plugins/prompts/") for name in names}
+    languages = {path.name for path in FOLDER.glob("*.po*")}
+    assert {"de.po", "es.po", "fr.po", "ja.po", "parlance.pot"} <= languages
+    assert languages <= {name.removeprefix("bot/catalogue/") for name in names}
 
 
 def test_a_wheel_pins_what_is_tested_and_not_what_builds(wheel: Path) -> None:

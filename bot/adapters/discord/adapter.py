@@ -96,7 +96,7 @@ class DiscordAdapter:
         first = True
 
         def start_repair(unfinished: Sequence[Reply]) -> None:
-            background_tasks.start(repair(unfinished, core.replies, client_holder), "repair")
+            background_tasks.start(repair(unfinished, core, client_holder), "repair")
 
         try:
             while True:

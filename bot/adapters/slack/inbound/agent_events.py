@@ -42,8 +42,8 @@ class AgentEvents:
         if event.get("tab") == "messages":
             channel = str(event["channel"])
             if self._admits(event, team, channel):
-                commands = await self._commands_for(event, team, channel)
-                await self._agent_status.on_opened(channel, commands)
+                commands, locale = await self._prepare(event, team, channel)
+                await self._agent_status.on_opened(channel, commands, locale)
 
     async def on_thread(self, event: Event, team: str) -> None:
         """Handle a conversation that a person begins in an assistant app."""
@@ -52,13 +52,18 @@ class AgentEvents:
             return
         channel, ts = str(thread["channel_id"]), str(thread["thread_ts"])
         if self._admits(thread, team, channel):
-            commands = await self._commands_for(thread, team, channel)
-            await self._agent_status.on_thread_started(channel, ts, commands)
+            commands, locale = await self._prepare(thread, team, channel)
+            await self._agent_status.on_thread_started(channel, ts, commands, locale)
 
-    async def _commands_for(self, event: Event, team: str, channel: str) -> Sequence[Command]:
-        """The commands whose examples may be suggested to a person in a direct conversation."""
-        key = ConversationKey(PLATFORM, team, channel)
-        return await self._core.commands_for(_author(event), key, direct=True)
+    async def _prepare(
+        self, event: Event, team: str, channel: str
+    ) -> tuple[Sequence[Command], str | None]:
+        """The commands whose examples may be suggested to a person in a direct conversation, and
+        the language in which they are greeted there."""
+        key, author = ConversationKey(PLATFORM, team, channel), _author(event)
+        commands = await self._core.commands_for(author, key, direct=True)
+        person = await self._users.author(author.id)
+        return commands, await self._core.find_language(key, person.locale)
 
     async def on_stopped(self, event: Event, team: str) -> None:
         """Handle Slack's own Stop: stop the turns of that thread, as the bot's button does."""

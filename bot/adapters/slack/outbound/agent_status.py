@@ -237,27 +237,33 @@ class AgentStatus:
     # --- before the first question --------------------------------------------------------------
 
     async def on_thread_started(
-        self, channel: str, thread: str, commands: Sequence[Command]
+        self, channel: str, thread: str, commands: Sequence[Command], locale: str | None
     ) -> None:
-        """Greet a person who has opened a new conversation, with suggestions."""
-        greeting = self._client.chat_postMessage(channel=channel, thread_ts=thread, text=GREETING)
-        await self._try_call("greeting", greeting)
-        await self._suggest(channel, thread, commands)
+        """Greet a person who has opened a new conversation, with suggestions, in the language of
+        `locale`."""
+        greeting = translate(GREETING, locale)
+        post = self._client.chat_postMessage(channel=channel, thread_ts=thread, text=greeting)
+        await self._try_call("greeting", post)
+        await self._suggest(channel, thread, commands, locale)
 
-    async def on_opened(self, channel: str, commands: Sequence[Command]) -> None:
+    async def on_opened(
+        self, channel: str, commands: Sequence[Command], locale: str | None
+    ) -> None:
         """Show suggestions to a person who opens the direct messages, once per run."""
         if channel in self._greeted:
             return
         self._greeted[channel] = None
-        await self._suggest(channel, None, commands)
+        await self._suggest(channel, None, commands, locale)
 
-    async def _suggest(self, channel: str, thread: str | None, commands: Sequence[Command]) -> None:
+    async def _suggest(
+        self, channel: str, thread: str | None, commands: Sequence[Command], locale: str | None
+    ) -> None:
         if (found := suggested_prompts(commands)) and self.is_available("prompts"):
             request = self._client.assistant_threads_setSuggestedPrompts(
                 channel_id=channel,
                 thread_ts=thread,
                 prompts=found,
-                title=_PROMPTS_TITLE,
+                title=translate(_PROMPTS_TITLE, locale),
             )
             await self._try_call("prompts", request)
 

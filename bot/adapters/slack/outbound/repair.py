@@ -18,6 +18,7 @@ from bot.adapters.slack.outbound.pressed_message import fetch_message
 from bot.adapters.slack.outbound.render import INTERRUPTED, MAX_PAGE_CHARS, button_block
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
+from bot.catalogue.languages import translate
 from bot.catalogue.sentence import say
 from bot.replies.protocol import Reply
 from bot.types import Action, ConversationKey
@@ -45,7 +46,7 @@ async def repair(
             if attempt:
                 await asyncio.sleep(timing.retry_base * 2 ** (attempt - 1))
             try:
-                await _mark(client, reply)
+                await _mark(client, core, reply)
             except FAILURES as exc:
                 _log.warning("slack.repair_failed", turn=reply.turn, error=error_of(exc))
                 if not _is_permanent(exc):
@@ -54,7 +55,7 @@ async def repair(
             break
 
 
-async def _mark(client: AsyncWebClient, reply: Reply) -> None:
+async def _mark(client: AsyncWebClient, core: Core, reply: Reply) -> None:
     """Add the mark to the message, or post it in the thread if the message cannot be changed."""
     key = ConversationKey.parse(reply.conversation)
     channel = reply.address.get("channel", "") if reply.address else key.channel
@@ -62,14 +63,17 @@ async def _mark(client: AsyncWebClient, reply: Reply) -> None:
     thread = key.thread
     if reply.address and (not channel or not (last or thread)):
         return
+    locale = await core.find_language(key, answer=reply.turn)
+    said = translate(INTERRUPTED, locale)
+    again = Action("regenerate", translate(say("Try again"), locale))
     mark: list[Block] = [
-        {"type": "markdown", "text": INTERRUPTED},
-        button_block((Action("regenerate", say("Try again")),), reply.turn),
+        {"type": "markdown", "text": said},
+        button_block((again,), reply.turn),
     ]
     if last and await _mark_in_place(client, channel, last, thread or last, mark):
         return
     await client.chat_postMessage(
-        channel=channel, thread_ts=thread or last or None, text=INTERRUPTED, blocks=mark
+        channel=channel, thread_ts=thread or last or None, text=said, blocks=mark
     )
     if (
         not last and thread
@@ -103,7 +107,8 @@ async def _append_mark(
     client: AsyncWebClient, channel: str, ts: str, kept: list[Block], mark: list[Block]
 ) -> None:
     try:
-        await client.chat_update(channel=channel, ts=ts, text=INTERRUPTED, blocks=[*kept, *mark])
+        said = str(mark[0]["text"])
+        await client.chat_update(channel=channel, ts=ts, text=said, blocks=[*kept, *mark])
     except SlackApiError as exc:
         if error_of(exc) != "streaming_state_conflict":
             raise

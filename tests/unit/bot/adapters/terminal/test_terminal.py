@@ -93,6 +93,11 @@ class EchoCore:
     ) -> bool:
         return True
 
+    async def find_language(
+        self, conversation: ConversationKey, person: str | None = None, *, answer: str = ""
+    ) -> str | None:
+        return person
+
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         return ChannelSettings()
 

@@ -12,6 +12,7 @@ import yaml
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.slack.outbound.agent_status import GREETING, AgentStatus, suggested_prompts
 from bot.adapters.slack.transport.client import Client
+from bot.catalogue.languages import set_folders
 from bot.commands.declaration import Example, command
 from bot.config.platforms import SlackSettings
 from bot.types import ConversationKey, Text
@@ -85,22 +86,40 @@ class TestSuggestions:
         self, agent: ServedBot, fake: FakeSlack
     ) -> None:
         agent_status = AgentStatus(_client(fake))
-        await agent_status.on_opened(DM, [ask, chat])
-        await agent_status.on_opened(DM, [ask, chat])
+        await agent_status.on_opened(DM, [ask, chat], None)
+        await agent_status.on_opened(DM, [ask, chat], None)
         assert len(fake.workspace.prompts[DM, ""]) == 2
         assert len(calls(fake, "assistant.threads.setSuggestedPrompts")) == 1
 
     async def test_who_begins_a_conversation_is_greeted(self, fake: FakeSlack) -> None:
         fake.methods.agent = True
-        await AgentStatus(_client(fake)).on_thread_started(DM, "1700000000.000009", [ask])
+        agent_status = AgentStatus(_client(fake))
+        await agent_status.on_thread_started(DM, "1700000000.000009", [ask], None)
         (message,) = answers(fake)
         assert (message.text, message.thread_ts) == (GREETING, "1700000000.000009")
         assert fake.workspace.prompts[DM, "1700000000.000009"]
 
+    @pytest.mark.may_block  # it looks for languages itself, as a start does
+    async def test_the_greeting_is_in_the_persons_language(
+        self, agent: ServedBot, fake: FakeSlack
+    ) -> None:
+        set_folders(())
+        fake.workspace.people[ADA] = {"name": "ada", "locale": "de-DE"}
+        ts = stamp()
+        thread = {"user_id": ADA, "channel_id": DM, "thread_ts": ts, "context": {}}
+        await fake.event({"type": "assistant_thread_started", "assistant_thread": thread})
+        await until(fake, lambda: bool(answers(fake)))
+        assert [m.text for m in answers(fake)] == [
+            "Hallo! Frag mich etwas, oder nimm einen der Vorschläge."
+        ]
+        await AgentStatus(_client(fake)).on_opened(DM, [ask], "de")
+        (call,) = [c for c in fake.calls if c.method == "assistant.threads.setSuggestedPrompts"]
+        assert call.arguments["title"] == "Was möchtest du wissen?"
+
     async def test_an_app_that_is_no_agent_is_asked_once(self, fake: FakeSlack) -> None:
         agent_status = AgentStatus(_client(fake))
         for channel in ("D1", "D2", "D3"):
-            await agent_status.on_opened(channel, [ask])
+            await agent_status.on_opened(channel, [ask], None)
         assert calls(fake, "assistant.") == ["assistant.threads.setSuggestedPrompts"]
 
     async def test_what_people_do_there_disturbs_nobody(
