@@ -41,10 +41,8 @@ class AnswerInterrupted(BackendUnavailable):
 
 
 class BackendBusy(BackendError):
-    """The queue in front of a model is full.
-
-    `retry_after_s` is the expected wait, in seconds, until a place is free.
-    """
+    """A model takes no further request just now; `retry_after_s` is the expected wait, in
+    seconds."""
 
     def __init__(self, retry_after_s: float, message: str | None = None) -> None:
         self.retry_after_s = max(1.0, retry_after_s)

@@ -12,7 +12,7 @@ import typer.main
 import bot.api
 from bot.adapters.protocol import Adapter
 from bot.cli import app
-from bot.cli.api_reference import api_reference, first_paragraph
+from bot.cli.api_reference import api_reference, paragraphs
 from bot.cli.catalogue_template import find_stale_languages
 from bot.cli.doc_tables import find_stale_pages
 from bot.cli.evaluation import FileOrCommand
@@ -136,7 +136,7 @@ def test_public_members_have_docstrings(protocol: type) -> None:
     said = [value for value in members.values() if callable(value) or isinstance(value, property)]
     assert said
     for member in said:
-        assert first_paragraph(member.__doc__)
+        assert paragraphs(member.__doc__)
 
 
 def tracked() -> list[Path]:

@@ -1,4 +1,5 @@
-"""The reference of `bot.api` in Markdown, made from the source: signatures and docstrings."""
+"""The reference of `bot.api` in Markdown, made from the source: signatures and docstrings, of which
+none is shortened: what a field means, or when a call is made, may stand in any paragraph."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import inspect
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from itertools import zip_longest
 from typing import Any, Final
 
 import bot.api
@@ -45,7 +47,7 @@ MAX_DEFAULT_CHARACTERS: Final = 30
 
 
 def api_reference() -> str:
-    """All public names of `bot.api`, grouped: kind, signature and what the docstring says first.
+    """All public names of `bot.api`, grouped: kind, signature, docstring, fields and methods.
 
     Raises `LookupError` for a name whose module is in no group, or that has no docstring.
     """
@@ -61,11 +63,11 @@ def api_reference() -> str:
     )
 
 
-def first_paragraph(docstring: str | None) -> str:
-    """The first paragraph in one line. Raises `LookupError` where there is none."""
+def paragraphs(docstring: str | None) -> list[str]:
+    """The paragraphs of a docstring, each in one line. Raises `LookupError` where there is none."""
     if not docstring:
         raise LookupError("there is no docstring")
-    return " ".join(inspect.cleandoc(docstring).split("\n\n")[0].split())
+    return [" ".join(one.split()) for one in inspect.cleandoc(docstring).split("\n\n")]
 
 
 # --- where a name is defined ----------------------------------------------------------------------
@@ -119,9 +121,9 @@ def _entry(module: str, name: str) -> Iterator[str]:
         kind = "async generator" if inspect.isasyncgenfunction(value) else "function"
         yield f"*{kind}* `{_call_signature(node)}`"
     try:
-        yield first_paragraph(docstring)
+        yield from paragraphs(docstring)
         if isinstance(node, ast.ClassDef):
-            members = "\n".join(_members(node))
+            members = "\n".join((*_members(node), *_choices(module, node)))
             if members:
                 yield members
     except LookupError as exc:
@@ -129,7 +131,13 @@ def _entry(module: str, name: str) -> Iterator[str]:
 
 
 def _members(node: ast.ClassDef) -> Iterator[str]:
-    for member in node.body:
+    """What a class has: fields with a docstring of their own, which stands below them, methods and
+    properties."""
+    for member, below in zip_longest(node.body, node.body[1:]):
+        if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
+            if below is not None and (said := _string(below)):
+                yield f"- `{member.target.id}`: {' '.join(paragraphs(said))}"
+            continue
         if not isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         if member.name.startswith("_"):
@@ -140,7 +148,21 @@ def _members(node: ast.ClassDef) -> Iterator[str]:
             signature = f"{member.name}{returned}"
         else:
             signature = _call_signature(member, bound=True)
-        yield f"- `{signature}`: {first_paragraph(ast.get_docstring(member))}"
+        yield f"- `{signature}`: {' '.join(paragraphs(ast.get_docstring(member)))}"
+
+
+def _choices(module: str, node: ast.ClassDef) -> Iterator[str]:
+    """The types that a class names and plugins cannot import: a choice of a few texts each."""
+    named = dict.fromkeys(one.id for one in ast.walk(node) if isinstance(one, ast.Name))
+    body = _tree(module).body
+    for at, statement in enumerate(body):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript() as value) if (
+                name in named and name not in bot.api.__all__
+            ):
+                said = _string(body[at + 1]) if at + 1 < len(body) else None
+                more = f": {' '.join(paragraphs(said))}" if said else ""
+                yield f"- `{name} = {ast.unparse(value)}`{more}"
 
 
 def _kind_of_class(value: type) -> str:

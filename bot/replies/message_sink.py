@@ -155,8 +155,9 @@ class MessageSink(Generic[P]):
             await self._port.close()
 
     async def announce(self, view: View, key: str, *, since: datetime | None) -> Arrival:
-        """Show a whole reply once, also where an earlier process has tried; see
-        `AnnouncingSink`."""
+        """Show a whole reply once, also where an earlier process has tried under the same `key`;
+        the core calls it instead of `start` and `finish` for what it says without an event, such
+        as a reminder."""
         self.turn, self.locale = view.turn, view.locale
         self._posted = PostedMessages(self._port, key=key)
         try:
@@ -175,7 +176,8 @@ class MessageSink(Generic[P]):
             await self._port.close()
 
     async def restore(self, view: View) -> bool:
-        """Show the last view in place of what an earlier process left; see `RestoringSink`."""
+        """Show the last view in place of what an earlier process left; the core calls it instead
+        of `start` and `finish`. Returns whether it arrived."""
         self.turn, self.locale = view.turn, view.locale
         left = LeftMessages.read(await self._replies.get(view.turn))
         self._earlier, self._last_since = left.above, left.since
