@@ -32,6 +32,7 @@ def check(
     ] = False,
 ) -> None:
     """Validate configuration, plugins, models and migrations; starts and loads nothing."""
+    from bot.cli.language_check import check_languages
     from bot.storage.blocking import revision_at
     from bot.storage.migrations import pending
 
@@ -48,6 +49,7 @@ def check(
     if not here.plugins.problems:
         names = ", ".join(d.name for d in here.plugins.describe())
         rows.append({"what": "plugins", "ok": True, "detail": names})
+    rows += check_languages(here)
     missing = {file.source for file in here.find_missing_files()}
     for file in here.list_model_files():
         source, there = file.display_source, file.source not in missing
