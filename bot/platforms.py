@@ -104,8 +104,11 @@ def _create(
         adapter: Any = platform.create(here.platform_context(platform, conversation))
         if inspect.iscoroutine(adapter):
             adapter.close()
-        if adapter is not None and getattr(adapter, "name", None) != platform.name:
-            raise AdapterError(f"it must be an adapter named {platform.name}, or None")
+        if adapter is not None and (
+            getattr(adapter, "name", None) != platform.name
+            or not callable(getattr(adapter, "run", None))
+        ):
+            raise AdapterError(f"it must be an adapter named {platform.name} with `run`, or None")
     except (AdapterError, ConfigError) as error:
         reason = str(error)
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from typing import Any, cast, get_args
 from backends.base import Backend
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
+from bot.adapters.protocol import Adapter
 from bot.assembly import load_rules, open_core, reserved_names
 from bot.catalogue.languages import forget_languages, set_folders
 from bot.config import (
@@ -190,6 +191,31 @@ class Parlance:
         person = answer.event.author.key
         stored = await self.services.calls.of_person(person, get_args(CallState))
         return [one for one in stored if one.id.turn == answer.view.turn]
+
+    @asynccontextmanager
+    async def serving(self, adapter: Adapter) -> AsyncIterator[None]:
+        """Serve the people of a platform until the end of the block: `run` of its adapter.
+
+        Raises what `run` raises, `Failed` where it ends by itself, and `TimeoutError` where it is
+        not connected within `patience_s`.
+        """
+        connected = asyncio.Event()
+        self.core.platforms.watch(connected.set)
+        task = asyncio.create_task(adapter.run(self.core), name=f"platform {adapter.name}")
+        waiting = asyncio.create_task(connected.wait(), name="connected")
+        try:
+            async with asyncio.timeout(self.patience_s):
+                await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                await task
+                raise Failed(f"{adapter.name} has ended by itself.")
+            yield
+        finally:
+            for one in (task, waiting):
+                one.cancel()
+            ended, _ = await asyncio.gather(task, waiting, return_exceptions=True)
+        if isinstance(ended, Exception):
+            raise ended
 
     async def complete(
         self, command: str, option: str, prefix: str = "", *, user: str = "ann"

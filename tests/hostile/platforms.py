@@ -109,13 +109,20 @@ CANNOT_BE_CREATED: Mapping[str, tuple[str, str]] = {
         'Platform("radio", Settings, refuse)',
         "radio could not be created: radio.port: 1 is taken.",
     ),
-    "another name": ('Platform("radio", Settings, misnamed)', "an adapter named radio, or None"),
-    "a coroutine": ('Platform("radio", Settings, fail_later)', "an adapter named radio, or None"),
+    "another name": ('Platform("radio", Settings, misnamed)', "an adapter named radio with `run`"),
+    "no run": ('Platform("radio", Settings, unrunnable)', "an adapter named radio with `run`"),
+    "a coroutine": ('Platform("radio", Settings, fail_later)', "an adapter named radio with `run`"),
 }
 """Platforms that raise in `create`, each with a part of the sentence that the operator reads."""
 MORE = """
 def refuse(context):
     raise AdapterError("radio.port: 1 is taken.")
+
+
+def unrunnable(context):
+    made = Quiet()
+    made.run = None
+    return made
 
 
 def misnamed(context):

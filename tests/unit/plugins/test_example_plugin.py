@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOLS = ROOT / "examples" / "parlance-parcels"
+PLATFORM = ROOT / "examples" / "parlance-folder"
 EXAMPLE = ROOT / "examples" / "parlance-dice"
 
 
@@ -43,13 +44,14 @@ async def test_the_example_is_installed_found_and_passes_its_own_tests(tmp_path:
     assert "3 passed" in said
 
 
-async def test_the_example_of_tools_passes_its_own_tests(tmp_path: Path) -> None:
-    path = os.pathsep.join([str(TOOLS), str(ROOT)])
+@pytest.mark.parametrize(("example", "tests"), [(TOOLS, 5), (PLATFORM, 7)])
+async def test_an_example_passes_its_own_tests(example: Path, tests: int) -> None:
+    path = os.pathsep.join([str(example), str(ROOT)])
     code, said = await run(
-        "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=TOOLS, path=path
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=example, path=path
     )
     assert code == 0, said
-    assert "5 passed" in said
+    assert f"{tests} passed" in said
 
 
 def test_the_skill_in_the_documentation_is_the_example() -> None:
