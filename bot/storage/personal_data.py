@@ -20,6 +20,8 @@ from bot.storage.engine import Base
 _WITH_TABLES = (
     "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.processes", "bot.schedules",
     "bot.sign_in",
+    "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.schedules", "bot.sign_in",
+    "bot.storage",
 )  # fmt: skip
 for _module in (f"{_room}.tables" for _room in _WITH_TABLES):
     importlib.import_module(_module)  # a table that is named here is there, whoever else needs it
@@ -271,6 +273,7 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         keep_at_most=ENDED_JOB_RETENTION,
     ),
     PersonalData("capabilities", "nothing", Forgetting.STAYS, why="it is about models"),
+    PersonalData("installation", "nothing", Forgetting.STAYS, why="it is the installation's id"),
     PersonalData(
         "processes",
         "nothing",

@@ -12,6 +12,7 @@ from bot.errors import StorageError
 from bot.storage.backups import backup_folder, copy_into, copy_path, write_whole
 from bot.storage.data_dir_lock import lock_data_dir
 from bot.storage.engine import storage_error
+from bot.storage.installation_id import take_over_id
 from bot.storage.schema_version import revisions
 
 _REQUIRED_TABLES = frozenset({"alembic_version", "turns"})
@@ -33,13 +34,15 @@ def restore(file: Path, path: Path, index: Path) -> Path | None:
     that was replaced, or None where there was none.
 
     The exchange is atomic. The vectors in `index` belong to the old database and are removed;
-    `parlance docs verify` makes them again. Raises `StorageError`: a bot is running, the file is
+    `parlance docs verify` makes them again. The id of the installation stays what it is
+    here. Raises `StorageError`: a bot is running, the file is
     damaged or of a newer version, no space, no right to write.
     """
     with lock_data_dir(path.parent):
         try:
             with write_whole(path) as part:
                 _copy(file, part)
+                take_over_id(part, path)
                 kept = _keep(path) if path.exists() else None
                 for end in ("-wal", "-shm"):  # a log is read into whatever database is beside it
                     path.with_name(path.name + end).unlink(missing_ok=True)

@@ -151,6 +151,7 @@ def plant(connection: Connection, person: str) -> None:
         ("turn_counts", {"kind": "person", "name": person}),
         ("processed_events", {"event_id": person}),
         ("capabilities", {"replica": person}),
+        ("installation", {"name": person}),
         ("knowledge_bases", {"name": mine}),
         ("knowledge_bases", {"name": shared}),
         ("knowledge_sources", {"base": shared, "added_by": person}),

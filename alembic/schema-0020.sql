@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0019');
+INSERT INTO "alembic_version" VALUES('0020');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -97,6 +97,11 @@ CREATE TABLE first_revision (
 	CONSTRAINT pk_first_revision PRIMARY KEY (revision)
 );
 INSERT INTO "first_revision" VALUES('0019');
+CREATE TABLE installation (
+	name VARCHAR NOT NULL,
+	value VARCHAR NOT NULL,
+	CONSTRAINT pk_installation PRIMARY KEY (name)
+);
 CREATE TABLE jobs (
 	id VARCHAR NOT NULL,
 	person VARCHAR NOT NULL,
@@ -399,11 +404,11 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_author ON turns (author);
-CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
-CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
+CREATE INDEX ix_turns_author ON turns (author);
+CREATE INDEX ix_turns_answers ON turns (answers);
+CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
+CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);
