@@ -39,6 +39,7 @@ NAMED_ROOMS = {
     "preparation": "a copy of the default model's file beside the file as it came",
     "schedules": "how late reminders come",
     "streams": "layouts of the engine's memory",
+    "vectors": "searches among vectors in a folder, and in a Chroma server",
 }
 """Rooms that are run only where they are named: they take long, or need programs or data of others.
 Each is a module of this folder with a coroutine `rows(quick)`."""

@@ -259,7 +259,14 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             servers,
             logins,
             backups,
-            create_notices(config, database, pool.status, knowledge.source_sync, backups),
+            create_notices(
+                config,
+                database,
+                pool.status,
+                knowledge.source_sync,
+                backups,
+                lambda: knowledge.vector_server_trouble,
+            ),
             sign_in,
             crew,
         )

@@ -51,6 +51,8 @@ async def run_checks(app: App) -> list[Row]:
         rows.append({"what": f"sync of {failure.location}", "ok": False, "detail": detail})
     if complaint := await app.knowledge.find_vector_problem():
         rows.append({"what": "vectors", "ok": False, "detail": complaint})
+    elif server := app.knowledge.vector_server:
+        rows.append({"what": "vectors", "ok": True, "detail": f"in the Chroma server at {server}"})
     if here.config.knowledge.ocr.enabled:
         rows.append(_check_text_recognition(here))
     rows += await _check_tool_servers(app)

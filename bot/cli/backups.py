@@ -74,6 +74,7 @@ def restore(
     What is replaced is kept as a copy beside the others, in data/backups.
     """
     from bot.app import open_app
+    from bot.knowledge.index.chroma_store import VectorsUnavailable
     from bot.knowledge.ingestion.consistency import VerificationReport
     from bot.storage.backups import newest_copy
     from bot.storage.restore import restore as restore_database
@@ -96,7 +97,11 @@ def restore(
     if kept is not None:
         _say(f"What was there before is kept as {kept}.")
     with errors.status("Making the vectors of the documents again …"):
-        made = run_async(make_vectors())
+        try:
+            made = run_async(make_vectors())
+        except VectorsUnavailable as exc:
+            _say(f"{exc} The bot makes the vectors again once it can be used.")
+            return
     _say(f"{made.documents:,} documents; {made.vectors_added:,} vectors were made again.")
 
 

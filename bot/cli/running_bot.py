@@ -108,6 +108,7 @@ def _show_status(told: dict[str, Any]) -> None:
             "detail": "requests that wait for a model",
         },
         {"what": "documents", "state": f"{told['documents']:,}", "detail": ""},
+        *describe_vectors(told["vectors"]),
         {
             "what": "disk",
             "state": f"{format_size(disk['free'])} free",
@@ -127,6 +128,14 @@ def _show_status(told: dict[str, Any]) -> None:
         console.print()
         show([_describe_error(one) for one in reversed(told["errors"])], as_json=False)
         console.print("`parlance logs --turn ID` shows what led to one.")
+
+
+def describe_vectors(told: dict[str, str]) -> list[dict[str, str]]:
+    """The row of the Chroma server, where there is one."""
+    if not told["server"]:
+        return []
+    state = "cannot be used" if told["trouble"] else "in a server"
+    return [{"what": "vectors", "state": state, "detail": told["trouble"] or told["server"]}]
 
 
 def _describe_error(error: dict[str, Any]) -> dict[str, str]:

@@ -150,6 +150,10 @@ def _is_inner_folder(folder: str) -> bool:
     return folder.isprintable() and all(part not in ("", ".", "..") for part in parts)
 
 
+CHROMA_ADDRESS = r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$"
+"""The address of a Chroma server, without a user name or password."""
+
+
 class VersionSettings(Section):
     """What is kept of documents that have changed, to tell what changed since."""
 
@@ -198,6 +202,12 @@ class KnowledgeSettings(Section):
     reranker: str | None = None
     """Model that reads the best passages once more and decides whether they answer, by its name
     under `models`; empty: none."""
+    chroma: Annotated[str, Field(pattern=CHROMA_ADDRESS)] | None = None
+    """Chroma server that has the vectors, as `http://host:port`; empty: this process has them
+    itself, in the data folder."""
+    chroma_token_env: str | None = None
+    """Variable, in `.env` or the environment, with the token for a proxy before that server, which
+    is sent as `Authorization: Bearer`."""
     bases: dict[str, KnowledgeBase] = Field(
         default_factory=lambda: {"default": KnowledgeBase(default=True)}
     )
@@ -211,3 +221,9 @@ class KnowledgeSettings(Section):
     `parlance docs sync`, and where they say so every so often."""
     versions: VersionSettings = VersionSettings()
     """What is kept of documents that have changed."""
+
+    @model_validator(mode="after")
+    def _check_token(self) -> KnowledgeSettings:
+        if self.chroma_token_env is not None and self.chroma is None:
+            raise ValueError("chroma_token_env goes with chroma; take it out")
+        return self

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -31,11 +32,14 @@ from bot.knowledge.changes import DocumentChanges
 from bot.knowledge.citations.support import Support, check_support
 from bot.knowledge.document_lookup import find_document, to_document
 from bot.knowledge.index.chroma import ChromaIndex
+from bot.knowledge.index.chroma_folder import ChromaFolder
+from bot.knowledge.index.chroma_store import ChromaStore, VectorsUnavailable
 from bot.knowledge.index.chroma_sync import are_all_searchable
 from bot.knowledge.index.rows import BaseRow, DocumentRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.index.syncs import SyncStore
 from bot.knowledge.index.versions import VersionStore
+from bot.knowledge.ingestion.comparison import compare
 from bot.knowledge.ingestion.consistency import VerificationReport
 from bot.knowledge.ingestion.ingest import is_outdated
 from bot.knowledge.ingestion.jobs import IngestionJobs
@@ -65,7 +69,9 @@ ALTERNATIVE_WEIGHT = 0.3
 """The weight of an alternative wording; the question itself weighs 1."""
 _SCHEDULE_MODULE = "bot.knowledge.ingestion.schedule"
 _REPAIR_PAUSE_S = 30.0
-"""The pause between two attempts to rebuild damaged vectors."""
+"""The pause between two attempts to put vectors right."""
+_COMPARISON_PERIOD_S = 300.0
+"""How often what a Chroma server holds is compared with the database."""
 
 
 def no_secret(name: str) -> str | None:
@@ -73,12 +79,30 @@ def no_secret(name: str) -> str | None:
     return None
 
 
+def _chroma_store(
+    database: Database,
+    directory: Path,
+    settings: KnowledgeSettings,
+    secret: Callable[[str], str | None],
+) -> ChromaStore:
+    if settings.chroma is None:
+        return ChromaFolder(directory)
+    from bot.knowledge.index.chroma_server import ChromaServer
+    from bot.storage.installation_id import installation_id
+
+    name = settings.chroma_token_env
+    token = secret(name) if name is not None else None
+    return ChromaServer(
+        settings.chroma, partial(installation_id, database), token, replaced=directory
+    )
+
+
 class KnowledgeService:
     """Adds, searches and maintains the documents; implements `bot.skills.services.Knowledge`.
 
     `directory` is Chroma's folder; it lies in the data directory, whose lock keeps other processes
-    out. `document_reader` reads the documents; without one the service makes its own, with the
-    loaders that ship.
+    out. It is not used where the settings name a Chroma server. `document_reader` reads the
+    documents; without one the service makes its own, with the loaders that ship.
     """
 
     def __init__(
@@ -102,7 +126,7 @@ class KnowledgeService:
         self._embedders: dict[str, Embedder] = {}
         self._store = KnowledgeStore(database, self._settings.versions)
         self._changes = DocumentChanges(self._store, VersionStore(database))
-        self._chroma = ChromaIndex(directory)
+        self._chroma = ChromaIndex(_chroma_store(database, directory, self._settings, secret))
         self._document_reader = document_reader or DocumentReader(settings=self._settings.loading)
         resolver = Resolver(
             fetcher,
@@ -334,21 +358,42 @@ class KnowledgeService:
         try:
             if await are_all_searchable(self._store, self._chroma):
                 return ""
+            reason: object = self._chroma.trouble
         except StorageError as exc:
-            return say("{reason} Until then documents are searched by words alone.", reason=exc)
+            reason = exc
+        if reason:
+            return say("{reason} Until then documents are searched by words alone.", reason=reason)
         return say(
             "Some vectors of the documents are missing; `parlance docs verify` makes them again."
         )
 
-    async def repair_when_damaged(self) -> None:
-        """Rebuilds the vectors whenever a search finds them damaged; runs until cancelled."""
+    @property
+    def vector_server(self) -> str:
+        """The address of the Chroma server that has the vectors; "" where this process has them."""
+        return self._chroma.server
+
+    @property
+    def vector_server_trouble(self) -> str:
+        """Why that server could not be used when it was last spoken to; "" where it could."""
+        return self._chroma.trouble
+
+    async def repair_when_damaged(
+        self, pause_s: float = _REPAIR_PAUSE_S, period_s: float = _COMPARISON_PERIOD_S
+    ) -> None:
+        """Rebuilds the vectors whenever a search finds them damaged, and keeps those in a server
+        as the database says; runs until cancelled."""
         while True:
-            await self._chroma.damaged.wait()
+            await self._chroma.wait_for_trouble(period_s if self._chroma.server else None)
             try:
-                await self.verify()
+                if self._chroma.damaged:
+                    await self.verify()
+                elif self._chroma.server:
+                    await compare(self._store, self._chroma)
+            except VectorsUnavailable:
+                pass  # the index has said so, once
             except ParlanceError as exc:
                 log.error("knowledge.vector_repair_failed", reason=str(exc))
-            await asyncio.sleep(_REPAIR_PAUSE_S)
+            await asyncio.sleep(pause_s)
 
     async def aclose(self) -> None:
         """Let go of the index, and end what reads documents. Safe to call twice."""

@@ -17,6 +17,7 @@ from bot.notices.watches import (
     watch_documents,
     watch_models,
     watch_schedules,
+    watch_vectors,
 )
 from bot.storage.backup_schedule import BackupSchedule
 from bot.storage.database import Database
@@ -28,6 +29,7 @@ def create_notices(
     models: Callable[[], Sequence[ReplicaStatus]],
     sources: Sources,
     backups: BackupSchedule,
+    vectors: Callable[[], str],
     clock: Callable[[], float] = time.time,
 ) -> Notices:
     """Create the notices with all watches but that of the platforms, which are not there yet."""
@@ -42,6 +44,7 @@ def create_notices(
     )
     notices.watch("schedule", watch_schedules(database))
     notices.watch("backup", watch_backups(backups.failing))
+    notices.watch("vectors", watch_vectors(vectors))
     if config.version_check:
         notices.watch("version", watch_version(config.data_dir, installed_version(), clock))
     return notices

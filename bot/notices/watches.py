@@ -215,6 +215,22 @@ def watch_backups(failing: Callable[[], bool]) -> Watch:
     return look
 
 
+def watch_vectors(trouble: Callable[[], str]) -> Watch:
+    """Look after the Chroma server; `trouble` says why it cannot be used, or nothing."""
+
+    async def look() -> Sequence[Trouble]:
+        if not trouble():
+            return ()
+        text = say(
+            "The Chroma server cannot be used, so documents are searched by words alone. "
+            "`parlance doctor` says why."
+        )
+        over = say("The Chroma server can be used again.")
+        return [Trouble("vectors:server", text, over)]
+
+    return look
+
+
 def short_name(location: str) -> str:
     """What a place of documents is called where people read it: the last part of a path, or a page
     without what may be secret in its address."""

@@ -69,6 +69,7 @@ class Town:
                     opened.pool.status,
                     sources,
                     opened.backups,
+                    lambda: "",
                     self.clock,
                 ),
             )

@@ -93,8 +93,9 @@ print("LOADED", *sys.modules)
 _CHROMA = """
 import asyncio, pathlib, sys
 from bot.knowledge.index.chroma import ChromaIndex
+from bot.knowledge.index.chroma_folder import ChromaFolder
 async def main():
-    index = ChromaIndex(pathlib.Path(sys.argv[1]))
+    index = ChromaIndex(ChromaFolder(pathlib.Path(sys.argv[1])))
     await index.count("notes")
     await index.aclose()
 asyncio.run(main())

@@ -1,53 +1,46 @@
-"""Stores and searches the vectors in Chroma's embedded store.
+"""Stores and searches the vectors in Chroma, in a folder or in a server.
 
 Chroma is imported when it is first needed (that takes a second), gets vectors of ours only (its
-own embedding function downloads a model), and is spoken to from one thread, so that writes come
+own embedding function downloads a model), and is written to from one thread, so that writes come
 in order. A write holds the interpreter, so batches are small. What Chroma holds is derived: which
-passages there are is the database's word, and an id without a row there is never shown. Where its
-files are damaged they are thrown away, and the vectors made again.
+passages there are is the database's word, and an id without a row there is never shown.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import shutil
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import structlog
 
 from backends.arrays import np
 from backends.base import Embeddings
 from bot.errors import StorageError
-from bot.knowledge.index import chroma_files
-from bot.knowledge.index.late_trace_exporter import late_trace_exporter
-from bot.private_files import make_folder
+from bot.knowledge.index.chroma_store import (
+    ChromaStore,
+    IndexDamaged,
+    VectorsUnavailable,
+    VectorsUnwritable,
+)
 
 if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
+
+log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 _WRITE_BATCH_VECTORS = 32
 """Vectors written in one call, which holds the interpreter: for 10 ms where there are few, for 20
 and now and then 60 among ten thousand. Half as many take half as long again altogether."""
 _READ_BATCH_IDS = 2_000
-_MIN_FREE_BYTES = 16 * 1024 * 1024
-"""Bytes that Chroma needs free for a write, since it rewrites its log."""
-
-
-class IndexDamaged(StorageError):
-    """The vectors cannot be read; they can be made again from the database."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(
-            f"The documents' vectors in {directory} are damaged; `parlance docs verify` makes them "
-            "again."
-        )
+_NO_ID = "none"
+"""No passage's id."""
 
 
 def collection_name(base: str, generation: int) -> str:
@@ -59,19 +52,30 @@ def collection_name(base: str, generation: int) -> str:
 class ChromaIndex:
     """Vectors by passage id, in one collection for each knowledge base and generation.
 
-    The directory belongs to this process alone: the lock of the data directory sees to it, since
-    a second opener can hang for minutes.
+    Each call raises `IndexDamaged`, `VectorsUnavailable` or another `StorageError`.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chroma")
-        self._client: ClientAPI | None = None
+    def __init__(self, store: ChromaStore) -> None:
+        self._store = store
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chroma")
+        self._readers = (
+            ThreadPoolExecutor(max_workers=store.readers, thread_name_prefix="chroma-reader")
+            if store.readers
+            else self._writer
+        )
         self._collections: dict[str, Collection] = {}
-        self._files_checked = False
         self._closed = False
-        self.damaged = asyncio.Event()
-        """Set while the files are known to be damaged, until `reset`; all calls fail meanwhile."""
+        self._rest_until = 0.0
+        self._damage: IndexDamaged | None = None
+        self._behind = False
+        self._lost = False
+        """Whether a collection was gone; set on a thread."""
+        self._attention = asyncio.Event()
+        self.trouble = ""
+        """Why a server cannot be used, as it was when it was last spoken to; "" where it can."""
+        self._only_writing = False
+        """Whether that trouble is about what the server has on its disk: it may go on to find, and
+        only a write shows that it is over."""
 
     async def upsert(
         self, collection: str, ids: Sequence[str], documents: Sequence[str], vectors: Embeddings
@@ -80,206 +84,267 @@ class ChromaIndex:
         for at in range(0, len(ids), _WRITE_BATCH_VECTORS):
             part = slice(at, at + _WRITE_BATCH_VECTORS)
             rows = np.ascontiguousarray(vectors[part], dtype=np.float32)
-            await self._run(self._upsert, collection, list(ids[part]), documents[part], rows)
+            await self._write(self._upsert, collection, list(ids[part]), documents[part], rows)
 
     async def query(
         self, collection: str, vector: Embeddings, limit: int
     ) -> list[tuple[str, float]]:
         """Returns the passages nearest to a unit vector, shape (dim,), with their cosines."""
-        return await self._run(self._query, collection, vector, limit)
+        return await self._call(
+            self._readers, self._store.read_timeout_s, self._query, collection, vector, limit
+        )
 
     async def ids(self, collection: str, document: str | None = None) -> set[str]:
         """Returns all ids in a collection, or those of one document."""
-        return await self._run(self._ids, collection, document)
+        found: set[str] = set()
+        while True:
+            page = await self._read(self._ids, collection, document, len(found))
+            found.update(page)
+            if len(page) < _READ_BATCH_IDS:
+                return found
 
     async def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Removes vectors; unknown ids are ignored."""
         for at in range(0, len(ids), _WRITE_BATCH_VECTORS):
-            await self._run(self._delete, collection, list(ids[at : at + _WRITE_BATCH_VECTORS]))
+            await self._write(self._delete, collection, list(ids[at : at + _WRITE_BATCH_VECTORS]))
+
+    async def try_writing(self, collection: str) -> None:
+        """Writes something that changes nothing."""
+        await self.delete(collection, [_NO_ID])
 
     async def count(self, collection: str) -> int:
         """Returns the number of vectors in a collection."""
-        return await self._run(lambda: self._collection(collection).count())
+        return await self._read(self._count, collection)
 
     async def check(self) -> None:
-        """Checks the files for damage, once; quick, and does not import Chroma.
-
-        Raises `IndexDamaged`, as everything else does then.
-        """
-        await self._run(self._check_files)
+        """Checks for damage; quick, and does not import Chroma. Everything else fails with it."""
+        await self._write(self._store.check)
 
     async def reset(self) -> None:
-        """Removes all vectors, damaged or not, and opens an empty store."""
-        await self._on_thread(self._reset)
-        self.damaged.clear()
-
-    async def open(self) -> None:
-        """Open the store now; takes a second or two the first time, some of it with everything
-        else held up."""
-        await self._run(self._open)
+        """Removes all vectors of this installation, damaged or not."""
+        damage, self._damage = self._damage, None
+        try:
+            await self._write(self._reset)
+        except StorageError:
+            self._damage = self._damage or damage
+            raise
+        self._settle_attention()
 
     async def names(self) -> set[str]:
         """Returns the names of all collections."""
-        return await self._run(self._names)
+        return await self._read(self._store.names)
 
     async def drop(self, collection: str) -> None:
         """Removes a collection if it exists."""
-        await self._run(self._drop, collection)
+        await self._write(self._drop, collection)
 
     async def scrub(self) -> None:
-        """Clears the files of what was in memory before; Chroma is opened again as it is needed."""
-        await self._run(self._close)
+        """Clears files of what was in memory before; Chroma is opened again as it is needed."""
+        if not self._store.server:
+            await self._write(self._close)
 
     async def aclose(self) -> None:
-        """Closes Chroma, which writes what it holds, and ends its thread. Safe to call twice."""
+        """Closes Chroma, which writes what it holds, and ends its threads. Safe to call twice."""
         if self._closed:
             return
         self._closed = True
-        loop = asyncio.get_running_loop()
-        with suppress(StorageError):  # what is lost by it can be made again
-            await loop.run_in_executor(self._thread, partial(self._translate_errors, self._close))
-        await asyncio.to_thread(self._thread.shutdown)
+        with suppress(StorageError, TimeoutError):  # what is lost by it can be made again
+            async with asyncio.timeout(self._store.read_timeout_s):
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._writer, partial(self._explained, self._close))
+        for pool in {self._writer, self._readers}:
+            await asyncio.to_thread(pool.shutdown, wait=not self._store.server)
 
-    async def _run(self, function: Callable[..., _T], *args: Any) -> _T:
-        if self.damaged.is_set():
-            raise IndexDamaged(self._directory)
-        return await self._on_thread(function, *args)
+    # --- what is to be put right -----------------------------------------------------------------
 
-    async def _on_thread(self, function: Callable[..., _T], *args: Any) -> _T:
+    @property
+    def damaged(self) -> bool:
+        """Whether the vectors are known to be damaged; all calls fail until `reset`."""
+        return self._damage is not None
+
+    @property
+    def server(self) -> str:
+        """The address of the server that has the vectors; "" where it is a folder of our own, which
+        nobody else changes."""
+        return self._store.server
+
+    @contextmanager
+    def postponing(self) -> Iterator[None]:
+        """Leaves to the next comparison what a server cannot be told now."""
+        try:
+            yield
+        except VectorsUnavailable:
+            self.note_behind()
+
+    def note_behind(self) -> None:
+        """Says that vectors may be missing, or too many: they are to be compared soon."""
+        self._behind = True
+        self._attention.set()
+
+    def begin_comparison(self) -> bool:
+        """Says that a comparison begins, which finds all that is missing until now; returns whether
+        anything is known to be."""
+        behind, self._behind = self._behind, False
+        self._settle_attention()
+        return behind
+
+    async def wait_for_trouble(self, timeout_s: float | None) -> None:
+        """Waits until vectors are known to be damaged or behind, or this time has passed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._attention.wait()
+
+    def _settle_attention(self) -> None:
+        if self._damage is None and not self._behind:
+            self._attention.clear()
+
+    # --- calls -----------------------------------------------------------------------------------
+
+    async def _read(self, function: Callable[..., _T], *args: Any) -> _T:
+        return await self._call(self._readers, self._store.write_timeout_s, function, *args)
+
+    async def _write(self, function: Callable[..., _T], *args: Any) -> _T:
+        return await self._call(self._writer, self._store.write_timeout_s, function, *args)
+
+    async def _call(
+        self,
+        pool: ThreadPoolExecutor,
+        timeout_s: float | None,
+        function: Callable[..., _T],
+        *args: Any,
+    ) -> _T:
+        """Calls a function on a thread, unless the vectors are known to be unusable now."""
         if self._closed:
             raise StorageError("The documents are closed, because Parlance is stopping.")
+        if self._damage is not None:
+            raise IndexDamaged(self._damage.where)
+        about_this = pool is self._writer or not self._only_writing
+        if self.trouble and about_this:
+            if time.monotonic() < self._rest_until:
+                raise VectorsUnavailable(self.trouble)
+            # One call finds out whether it is well again, and nobody else waits meanwhile.
+            self._rest_until = time.monotonic() + (timeout_s or 0.0)
+        await self._store.prepare()
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(
-                self._thread, partial(self._translate_errors, function, *args)
-            )
-        except IndexDamaged:
-            self.damaged.set()
+            async with asyncio.timeout(timeout_s):
+                done = await loop.run_in_executor(pool, partial(self._explained, function, *args))
+        except asyncio.CancelledError:
+            self._rest_until = 0.0  # it found nothing out
             raise
+        except TimeoutError as exc:
+            said = self._store.explain(exc) or StorageError("Chroma takes too long.")
+            self._note_trouble(said)
+            raise said from None
+        except StorageError as exc:
+            self._note_trouble(exc)
+            raise
+        if self._lost:
+            self._lost = False
+            self.note_behind()
+        if self.trouble and about_this:
+            self.trouble = ""
+            log.info("knowledge.vectors_available_again")
+        return done
 
-    # --- on the thread ---------------------------------------------------------------------------
+    def _note_trouble(self, error: StorageError) -> None:
+        if isinstance(error, IndexDamaged):
+            self._damage = error
+            self._attention.set()
+        elif isinstance(error, VectorsUnavailable):
+            self._rest_until = time.monotonic() + self._store.rest_s
+            if not self.trouble:
+                log.warning("knowledge.vectors_unavailable", reason=str(error))
+            self.trouble = str(error)
+            self._only_writing = isinstance(error, VectorsUnwritable)
+            self.note_behind()
 
-    def _translate_errors(self, function: Callable[..., _T], *args: Any) -> _T:
-        """Calls a function; errors of Chroma's engine become `StorageError`s with one sentence."""
+    # --- on a thread -----------------------------------------------------------------------------
+
+    def _explained(self, function: Callable[..., _T], *args: Any) -> _T:
+        """Calls a function; errors of Chroma's become `StorageError`s with one sentence."""
         try:
             return function(*args)
-        except OSError as exc:
-            raise StorageError(f"{self._directory} cannot be used: {exc.strerror}.") from exc
         except BaseException as exc:  # a panic of its engine is no `Exception`
-            if not type(exc).__module__.startswith(("chromadb", "pyo3")):
+            said = self._store.explain(exc)
+            if said is None:
                 raise
-            raise self._to_storage_error(str(exc)) from exc
+            raise said from exc
 
-    def _to_storage_error(self, said: str) -> StorageError:
-        """Finds out why Chroma failed, since its own messages say little."""
-        if self._is_full():
-            return StorageError(
-                f"There is no space left on the disk of {self._directory}; make room and start "
-                "again."
-            )
-        files = (self._directory, self._directory / chroma_files.DATABASE_NAME)
-        if not all(os.access(path, os.W_OK) for path in files if path.exists()):
-            return StorageError(
-                f"{self._directory} cannot be written to; check its owner and mode."
-            )
-        if "code: 5)" in said or "code: 14)" in said:
-            return StorageError(f"{self._directory} cannot be opened, or is in use; try again.")
-        return IndexDamaged(self._directory)
-
-    def _is_full(self) -> bool:
-        try:
-            return shutil.disk_usage(self._directory).free < _MIN_FREE_BYTES
-        except OSError:
-            return False
-
-    def _check_files(self) -> None:
-        if not self._files_checked and chroma_files.find_damage(self._directory):
-            raise IndexDamaged(self._directory)
-        self._files_checked = True
-
-    def _open(self) -> ClientAPI:
-        if self._client is None:
-            self._check_files()
-            with suppress(
-                OSError
-            ):  # where the last process ended before; Chroma says what is wrong
-                chroma_files.clear_unused_space(self._directory)
-            with late_trace_exporter():
-                import chromadb
-            from chromadb.api.shared_system_client import SharedSystemClient
-            from chromadb.config import Settings
-
-            make_folder(self._directory)
-            settings = Settings(anonymized_telemetry=False, allow_reset=False)
-            try:
-                self._client = chromadb.PersistentClient(str(self._directory), settings=settings)
-            except BaseException as exc:
-                SharedSystemClient.clear_system_cache()  # it keeps what it could not start
-                if isinstance(exc, ValueError):  # its own tenant is not there
-                    raise IndexDamaged(self._directory) from exc
-                raise
-        return self._client
-
-    def _reset(self) -> None:
-        with suppress(StorageError):  # whatever it still wants to write is of no use
-            self._translate_errors(self._close)
-        chroma_files.remove_files(self._directory)
-        self._files_checked = False
-        self._open()
-
-    def _collection(self, name: str) -> Collection:
+    def _collection(self, name: str, *, make: bool) -> Collection | None:
         found = self._collections.get(name)
         if found is None:
-            found = self._open().get_or_create_collection(
-                name,
-                embedding_function=None,
-                configuration={"hnsw": {"space": "cosine", "ef_search": 128}},
-            )
-            self._collections[name] = found
+            found = self._store.collection(name) if make else self._store.find(name)
+            if found is not None:
+                self._collections[name] = found
         return found
+
+    def _use(
+        self, name: str, use: Callable[[Collection], _T], otherwise: _T, *, make: bool = False
+    ) -> _T:
+        """Calls a function with a collection, which is looked up again where a server has another
+        one by now; returns `otherwise` where there is none."""
+        found = self._collection(name, make=make)
+        if found is not None:
+            try:
+                return use(found)
+            except BaseException as exc:
+                if not self._store.is_gone(exc):
+                    raise
+            self._lost = True
+            self._collections.pop(name, None)
+            found = self._collection(name, make=make)
+        return use(found) if found is not None else otherwise
+
+    def _count(self, name: str) -> int:
+        return self._use(name, lambda found: found.count(), 0)
 
     def _upsert(
         self, name: str, ids: list[str], documents: Sequence[str], vectors: Embeddings
     ) -> None:
-        self._collection(name).upsert(
-            ids=ids,
-            embeddings=cast(Any, vectors),
-            metadatas=[{"document": document} for document in documents],
+        about: Any = [{"document": document} for document in documents]
+        rows = cast(Any, vectors)
+        self._use(
+            name,
+            lambda found: found.upsert(ids=ids, embeddings=rows, metadatas=about),
+            None,
+            make=True,
         )
 
     def _query(self, name: str, vector: Embeddings, limit: int) -> list[tuple[str, float]]:
-        found = self._collection(name).query(
-            query_embeddings=cast(Any, vector[np.newaxis, :]),
-            n_results=limit,
-            include=["distances"],
-        )
-        distances = (found["distances"] or [[]])[0]
-        return [(i, 1.0 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
+        rows = cast(Any, vector[np.newaxis, :])
 
-    def _ids(self, name: str, document: str | None) -> set[str]:
-        collection = self._collection(name)
+        def ask(collection: Collection) -> list[tuple[str, float]]:
+            found = collection.query(query_embeddings=rows, n_results=limit, include=["distances"])
+            distances = (found["distances"] or [[]])[0]
+            return [(i, 1.0 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
+
+        return self._use(name, ask, [])
+
+    def _ids(self, name: str, document: str | None, offset: int) -> list[str]:
         where: Any = {"document": document} if document is not None else None
-        found: set[str] = set()
-        while True:
-            page = collection.get(where=where, limit=_READ_BATCH_IDS, offset=len(found), include=[])
-            found.update(page["ids"])
-            if len(page["ids"]) < _READ_BATCH_IDS:
-                return found
+
+        def page(collection: Collection) -> list[str]:
+            found = collection.get(where=where, limit=_READ_BATCH_IDS, offset=offset, include=[])
+            return found["ids"]
+
+        return self._use(name, page, [])
 
     def _delete(self, name: str, ids: list[str]) -> None:
-        self._collection(name).delete(ids=ids)
+        def delete(collection: Collection) -> None:
+            collection.delete(ids=ids)
 
-    def _names(self) -> set[str]:
-        return {collection.name for collection in self._open().list_collections()}
+        self._use(name, delete, None)
 
     def _drop(self, name: str) -> None:
         self._collections.pop(name, None)
-        if name in self._names():
-            self._open().delete_collection(name)
+        self._store.drop(name)
+
+    def _reset(self) -> None:
+        with suppress(StorageError):  # whatever it still wants to write is of no use
+            self._explained(self._close)
+        self._store.clear()
 
     def _close(self) -> None:
-        client, self._client = self._client, None
         self._collections.clear()
-        if client is not None:
-            cast(Any, client).close()
-            chroma_files.clear_unused_space(self._directory)
+        self._store.close()

@@ -39,16 +39,22 @@ async def reconcile(
     document: str | None = None,
     *,
     keep: AbstractSet[str] = frozenset(),
+    beside: bool = False,
 ) -> RepairCounts:
     """Makes Chroma hold exactly the passages of a base, or of one document of it.
 
     What is missing is put back from the copy beside the passage, without the embedder. `keep` are
-    ids of passages to be, whose vectors may be there already.
+    ids of passages to be, whose vectors may be there already. `beside`, another process may be
+    reading documents in: their vectors stay, too.
     """
     collection = collection_name(base.name, base.generation)
-    wanted = await store.passage_ids(base.name, base.generation, document)
+    # In this order: whoever reads a document in marks it as pending before its first vector, and
+    # takes the mark away when its passages are stored, or later.
     present = await chroma.ids(collection, document)
-    removed = present - wanted - keep
+    pending = {ident for _, _, ident in await store.pending(base.name)} if beside else set()
+    wanted = await store.passage_ids(base.name, base.generation, document)
+    strangers = present - wanted - keep
+    removed = {ident for ident in strangers if _document_of(ident) not in pending}
     await chroma.delete(collection, sorted(removed))
     missing = sorted(wanted - present)
     for at in range(0, len(missing), _REPAIR_BATCH_VECTORS):
@@ -65,9 +71,14 @@ async def _restore_vectors(
         await chroma.upsert(
             collection_name(base.name, base.generation),
             list(kept),
-            [ident.partition("-")[0] for ident in kept],
+            [_document_of(ident) for ident in kept],
             np.array(rows, dtype=np.float32),
         )
+
+
+def _document_of(passage: str) -> str:
+    """Returns the id of the document that a passage is of."""
+    return passage.partition("-")[0]
 
 
 async def are_all_searchable(store: KnowledgeStore, chroma: ChromaIndex) -> bool:
@@ -76,10 +87,11 @@ async def are_all_searchable(store: KnowledgeStore, chroma: ChromaIndex) -> bool
     The search is tried since the graph can be lost while the ids are still known. Raises
     `IndexDamaged`.
     """
-    return all([await _is_searchable(store, chroma, b) for b in (await store.bases()).values()])
+    return all([await is_searchable(store, chroma, b) for b in (await store.bases()).values()])
 
 
-async def _is_searchable(store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow) -> bool:
+async def is_searchable(store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow) -> bool:
+    """Tells whether Chroma has all passages of a base, and finds a sample by their vectors."""
     collection = collection_name(base.name, base.generation)
     if await chroma.count(collection) < await store.count_passages(base.name, base.generation):
         return False

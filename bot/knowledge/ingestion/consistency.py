@@ -11,7 +11,8 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.knowledge.index import full_text
-from bot.knowledge.index.chroma import ChromaIndex, IndexDamaged, collection_name
+from bot.knowledge.index.chroma import ChromaIndex, collection_name
+from bot.knowledge.index.chroma_store import IndexDamaged
 from bot.knowledge.index.chroma_sync import are_all_searchable, reconcile
 from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.store import KnowledgeStore
@@ -125,7 +126,8 @@ async def _repair_vectors(
         await chroma.drop(name)
     added = removed = 0
     for base in live:
-        repaired = await reconcile(store, chroma, base, keep=waiting.get(base.name, frozenset()))
+        keep = waiting.get(base.name, frozenset())
+        repaired = await reconcile(store, chroma, base, keep=keep, beside=bool(chroma.server))
         added += repaired.added
         removed += repaired.removed
     return _VectorRepairs(added, removed, len(strangers))

@@ -204,12 +204,13 @@ class Ingestor:
         touched = {document.row.id: document for document, _ in batch.todo}
         touched.update({document.row.id: document for document in batch.complete})
         await self._store.mark_pending(base.name, base.generation, list(touched))
-        await self._chroma.upsert(
-            collection_name(base.name, base.generation),
-            [ident for _, ident in batch.todo],
-            [document.row.id for document, _ in batch.todo],
-            rows,
-        )
+        with self._chroma.postponing():
+            await self._chroma.upsert(
+                collection_name(base.name, base.generation),
+                [ident for _, ident in batch.todo],
+                [document.row.id for document, _ in batch.todo],
+                rows,
+            )
         complete = {document.row.id for document in batch.complete}
         waiting = [(d, ident) for d, ident in batch.todo if d.row.id not in complete]
         for document, _ in waiting:
@@ -224,7 +225,8 @@ class Ingestor:
         )
         for document in batch.complete:
             if document.leftovers:
-                await reconcile(self._store, self._chroma, base, document.row.id)
+                with self._chroma.postponing():
+                    await reconcile(self._store, self._chroma, base, document.row.id)
                 await self._store.settle(base.name, base.generation, [document.row.id])
         return [
             Ingested(

@@ -15,11 +15,13 @@ from bot.config.knowledge import KnowledgeSettings
 from bot.config.secrets import find_secret_parameter
 from bot.errors import NotFound, Refused, nearest
 from bot.knowledge.access import is_private
-from bot.knowledge.index.chroma import ChromaIndex, IndexDamaged
+from bot.knowledge.index.chroma import ChromaIndex
+from bot.knowledge.index.chroma_store import IndexDamaged
 from bot.knowledge.index.chroma_sync import are_all_searchable, reconcile
 from bot.knowledge.index.rows import BaseRow, DocumentRow, SourceRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.chunking import Chunker
+from bot.knowledge.ingestion.comparison import compare
 from bot.knowledge.ingestion.consistency import VerificationReport, verify
 from bot.knowledge.ingestion.ingest import FoundItem, IngestionTarget, Ingestor, is_unchanged
 from bot.knowledge.ingestion.open_jobs import RunningJobs
@@ -222,7 +224,8 @@ class IngestionJobs:
         for _, generation, document in left:
             await self._store.unstage(document)
             if generation == live.generation:
-                await reconcile(self._store, self._chroma, live, document)
+                with self._chroma.postponing():
+                    await reconcile(self._store, self._chroma, live, document)
             await self._store.settle(base, generation, [document])
 
     async def _target(self, source: SourceRow) -> IngestionTarget:
@@ -266,8 +269,14 @@ class IngestionJobs:
     async def repair_vectors(self, *, check_all: bool = False) -> None:
         """Rebuilds the vectors if their files are damaged.
 
-        With `check_all` also if some are missing or are not found by a search.
+        With `check_all` also if some are missing or are not found by a search. What a server that
+        cannot be used should have is left until it can.
         """
+        if self._chroma.server:
+            if check_all:
+                with self._chroma.postponing():
+                    await compare(self._store, self._chroma, closely=True)
+            return
         try:
             await self._chroma.check()
             if not check_all or await are_all_searchable(self._store, self._chroma):
@@ -302,7 +311,8 @@ class IngestionJobs:
     async def _remove(self, row: DocumentRow) -> None:
         base = (await self._store.bases())[row.base]
         await self._store.remove(row, base.generation)
-        await reconcile(self._store, self._chroma, base, row.id)
+        with self._chroma.postponing():
+            await reconcile(self._store, self._chroma, base, row.id)
         await self._store.settle(row.base, base.generation, [row.id])
         if row.source == row.location:
             source = SourceRow(row.base, row.location, "file", "", complete=True)

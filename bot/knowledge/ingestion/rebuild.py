@@ -52,7 +52,8 @@ async def rebuild(
             done += not event.passages_total
             yield replace(event, done=done, total=total)
     await database.write(lambda connection: _swap(connection, old, new))
-    await chroma.drop(collection_name(old.name, old.generation))
+    with chroma.postponing():
+        await chroma.drop(collection_name(old.name, old.generation))
     yield Ingested(old.name, total, total, "changed", f"{total} documents")
 
 
@@ -73,12 +74,13 @@ async def _write(
     database: Database, chroma: ChromaIndex, base: BaseRow, batch: Batch, rows: Embeddings
 ) -> Sequence[Ingested]:
     """Store a batch in the new generation, where no search sees it yet."""
-    await chroma.upsert(
-        collection_name(base.name, base.generation),
-        [ident for _, ident in batch.todo],
-        [document.row.id for document, _ in batch.todo],
-        rows,
-    )
+    with chroma.postponing():
+        await chroma.upsert(
+            collection_name(base.name, base.generation),
+            [ident for _, ident in batch.todo],
+            [document.row.id for document, _ in batch.todo],
+            rows,
+        )
     new = [document.stored() for document in batch.complete]
     await database.write(lambda connection: add_passages(connection, new, base.generation) and None)
     return [Ingested(document.row.location, 0, 0) for document in batch.complete]
@@ -143,9 +145,10 @@ async def sweep_generations(database: Database, chroma: ChromaIndex, live: BaseR
 async def drop_collections(chroma: ChromaIndex, base: str, *, but: str = "") -> None:
     """Drops the collections of all generations of a base except `but`."""
     prefix, _, _ = collection_name(base, 0).rpartition("-")
-    for name in await chroma.names():
-        if name.startswith(f"{prefix}-") and name != but:
-            await chroma.drop(name)
+    with chroma.postponing():
+        for name in await chroma.names():
+            if name.startswith(f"{prefix}-") and name != but:
+                await chroma.drop(name)
 
 
 def next_generation(old: BaseRow, embedder: Embedder) -> BaseRow:

@@ -13,6 +13,7 @@ from backends.errors import BackendError
 from bot.errors import StorageError
 from bot.knowledge.index import full_text
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
+from bot.knowledge.index.chroma_store import VectorsUnavailable
 from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.tables import bases, documents, passages
 from bot.knowledge.language.detection import find_language
@@ -257,6 +258,8 @@ class Retriever:
                     if embedder.id in by_embedder:
                         near = await self._chroma.query(name, by_embedder[embedder.id], limit)
                         found.update(ident for ident, _ in near)
+        except VectorsUnavailable:
+            pass  # the index has said so, once
         except StorageError as exc:
             log.warning("knowledge.vector_search_failed", reason=str(exc))
         return found

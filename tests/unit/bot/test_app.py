@@ -16,12 +16,14 @@ import yaml
 from bot.adapters.protocol import Core
 from bot.adapters.terminal.sink import ReplySink
 from bot.app import App, open_app
+from bot.cli.running_bot import describe_vectors
 from bot.doctor import run_checks
 from bot.errors import AdapterError, ConfigError, StorageError
 from bot.events import Message
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.installation import Installation
 from bot.platforms import create_adapters
+from bot.status import now, report
 from bot.types import Author, ConversationKey
 from tests.fakes.platforms import FakePlatform
 
@@ -252,6 +254,24 @@ async def test_the_doctor_says_which_source_cannot_be_read(tmp_path: Path) -> No
         assert str(row["what"]).endswith("/no-such-repository")
         assert "The repository could not be read" in str(row["detail"])
         assert [event async for event in app.sync_documents()] == []  # it is left to docs sync
+
+
+async def test_doctor_and_status_say_that_the_chroma_server_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "lamp.md").write_text("# Lamps\n\nSwitch the lamp off.", "utf-8")
+    said = {"chroma": "http://127.0.0.1:1", "sync": [{"path": "papers"}]}
+    async with open_app(await installed(tmp_path, knowledge=said)) as app:
+        await app.warm_up()
+        (document,) = await app.knowledge.list()
+        assert (await app.knowledge.search("lamp")).passages[0].document == document.id
+        (row,) = [row for row in await run_checks(app) if row["what"] == "vectors"]
+        assert row["ok"] is False
+        gone = "The Chroma server at http://127.0.0.1:1 cannot be reached"
+        assert str(row["detail"]).startswith(gone)
+        told = (await report(app, [], now()))["vectors"]
+        assert told["trouble"].startswith(gone)
+        assert describe_vectors(told)[0]["state"] == "cannot be used"
+        assert describe_vectors({"server": "", "trouble": ""}) == []
 
 
 def test_without_tokens_there_is_no_platform(here: Installation) -> None:

@@ -22,6 +22,7 @@ from bot.notices.watches import (
     watch_disk,
     watch_platforms,
     watch_schedules,
+    watch_vectors,
 )
 from bot.schedules.jobs_store import Jobs
 from bot.schedules.tables import occurrences
@@ -109,6 +110,13 @@ async def test_a_backup_that_could_not_be_made(database: Database, tmp_path: Pat
     await broken.round()
     (trouble,) = await watch_backups(broken.failing)()
     assert trouble.text.startswith("The last backup could not be made.")
+
+
+async def test_a_chroma_server_that_cannot_be_used_is_told_without_its_address() -> None:
+    assert await watch_vectors(lambda: "")() == ()
+    (trouble,) = await watch_vectors(lambda: "The Chroma server at http://10.0.0.7 is gone.")()
+    assert "searched by words alone" in trouble.text
+    assert "10.0.0.7" not in trouble.text
 
 
 async def test_platforms() -> None:

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from backends.scripted.backend import ScriptedBackend
 from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings
-from bot.knowledge.index.chroma import IndexDamaged
 from bot.knowledge.index.chroma_files import find_damage
+from bot.knowledge.index.chroma_store import IndexDamaged
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backends.arrays import np
 from bot.knowledge.index.chroma import ChromaIndex
+from bot.knowledge.index.chroma_folder import ChromaFolder
 
 WORDS = b"What somebody had said. "
 COLLECTIONS = 8
@@ -29,7 +30,7 @@ def leave_words_in_free_memory() -> None:
 
 
 async def test_free_memory_of_the_process_was_written_beside_the_vectors(tmp_path: Path) -> None:
-    index = ChromaIndex(tmp_path / "chroma")
+    index = ChromaIndex(ChromaFolder(tmp_path / "chroma"))
     await asyncio.to_thread(leave_words_in_free_memory)  # later memory is cut from what is free
     vectors = np.eye(6, 384, dtype=np.float32)
     for number in range(COLLECTIONS):

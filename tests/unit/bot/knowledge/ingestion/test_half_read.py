@@ -14,6 +14,7 @@ from backends.base import Embeddings
 from backends.errors import BackendUnavailable
 from bot.errors import NotFound
 from bot.knowledge.index.chroma import ChromaIndex
+from bot.knowledge.index.chroma_folder import ChromaFolder
 from bot.knowledge.index.tables import pending, staged
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.service import KnowledgeService
@@ -77,7 +78,7 @@ async def stop_half_way(room: Halting, events: AsyncGenerator[Ingested, None]) -
 async def vectors(room: Room, service: KnowledgeService) -> dict[str, int]:
     """How many vectors there are, by collection; closes the service."""
     await service.aclose()
-    chroma = ChromaIndex(room.path / "chroma")
+    chroma = ChromaIndex(ChromaFolder(room.path / "chroma"))
     found = {name: len(await chroma.ids(name)) for name in await chroma.names()}
     await chroma.aclose()
     return found

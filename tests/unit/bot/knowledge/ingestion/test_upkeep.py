@@ -15,6 +15,7 @@ from bot.commands.checks import Asker
 from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncSource
 from bot.errors import NotFound
 from bot.knowledge.index.chroma import ChromaIndex
+from bot.knowledge.index.chroma_folder import ChromaFolder
 from bot.knowledge.index.full_text import table_name
 from bot.knowledge.index.tables import pending, staged
 from bot.knowledge.service import KnowledgeService
@@ -213,7 +214,7 @@ async def test_verify_puts_vectors_and_full_text_right(
     await drain(service.add(fill(room)))
     ids = [p.id for p in (await service.search("everything written here", limit=50)).passages]
     await service.aclose()
-    chroma = ChromaIndex(room.path / "chroma")
+    chroma = ChromaIndex(ChromaFolder(room.path / "chroma"))
     (name,) = await chroma.names()
     await chroma.delete(name, ids[:2])
     stranger = np.full((1, 64), 0.125, dtype=np.float32)
