@@ -39,7 +39,6 @@ from bot.knowledge.index.rows import BaseRow, DocumentRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.index.syncs import SyncStore
 from bot.knowledge.index.versions import VersionStore
-from bot.knowledge.ingestion.comparison import compare
 from bot.knowledge.ingestion.consistency import VerificationReport
 from bot.knowledge.ingestion.ingest import is_outdated
 from bot.knowledge.ingestion.jobs import IngestionJobs
@@ -388,7 +387,7 @@ class KnowledgeService:
                 if self._chroma.damaged:
                     await self.verify()
                 elif self._chroma.server:
-                    await compare(self._store, self._chroma)
+                    await self._jobs.comparison.run()
             except VectorsUnavailable:
                 pass  # the index has said so, once
             except ParlanceError as exc:

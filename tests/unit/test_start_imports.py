@@ -18,6 +18,7 @@ LATE = frozenset(
     {
         "aiohttp",
         "alembic",
+        "bot.knowledge.index.chroma_server",
         "bot.knowledge.loading.pdf.document",
         "bot.storage.migrations",
         "bot.web.fetch",

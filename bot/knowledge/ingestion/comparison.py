@@ -18,41 +18,72 @@ from bot.knowledge.index.store import KnowledgeStore
 
 log = structlog.get_logger(__name__)
 
+_MAX_COUNTED_BASES = 200
+"""Bases whose vectors are counted in one round: with documents of their own, there may be as many
+bases as people."""
 
-async def compare(store: KnowledgeStore, chroma: ChromaIndex, *, closely: bool = False) -> None:
-    """Makes the server hold what the database says; one call after the other, so that it has little
-    to do at a time.
 
-    Vectors are counted; where some are known to be missing, each is looked up. `closely`, a sample
-    is searched for, too. Raises `VectorsUnavailable`.
-    """
-    each = chroma.begin_comparison() or closely
-    names = await chroma.names()
-    live = (await store.bases()).values()
-    dropped = [*_strangers(names, live)]
-    for name in dropped:
-        await chroma.drop(name)
-    added = removed = 0
-    for base in live:
-        repaired = await _compare_base(store, chroma, base, each=each, closely=closely)
-        added += repaired.added
-        removed += repaired.removed
-    if chroma.trouble and live:  # what is well again is said after a write alone
-        await chroma.try_writing(next(collection_name(base.name, base.generation) for base in live))
-    there = await store.bases()
-    for base in live:
-        if there.get(base.name) != base:  # it was forgotten or rebuilt meanwhile
-            await chroma.drop(collection_name(base.name, base.generation))
-    if added or removed or dropped:
-        log.warning(
-            "knowledge.vectors_repaired", added=added, removed=removed, collections=len(dropped)
-        )
+class VectorComparison:
+    """Makes a server hold what the database says; one call after the other, so that it has little
+    to do at a time, however many bases there are."""
+
+    def __init__(self, store: KnowledgeStore, chroma: ChromaIndex) -> None:
+        self._store = store
+        self._chroma = chroma
+        self._counted = ""
+        """The last base whose vectors were counted; the next round goes on after it."""
+
+    async def run(self, *, closely: bool = False) -> None:
+        """Compares once. Raises `VectorsUnavailable`.
+
+        Collections that are missing are made, and the vectors of some others are counted, of
+        different ones each time. Where something is known to be missing, all are looked at, and
+        each vector looked up; `closely`, a sample of them is searched for, too.
+        """
+        chroma = self._chroma
+        each = chroma.begin_comparison() or closely
+        names = await chroma.names()
+        live = (await self._store.bases()).values()
+        dropped = [*_strangers(names, live)]
+        for name in dropped:
+            await chroma.drop(name)
+        compared = live if each else self._choose(names, live)
+        added = removed = 0
+        for base in compared:
+            repaired = await _compare_base(self._store, chroma, base, each=each, closely=closely)
+            added += repaired.added
+            removed += repaired.removed
+        if chroma.trouble and live:  # what is well again is said after a write alone
+            await chroma.try_writing(next(map(_collection_of, live)))
+        there = await self._store.bases()
+        for base in compared:
+            if there.get(base.name) != base:  # it was forgotten or rebuilt meanwhile
+                await chroma.drop(_collection_of(base))
+        if added or removed or dropped:
+            log.warning(
+                "knowledge.vectors_repaired", added=added, removed=removed, collections=len(dropped)
+            )
+
+    def _choose(self, names: Collection[str], live: Collection[BaseRow]) -> Collection[BaseRow]:
+        """Returns the bases without a collection, and the next of the others."""
+        missing = [base for base in live if _collection_of(base) not in names]
+        others = sorted(
+            (base for base in live if _collection_of(base) in names),
+            key=lambda base: (base.name <= self._counted, base.name),
+        )[:_MAX_COUNTED_BASES]
+        if others:
+            self._counted = others[-1].name
+        return [*missing, *others]
+
+
+def _collection_of(base: BaseRow) -> str:
+    return collection_name(base.name, base.generation)
 
 
 async def _compare_base(
     store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow, *, each: bool, closely: bool
 ) -> RepairCounts:
-    collection = collection_name(base.name, base.generation)
+    collection = _collection_of(base)
     count = await store.count_passages(base.name, base.generation)
     repaired = RepairCounts()
     if each or await chroma.count(collection) != count:

@@ -21,7 +21,7 @@ from bot.knowledge.index.chroma_sync import are_all_searchable, reconcile
 from bot.knowledge.index.rows import BaseRow, DocumentRow, SourceRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.chunking import Chunker
-from bot.knowledge.ingestion.comparison import compare
+from bot.knowledge.ingestion.comparison import VectorComparison
 from bot.knowledge.ingestion.consistency import VerificationReport, verify
 from bot.knowledge.ingestion.ingest import FoundItem, IngestionTarget, Ingestor, is_unchanged
 from bot.knowledge.ingestion.open_jobs import RunningJobs
@@ -60,6 +60,7 @@ class IngestionJobs:
         self._ingestor = Ingestor(store, chroma, document_reader)
         self._locks: dict[str, asyncio.Lock] = {}
         self.running = RunningJobs()
+        self.comparison = VectorComparison(store, chroma)
 
     # --- adding ----------------------------------------------------------------------------------
 
@@ -275,7 +276,7 @@ class IngestionJobs:
         if self._chroma.server:
             if check_all:
                 with self._chroma.postponing():
-                    await compare(self._store, self._chroma, closely=True)
+                    await self.comparison.run(closely=True)
             return
         try:
             await self._chroma.check()

@@ -421,3 +421,22 @@ async def test_a_call_that_is_broken_off_keeps_nobody_from_trying_again(
     with suppress(asyncio.CancelledError):
         await trying
     assert await index.names() == set()
+
+
+async def test_bases_are_compared_in_turn(
+    room: Room, shared: ChromaProcess, monkeypatch: pytest.MonkeyPatch, drain: Drain
+) -> None:
+    """Of many bases a round counts some, and sees at once which have no collection at all."""
+    monkeypatch.setattr("bot.knowledge.ingestion.comparison._MAX_COUNTED_BASES", 2)
+    service, index = room.service(at(shared)), index_of(room, shared)
+    for person in range(5):
+        await drain(
+            service.add_bytes("mine.md", b"# Mine\n\nBlue whales.", base=f"@slack:U{person}")
+        )
+    names = sorted(await index.names())
+    for name in names[:3]:
+        await index.delete(name, list(await index.ids(name)))
+    await index.drop(names[3])
+    assert await vectors(index) == 1
+    async with mending(service):
+        await until_there(index, 5)
