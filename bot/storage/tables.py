@@ -1,4 +1,4 @@
-"""The table of what is true of an installation as a whole (migration `0019_installation`)."""
+"""The table of what is true of an installation as a whole (migration `0020_installation`)."""
 
 from __future__ import annotations
 
