@@ -306,6 +306,13 @@ class EngineOptions(BaseModel):
                     found.append((str(source), sha256))
         return found
 
+    def server(self) -> str | None:
+        """Return the address and the model of the server that is used, without credentials.
+
+        None for an engine that no other process can use.
+        """
+        return None
+
 
 class ModelFiles(Protocol):
     """Finds the files of models; the model store implements it."""

@@ -86,6 +86,10 @@ class RemoteOptions(EngineOptions):
     silence_s: Annotated[Seconds, Field(gt=0)] = 60.0
     connect_s: Annotated[Seconds, Field(gt=0)] = 5.0
 
+    def server(self) -> str | None:
+        url, model = (getattr(self, key, None) for key in ("url", "model"))
+        return None if url is None else f"{Address.parse(url).url} {model or ''}"
+
     def read_key(self, context: EngineContext) -> str | None:
         """Return the server's key; None if it needs none."""
         return context.secret(self.api_key_env) if self.api_key_env else None

@@ -75,6 +75,12 @@ class OpenAICompatibleBackend:
         self._busy = 0
 
     @property
+    def slots_known(self) -> bool:
+        """Whether `parallel` is what the operator or the server says, and not a guess."""
+        told = self._connection.properties.slots if self._connection is not None else 0
+        return bool(self._options.parallel or told)
+
+    @property
     def may_hide_thoughts(self) -> bool:
         """Whether its answers may begin with thoughts without a mark that says so."""
         options, connection = self._options, self._connection

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
 from backends.base import Progress
 from backends.errors import BackendBusy, BackendError, BackendUnavailable, DeadlineExceeded
@@ -31,22 +31,26 @@ class Admission:
     """Decides who runs next on which of a model's replicas.
 
     Fair by person; questions before background work; never more on a replica than its slots; never
-    more waiting than `queue`.
+    more waiting than `queue`. `changed` is called when a request has come, started or gone.
     """
 
     def __init__(
-        self, model: str, replicas: Sequence[Replica], limits: PoolLimits, queue: int
+        self,
+        replicas: Sequence[Replica],
+        limits: PoolLimits,
+        queue: int,
+        changed: Callable[[], None] | None = None,
     ) -> None:
-        self._model = model
         self._replicas = tuple(replicas)
         self._limits = limits
         self._room = queue
+        self._changed = changed
         self._questions: FairQueue[Ticket] = FairQueue()
         self._background: FairQueue[Ticket] = FairQueue()
         self._again: list[Ticket] = []
         self._inside: dict[int, Ticket] = {}
         self._numbers = itertools.count(1)
-        self._router = ReplicaRouter(model, self._replicas)
+        self._router = ReplicaRouter(self._replicas)
         self._timer: asyncio.TimerHandle | None = None
         self._announcer = QueueAnnouncer(self._replicas, limits.progress_interval_s, self._in_order)
         self._closed = False
@@ -66,6 +70,14 @@ class Admission:
     def running(self) -> int:
         """Requests that hold a slot."""
         return len(self._inside) - self.waiting
+
+    def wanted_of(self, replica: Replica) -> Iterator[Ticket]:
+        """The requests that run on a replica, or wait and may go there."""
+        for ticket in self._inside.values():
+            if ticket.replica is replica or (
+                ticket.replica is None and replica.index not in ticket.tried
+            ):
+                yield ticket
 
     def enter(
         self,
@@ -233,6 +245,8 @@ class Admission:
                 break
         self._turn_away()
         self._set_timer()
+        if self._changed is not None:
+            self._changed()
         if self.waiting:
             self._announcer.announce_soon()
 
@@ -300,8 +314,9 @@ class Admission:
         """Return whether a person may take another slot; one is left for others if there are
         several.
         """
-        slots = sum(replica.slots for replica in self._replicas if replica.pause_left_s == 0)
-        most = max(1, int(slots * self._limits.person_share))
+        awake = [replica for replica in self._replicas if replica.pause_left_s == 0]
+        of_all = int(sum(replica.whole_slots for replica in awake) * self._limits.person_share)
+        most = max(1, min(of_all, sum(replica.slots_for_one for replica in awake)))
         return ticket.person is None or held.get(ticket.flow, 0) < most
 
     def _turn_away(self) -> None:

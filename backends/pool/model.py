@@ -33,6 +33,7 @@ from backends.pool.embedding import MAX_QUESTION_TEXTS, embed_pieces, join_rows
 from backends.pool.health_watch import HealthWatch
 from backends.pool.replica import REPLICA_ERRORS, Replica, ReplicaStatus
 from backends.pool.sampling import limit_answer
+from backends.pool.sharing import Sharing
 from backends.pool.spec import ModelSpec, PoolLimits
 from backends.pool.throughput import estimate_prompt_tokens, estimate_tokens
 from backends.pool.ticket import Ticket
@@ -55,6 +56,7 @@ class ServedModel:
         replicas: Sequence[Replica],
         limits: PoolLimits,
         watch: HealthWatch,
+        sharing: Sharing,
     ) -> None:
         self.name = name
         self.spec = spec
@@ -63,7 +65,12 @@ class ServedModel:
         self._answer_tokens = limits.answer_tokens
         self._progress_interval_s = limits.progress_interval_s
         queue = limits.queue if spec.queue is None else spec.queue
-        self.admission = Admission(name, self.replicas, limits, queue)
+        shared = [replica for replica in self.replicas if replica.server is not None]
+        changed = sharing.note_change if shared else None
+        self.admission = Admission(self.replicas, limits, queue, changed)
+        for replica in shared:
+            if replica.server is not None:
+                replica.server.add(replica, self.admission)
         self._watch = watch
         watch.watch(name, self.replicas, self.admission.refresh)
 

@@ -10,6 +10,7 @@ long as none of its answer has been shown.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
@@ -28,6 +29,7 @@ from backends.errors import BackendError, ModelNotFound, SpecError
 from backends.pool.health_watch import HealthWatch
 from backends.pool.model import ServedModel
 from backends.pool.replica import Replica, ReplicaStatus
+from backends.pool.sharing import Sharing
 from backends.pool.spec import ModelSpec, PoolLimits, ResolvedReplica, suggest_similar
 
 __all__ = ["Pool", "PoolLimits", "ReplicaStatus"]
@@ -52,6 +54,8 @@ class Pool:
         self._limits = limits or PoolLimits()
         self._context = context
         resolved = resolve_models(models, engines)
+        self.sharing = Sharing()
+        """For the exchange with other processes that use the same servers, if there is one."""
         self._watch = HealthWatch(self._limits.health_interval_s)
         self._models = {
             name: self._serve(name, models[name], replicas) for name, replicas in resolved.items()
@@ -137,6 +141,7 @@ class Pool:
 
         Without `engines` those go on, for another pool that uses them.
         """
+        self.sharing.close()
         await self._watch.aclose()
         await asyncio.gather(*(served.aclose() for served in self._models.values()))
         if not engines:
@@ -151,10 +156,27 @@ class Pool:
     ) -> ServedModel:
         several = len(replicas) > 1
         created = [
-            _create_replica(name, at, one, self._context, self._limits, several=several)
-            for at, one in enumerate(replicas)
+            self._create_replica(name, at, one, several=several) for at, one in enumerate(replicas)
         ]
-        return ServedModel(name, spec, created, self._limits, self._watch)
+        return ServedModel(name, spec, created, self._limits, self._watch, self.sharing)
+
+    def _create_replica(
+        self, model: str, index: int, one: ResolvedReplica, *, several: bool
+    ) -> Replica:
+        server = one.options.server()
+        # Its name goes to other processes and into their database: short, and without an address.
+        name = server and hashlib.blake2b(server.encode(), digest_size=12).hexdigest()
+        return Replica(
+            _create_backend(f"{model}[{index}]" if several else model, one, self._context),
+            one.engine.name,
+            index,
+            self._limits.first_pause_s,
+            self._limits.longest_pause_s,
+            parallel=getattr(one.options, "parallel", None) or 1,
+            family_sampling=one.engine.family_sampling,
+            server=self.sharing.server(name) if name else None,
+            identity=name or "",
+        )
 
     def _served(self, model: str) -> ServedModel:
         served = self._models.get(model)
@@ -184,16 +206,7 @@ def resolve_models(
     return resolved
 
 
-def _create_replica(
-    model: str,
-    index: int,
-    one: ResolvedReplica,
-    context: EngineContext,
-    limits: PoolLimits,
-    *,
-    several: bool,
-) -> Replica:
-    name = f"{model}[{index}]" if several else model
+def _create_backend(name: str, one: ResolvedReplica, context: EngineContext) -> Backend:
     try:
         backend = one.engine.create(name, one.options, context)
         if one.isolated:
@@ -203,12 +216,4 @@ def _create_replica(
                 backend = create_worker(one.engine, name, one.options, context)
     except (BackendError, ValueError) as error:
         raise SpecError([f"models.{name}: {error}"]) from error
-    return Replica(
-        backend,
-        one.engine.name,
-        index,
-        limits.first_pause_s,
-        limits.longest_pause_s,
-        parallel=getattr(one.options, "parallel", None) or 1,
-        family_sampling=one.engine.family_sampling,
-    )
+    return backend

@@ -16,6 +16,7 @@ from backends.errors import (
 )
 from backends.notations.reader import UnmarkedThoughts
 from backends.pool.embedding import EmbeddingPace
+from backends.pool.sharing import SharedServer
 from backends.pool.throughput import Throughput
 
 ReplicaState = Literal["ready", "cooling", "trial"]
@@ -28,7 +29,9 @@ REPLICA_ERRORS = (BackendUnavailable, BackendProtocolError, BackendBusy, ModelNo
 class ReplicaStatus:
     """What an operator sees of one replica. Rates in tokens a second; counts since the start.
 
-    `queued` is how many requests wait for the model, whichever replica they will go to.
+    `queued` is how many requests wait for the model, whichever replica they will go to. `share`
+    is how many of the slots this process may use now, and `sharers` are the other processes that
+    use them.
     """
 
     model: str
@@ -50,6 +53,8 @@ class ReplicaStatus:
     last_error: str | None
     retry_in_s: float | None
     capabilities: Capabilities | None
+    share: int
+    sharers: int
 
     @property
     def cache_hits(self) -> float | None:
@@ -69,8 +74,14 @@ class Replica:
         longest_pause_s: float,
         parallel: int = 1,
         family_sampling: frozenset[str] | None = None,
+        server: SharedServer | None = None,
+        identity: str = "",
     ) -> None:
         self.backend = backend
+        self.server = server
+        """Where other processes may use it, too; None for an engine of this process."""
+        self.identity = identity or str(index)
+        """By which all processes know it where they share it."""
         self.engine = engine
         self.family_sampling = family_sampling
         self.index = index
@@ -105,17 +116,47 @@ class Replica:
         return max(0.0, self._paused_until - time.monotonic())
 
     @property
-    def slots(self) -> int:
-        """Requests that it may run side by side; only one while it is on trial."""
+    def shared(self) -> bool:
+        """Whether another process uses it now."""
+        return self.server is not None and self.server.sharers > 0
+
+    @property
+    def whole_slots(self) -> int:
+        """Requests that all processes may run on it side by side; only one while on trial."""
         return 1 if self._failures else self.parallel
 
     @property
+    def slots(self) -> int:
+        """Those of them that are for this process."""
+        if self.server is None or not self.shared or self._failures:
+            return self.whole_slots
+        return self.server.limit_of(self)
+
+    @property
+    def slots_for_one(self) -> int:
+        """Those of them that one person may hold, whatever else bounds that."""
+        if self.server is None or not self.shared:
+            return self.slots
+        return min(self.slots, self.server.limit_for_one)
+
+    @property
     def parallel(self) -> int:
-        """Requests that the engine runs side by side when all is well.
+        """Requests that the engine runs side by side when all is well, for whichever process."""
+        agreed = 0 if self.server is None else self.server.slots
+        return agreed or self.engine_slots
+
+    @property
+    def engine_slots(self) -> int:
+        """The same as far as this process knows.
 
         The backend's own value takes precedence, since some learn it from their server.
         """
         return max(1, int(getattr(self.backend, "parallel", self._parallel)))
+
+    @property
+    def slots_known(self) -> bool:
+        """Whether `engine_slots` is what the operator or the server says, and not a guess."""
+        return bool(getattr(self.backend, "slots_known", True))
 
     @property
     def busy(self) -> int:
@@ -213,6 +254,8 @@ class Replica:
             last_error=self.last_error,
             retry_in_s=self.pause_left_s or None,
             capabilities=self.capabilities,
+            share=self.slots,
+            sharers=0 if self.server is None else self.server.sharers,
         )
 
     def _pause(self, pause_s: float) -> None:

@@ -19,10 +19,13 @@ class ReplicaRouter:
     A conversation's first home is chosen by weighted rendezvous hashing: every process agrees
     without communication, and a replica that comes or goes moves only its own share. After that its
     home is the replica that answered the last turn, since that holds the cache.
+
+    Where other processes use the replicas, too, each of them may have answered the last turn. So
+    the home stays the first by that hashing among those that are well, and while it is full the
+    next one by it is taken: in that every process agrees.
     """
 
-    def __init__(self, model: str, replicas: Sequence[Replica]) -> None:
-        self._model = model
+    def __init__(self, replicas: Sequence[Replica]) -> None:
         self._replicas = tuple(replicas)
         self._last: LruDict[str, int] = LruDict(_MAX_REMEMBERED_CONVERSATIONS)
 
@@ -42,7 +45,10 @@ class ReplicaRouter:
         home = self.home(conversation, awake)
         if home is not None and home.free:
             return home
-        spill = min(free, key=lambda replica: _expected_delay(replica, prompt_tokens))
+        if conversation is not None and self._shared:
+            spill = self._first_home(conversation, free)
+        else:
+            spill = min(free, key=lambda replica: _expected_delay(replica, prompt_tokens))
         if home is None or self._last.get(conversation or "") != home.index:
             return spill
         saved_s = spill.throughput.reading_s(prompt_tokens)  # what the cache at home is worth
@@ -60,21 +66,29 @@ class ReplicaRouter:
         """Return the conversation's home replica, busy or not."""
         if conversation is None or not among:
             return None
-        last = self._last.get(conversation)
+        last = None if self._shared else self._last.get(conversation)
         for replica in among:
             if replica.index == last:
                 return replica
-        return max(among, key=lambda replica: self._score(conversation, replica))
+        return self._first_home(conversation, among)
 
     def record_home(self, conversation: str | None, replica: Replica) -> None:
         """Record that the replica answered a turn of the conversation."""
         if conversation is not None:
             self._last[conversation] = replica.index
 
-    def _score(self, conversation: str, replica: Replica) -> float:
-        key = f"{self._model}\0{replica.index}\0{conversation}".encode()
-        drawn = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) + 1
-        return -replica.parallel / math.log(drawn / (2**64 + 1))
+    @property
+    def _shared(self) -> bool:
+        return any(replica.shared for replica in self._replicas)
+
+    def _first_home(self, conversation: str, among: Sequence[Replica]) -> Replica:
+        return max(among, key=lambda replica: _score(conversation, replica))
+
+
+def _score(conversation: str, replica: Replica) -> float:
+    key = f"{replica.identity}\0{conversation}".encode()
+    drawn = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) + 1
+    return -replica.parallel / math.log(drawn / (2**64 + 1))
 
 
 def _expected_delay(replica: Replica, prompt_tokens: int) -> tuple[float, float]:

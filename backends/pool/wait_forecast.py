@@ -13,14 +13,15 @@ def forecast_starts(replicas: Sequence[Replica], sizes: Sequence[tuple[int, int]
     """Return the seconds until each waiting request starts, in order of service.
 
     `sizes` holds (prompt tokens, most answer tokens) of each. Every slot is assumed to be free when
-    its present answer is expected to end, and each request goes to the first slot that is.
+    its present answer is expected to end (of more answers than slots, the last ones), and each
+    request goes to the first slot that is.
     """
     now = time.monotonic()
     slots: list[tuple[float, int, int]] = []
     for replica in replicas:
         ends = sorted(max(0.0, end - now) for end in replica.running.values())
         idle = [0.0] * max(0, replica.slots - len(ends))
-        for at, free_in in enumerate([*ends[: replica.slots], *idle]):
+        for at, free_in in enumerate([*ends[-replica.slots :], *idle]):
             slots.append((max(free_in, replica.pause_left_s), replica.index, at))
     heapq.heapify(slots)
     by_index = {replica.index: replica for replica in replicas}

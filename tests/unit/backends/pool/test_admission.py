@@ -30,7 +30,7 @@ def admission(
     *parallel: int, queue: int = 100, limits: PoolLimits = QUICK
 ) -> tuple[Admission, list[Replica]]:
     replicas = [replica(slots, index) for index, slots in enumerate(parallel)]
-    return Admission("m", replicas, limits, queue), replicas
+    return Admission(replicas, limits, queue), replicas
 
 
 def enter(

@@ -134,7 +134,7 @@ async def test_closing_the_pool_ends_the_looks() -> None:
 
 def test_unwell_replicas_are_used_only_where_no_other_is_left() -> None:
     one, two = (Replica(ScriptedBackend("m"), "scripted", at, 1.0, 60.0) for at in range(2))
-    router = ReplicaRouter("m", [one, two])
+    router = ReplicaRouter([one, two])
     one.record_health(Health(False, "gone"))
     assert all(router.choose(f"talk {n}", 10) is two for n in range(20))
     assert router.choose("talk", 10, tried={1}) is one

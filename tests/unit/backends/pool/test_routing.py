@@ -23,7 +23,7 @@ def fill(replica: Replica, expected_s: float) -> None:
 
 def test_a_conversation_keeps_its_home_and_conversations_spread_by_slots() -> None:
     several = replicas(1, 1, 2)
-    router, again = ReplicaRouter("m", several), ReplicaRouter("m", several)
+    router, again = ReplicaRouter(several), ReplicaRouter(several)
     counts: Counter[int] = Counter()
     for at in range(2_000):
         home = router.home(f"talk {at}", several)
@@ -37,7 +37,7 @@ def test_a_conversation_keeps_its_home_and_conversations_spread_by_slots() -> No
 
 def test_a_replica_that_goes_moves_only_its_own_conversations() -> None:
     several = replicas(1, 1, 1)
-    router = ReplicaRouter("m", several)
+    router = ReplicaRouter(several)
     for at in range(300):
         before = router.home(f"talk {at}", several)
         after = router.home(f"talk {at}", several[:2])
@@ -46,7 +46,7 @@ def test_a_replica_that_goes_moves_only_its_own_conversations() -> None:
 
 def test_the_home_is_where_the_last_turn_was_answered() -> None:
     several = replicas(1, 1)
-    router = ReplicaRouter("m", several)
+    router = ReplicaRouter(several)
     for replica in several:
         router.record_home("talk", replica)
         assert router.choose("talk", 100) is replica
@@ -54,7 +54,7 @@ def test_the_home_is_where_the_last_turn_was_answered() -> None:
 
 def test_a_new_conversation_spills_from_a_busy_home_at_once() -> None:
     one, two = several = replicas(1, 1)
-    router = ReplicaRouter("m", several)
+    router = ReplicaRouter(several)
     home = router.home("talk", several)
     assert home is not None
     fill(home, 60.0)
@@ -63,7 +63,7 @@ def test_a_new_conversation_spills_from_a_busy_home_at_once() -> None:
 
 def test_a_cache_is_waited_for_as_long_as_it_is_worth() -> None:
     one, two = several = replicas(1, 1)
-    router = ReplicaRouter("m", several)
+    router = ReplicaRouter(several)
     router.record_home("talk", one)
     two.throughput.prefill = 100.0  # reading 1,000 tokens anew there takes ten seconds
     fill(one, 4.0)
@@ -76,7 +76,7 @@ def test_a_cache_is_waited_for_as_long_as_it_is_worth() -> None:
 
 def test_without_a_conversation_the_least_expected_wait_is_chosen() -> None:
     one, two = several = replicas(2, 2)
-    router = ReplicaRouter("m", several)
+    router = ReplicaRouter(several)
     one.start_request(1, 5.0)
     assert router.choose(None, 100) is two
     two.throughput.prefill = one.throughput.prefill / 10
