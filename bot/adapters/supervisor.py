@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 _MAX_PAUSE_S = 60.0
 
 PlatformState = Literal["serving", "standby", "ended", "failed"]
-READY_STATES = frozenset({"connected"})
+READY_STATES = frozenset({"connected", "standby"})
 """The states, as `describe_platform` tells them, of a platform that does what it should."""
 
 

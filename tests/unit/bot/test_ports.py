@@ -114,6 +114,8 @@ async def test_health_and_readiness(tmp_path: Path) -> None:
         slow.connected = True
         assert await get(f"{ports.http}/ready") == (200, '{"ok": true}')
         assert await get(f"{ports.http}/readyz") == (200, '{"ok": true}')
+        app.platforms["slow"] = ("standby", "")
+        assert await get(f"{ports.http}/readyz") == (200, '{"ok": true}')
         await app.drain(adapters)
         assert slow.drained
         for path in ("ready", "readyz"):
