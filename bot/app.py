@@ -105,7 +105,7 @@ class App:
         log.info("app.draining", open_turns=len(self.core.open_turns))
         for adapter in adapters:
             if (drain := getattr(adapter, "drain", None)) is not None:
-                drain()
+                drain(others=self.crew.accompanied)
         await self.core.drain(self.installation.config.limits.drain_s)
 
     async def warm_up(self) -> None:

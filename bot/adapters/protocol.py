@@ -162,8 +162,8 @@ class Adapter(Protocol):
     `place_name(conversation)`, how its channel is called, or an empty text;
     `time_zone_of(person)`, the zone that they have set there, or an empty text;
     `has_guests`, whether people of other platforms talk there, whom `asker_now` is asked for as
-    well; `drain()`, called when the process is about to end: what the platform delivers again, to
-    another process or the next one, is not taken any more, while open replies go on;
+    well; `drain(others)`, called when the process is about to end, with whether `others` serve the
+    platform beside it: what these get in its place is not taken any more, while open replies go on;
     and `written(call)`, how a call such as `/ask how so?` is shown to people, as Markdown. A
     platform that is served `alone` may have `interactive`, whether Ctrl-C belongs to it; `settled`,
     an `asyncio.Event` before which nothing is done that can wait; and `status`, the exit status.

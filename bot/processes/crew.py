@@ -40,6 +40,11 @@ class Crew:
         """Whether there may be others."""
         return self.membership is not None
 
+    @property
+    def accompanied(self) -> bool:
+        """Whether there are others now."""
+        return self.membership is not None and bool(self.membership.others)
+
     def may_write(self) -> bool:
         """Whether this process may change what stands on platforms."""
         return self.membership is None or self.membership.may_write

@@ -120,10 +120,13 @@ class SlackAdapter:
             return self._endpoint.serving
         return self._socket_mode is not None and self._socket_mode.connected
 
-    def drain(self) -> None:
-        """In HTTP mode leave new events to the process that Slack reaches next."""
+    def drain(self, *, others: bool) -> None:
+        """Leave new events to other processes: in HTTP mode also to the next one, since Slack sends
+        them again; over sockets to those that are connected now."""
         if self._endpoint is not None:
             self._endpoint.drain()
+        elif others and self._socket_mode is not None:
+            self._socket_mode.drain()
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.

@@ -49,8 +49,8 @@ class Platform(FakePlatform):
         self.drained = False
         self._ends = ends
 
-    def drain(self) -> None:
-        self.drained = True
+    def drain(self, *, others: bool) -> None:
+        self.drained = not others
 
     async def run(self, core: Core) -> None:
         if self._ends is not None:

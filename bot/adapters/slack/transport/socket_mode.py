@@ -147,6 +147,11 @@ class SocketMode:
         self._check_token = check_token
         self._backoff = Backoff(timing.backoff_base, timing.backoff_cap)
         self._connections: list[SocketConnection] = []
+        self._draining = asyncio.Event()
+
+    def drain(self) -> None:
+        """Take no more envelopes: Slack sends them over the other connections of the app."""
+        self._draining.set()
 
     @property
     def connected(self) -> bool:
@@ -154,18 +159,31 @@ class SocketMode:
         return any(connection.open for connection in self._connections)
 
     async def serve(self) -> NoReturn:
-        """Stay connected until cancelled. Raises `AdapterError` if only an operator can help."""
+        """Stay connected until `drain` or cancelled. Raises `AdapterError` if only an operator can
+        help."""
+        connecting = asyncio.create_task(self._stay_connected(), name="slack connections")
+        draining = asyncio.create_task(self._draining.wait(), name="slack drain")
         try:
-            while True:
-                try:
-                    wait = await self._serve_once()
-                except AdapterError:
-                    raise
-                except Exception as exc:  # noqa: BLE001  # the next connection may do better
-                    wait = self._handle_failure(exc)
-                await asyncio.sleep(wait)
+            await asyncio.wait((connecting, draining), return_when=asyncio.FIRST_COMPLETED)
+            if connecting.done():
+                connecting.result()
         finally:
+            for task in (connecting, draining):
+                task.cancel()
+            await asyncio.gather(connecting, draining, return_exceptions=True)
             await self._close_connections()
+        await asyncio.Event().wait()  # answers go on over the Web API
+        raise AssertionError("nothing ends the wait")
+
+    async def _stay_connected(self) -> NoReturn:
+        while True:
+            try:
+                wait = await self._serve_once()
+            except AdapterError:
+                raise
+            except Exception as exc:  # noqa: BLE001  # the next connection may do better
+                wait = self._handle_failure(exc)
+            await asyncio.sleep(wait)
 
     async def _serve_once(self) -> float:
         """Hold one connection from start to end; returns the seconds to wait before the next."""

@@ -131,7 +131,7 @@ async def test_while_it_drains_events_are_left_to_another_process(
     bot: ServedBot, fake: FakeSlack
 ) -> None:
     await greeted(fake)
-    bot.adapter.drain()
+    bot.adapter.drain(others=False)
     assert await post(bot, mention()) == (503, "")
     await TestWhatPeopleDo().slash(fake, "what=hello")  # which Slack does not send again
     await until(fake, lambda: any("You said: hello" in m.shown for m in answers(fake)))

@@ -16,6 +16,7 @@ from tests.fakes.slack.bots import (
     CHANNEL,
     SWIFT,
     ServedBot,
+    answers,
     begun,
     greeted,
     served,
@@ -34,6 +35,30 @@ PAGES = [
     ("text/plain", "no healthy upstream"),
 ]
 """What proxies answer in Slack's place."""
+
+
+async def test_while_it_drains_another_process_gets_the_events(build: Any, fake: FakeSlack) -> None:
+    async with (
+        served(build(bench=speaking("From the other."))),
+        served(build(bench=speaking(tokens_per_s=200))) as ending,  # events come to the latest
+    ):
+        await write(fake, "long", CHANNEL)
+        await begun(fake, CHANNEL)
+        ending.adapter.drain(others=True)
+        await until(fake, lambda: not ending.adapter.connected, "disconnected")
+        await write(fake, "hello")
+        await until(fake, lambda: "From the other." in [m.shown for m in answers(fake)])
+        await whole(fake, CHANNEL)
+        assert ending.task is not None
+        assert not ending.task.done()
+    assert fake.connections == 2
+
+
+async def test_while_it_drains_alone_it_is_still_heard(build: Any, fake: FakeSlack) -> None:
+    async with served(build()) as bot:
+        bot.adapter.drain(others=False)
+        await greeted(fake)
+        assert bot.adapter.connected
 
 
 class TestBreaks:
