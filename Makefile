@@ -44,7 +44,7 @@ lint: $(DEV) ## ruff, the import contracts, patterns that backtrack, container a
 	$(VENV)/bin/lint-imports
 	$(PY) -m tests.hostile.lint
 	$(VENV)/bin/hadolint Dockerfile
-	$(SCHEMA) vendor.compose-spec compose.yaml
+	$(SCHEMA) vendor.compose-spec compose.yaml deploy/compose/compose.yaml
 	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 

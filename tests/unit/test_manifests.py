@@ -12,14 +12,16 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from bot.adapters.slack.transport.http_mode import EVENTS_PATH
 from bot.config import Config
 from bot.config.loading import load
 from bot.ports import LIVE_PATHS, READY_PATHS
-from bot.storage.address import DATABASE_URL_VARIABLE
+from bot.storage.address import DATABASE_URL_VARIABLE, ServerAddress
 
 ROOT = Path(__file__).parents[2]
-KUBERNETES = ROOT / "deploy" / "kubernetes"
-LAYOUTS = ("one-process",)
+DEPLOY = ROOT / "deploy"
+KUBERNETES = DEPLOY / "kubernetes"
+LAYOUTS = ("one-process", "several-processes")
 VERSIONS = ("1.29", kubernetes_validate.latest_version())
 """The oldest version of Kubernetes that the manifests are for, and the latest that is known."""
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
@@ -214,6 +216,22 @@ def test_policies_let_through_what_the_pods_listen_on(layout: str) -> None:
                     assert opened == ports[label_of(peer["podSelector"])]
 
 
+def test_a_node_that_is_emptied_takes_one_process_at_a_time() -> None:
+    (deployment,) = of_kind("several-processes", "Deployment")
+    (budget,) = of_kind("several-processes", "PodDisruptionBudget")
+    assert budget["spec"]["minAvailable"] == deployment["spec"]["replicas"] - 1
+    assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+def test_what_slack_reaches_is_its_path_alone(tmp_path: Path) -> None:
+    (ingress,) = of_kind("several-processes", "Ingress")
+    config = config_in("several-processes", tmp_path)
+    (rule,) = ingress["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert (path["path"], path["pathType"]) == (EVENTS_PATH, "Exact")
+    assert f"https://{rule['host']}" == config.http.public_url
+
+
 def test_secrets_are_named_as_the_bot_reads_them_and_hold_nothing() -> None:
     known = (ROOT / ".env.example").read_text("utf-8")
     for name in secret("parlance"):
@@ -222,3 +240,38 @@ def test_secrets_are_named_as_the_bot_reads_them_and_hold_nothing() -> None:
     for one in of_kind("examples", "Secret"):
         assert not any(one["stringData"].values())
         assert "data" not in one
+
+
+def test_compose_runs_two_bots_on_servers_that_nobody_else_reaches(tmp_path: Path) -> None:
+    said = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text("utf-8"))
+    small = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]["parlance"]
+    services: Mapping[str, Json] = said["services"]
+    bot = services["parlance"]
+    assert bot["deploy"]["replicas"] == 2
+    for key in ("init", "read_only", "tmpfs", "cap_drop", "security_opt", "image"):
+        assert bot[key] == small[key]
+    assert "ports" not in str(said)
+    assert said["networks"]["inside"] == {"internal": True}
+    assert {*bot["depends_on"]} == {*services} - {"parlance"}
+    for name in bot["depends_on"]:
+        assert services[name]["networks"] == ["inside"]
+        assert re.search(PINNED, services[name]["image"])
+    address = ServerAddress.parse(bot["environment"][DATABASE_URL_VARIABLE])
+    assert (address.url.host, address.url.port) == ("postgresql", 5432)
+    config = config_of((DEPLOY / "compose" / "config.yaml").read_text("utf-8"), tmp_path)
+    assert addresses(config) == {("llama-server", 8080), ("chroma", 8000)}
+    assert float(bot["stop_grace_period"].removesuffix("s")) >= config.limits.drain_s + CLOSING_S
+
+
+def test_both_ways_run_the_same_servers() -> None:
+    composed = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text("utf-8"))
+    images = {
+        name: pod["spec"]["containers"][0]["image"] for name, pod in pods("examples")
+    }  # fmt: skip
+    assert images == {
+        name: one["image"] for name, one in composed["services"].items() if name != "parlance"
+    }
+    lock = (ROOT / "requirements" / "run.lock").read_text("utf-8")
+    client = re.search(r"^chromadb==(\S+)", lock, re.MULTILINE)
+    assert client is not None
+    assert images["chroma"].endswith(f":{client[1]}"), "the server is of the client's version"
