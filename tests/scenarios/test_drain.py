@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
+from bot.storage.address import DATABASE_URL_VARIABLE
 from tests.fakes.discord import TOKEN
+from tests.fakes.postgresql import PostgresqlServer
+from tests.fakes.slack.bots import until
 from tests.scenarios.process import SLOW, WITHIN_S, Ended, end_of
 from tests.scenarios.setup.setup_house import House, open_house, reads
 
@@ -39,17 +41,19 @@ class Served:
         async with self.http.get(path) as answer:
             return answer.status
 
-    async def until(self, true: Callable[[], Any]) -> None:
+    async def until(self, status: int) -> None:
+        """Wait until it is ready (200), or not any more (503)."""
         async with asyncio.timeout(WITHIN_S):
-            while not true():
+            while True:
+                with suppress(aiohttp.ClientConnectorError):
+                    if await self.status("/readyz") == status:
+                        return
                 await asyncio.sleep(0.02)
 
     async def told_to_end(self) -> None:
         """Send SIGTERM, and wait until it is not ready any more."""
         self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(WITHIN_S):
-            while await self.status("/readyz") != 503:
-                await asyncio.sleep(0.02)
+        await self.until(503)
         assert self.process.returncode is None
         assert await self.status("/healthz") == 200
 
@@ -60,10 +64,33 @@ class Served:
         return [turn["status"] for turn in self.house.folder.turns() if turn["role"] != "user"]
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@asynccontextmanager
+async def started(house: House, env: Mapping[str, str]) -> AsyncIterator[Served]:
+    """A process in a house, on the platforms whose tokens it has."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    async with (
+        house.started("run", env={**env, "PARLANCE_HTTP__PORT": str(port)}) as process,
+        aiohttp.ClientSession(address) as http,
+    ):
+        yield Served(house, process, http)
+
+
 @asynccontextmanager
 async def served(folder: Path, *, drain_s: float, tokens_per_s: float) -> AsyncIterator[Served]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    """A process on both platforms, which are connected."""
+    async with configured(folder, drain_s, tokens_per_s) as house, started(house, TOKENS) as bot:
+        await asyncio.gather(house.online(), house.slack.connected())
+        yield bot
+
+
+@asynccontextmanager
+async def configured(folder: Path, drain_s: float, tokens_per_s: float) -> AsyncIterator[House]:
     replies = [{"match": "take your time", "text": SLOW}, {"match": "count", "text": SHORT}]
     async with open_house(folder) as house:
         house.folder.configure(
@@ -74,22 +101,14 @@ async def served(folder: Path, *, drain_s: float, tokens_per_s: float) -> AsyncI
                 "embedder": {"backend": "scripted"},
             },
             limits={"drain_s": drain_s},
-            http={"port": port},
         )  # fmt: skip
-        async with (
-            house.started("run", env=TOKENS) as process,
-            aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
-        ):
-            await asyncio.gather(house.online(), house.slack.connected())
-            yield Served(house, process, http)
+        yield house
 
 
 async def test_answers_that_are_being_written_are_finished(tmp_path: Path) -> None:
     async with served(tmp_path, drain_s=WITHIN_S, tokens_per_s=25) as bot:
         slack, discord = bot.house.slack, bot.house.discord
-        async with asyncio.timeout(WITHIN_S):
-            while await bot.status("/readyz") != 200:
-                await asyncio.sleep(0.02)
+        await bot.until(200)
         slack.fake.hold_text(LAST, done=True)  # this answer does not end before it is healed
         await asyncio.gather(slack.mention("count"), discord.mention("count"))
         await asyncio.gather(reads(slack, "word02"), reads(discord, "word02"))
@@ -118,3 +137,33 @@ async def test_an_answer_that_takes_longer_says_that_it_was_cut(tmp_path: Path) 
         assert CUT in "\n".join(slack.messages())
         assert not slack.working()
         assert bot.statuses() == ["cancelled"]
+
+
+async def test_another_process_on_the_database_answers_meanwhile(
+    tmp_path: Path, postgresql: PostgresqlServer
+) -> None:
+    database = await asyncio.to_thread(postgresql.create)
+    address = database.url.render_as_string(hide_password=False)
+    env = {**TOKENS, "DISCORD_TOKEN": "", DATABASE_URL_VARIABLE: address}
+    async with configured(tmp_path, WITHIN_S, 25) as house, started(house, env) as staying:
+        slack = house.slack
+        await staying.until(200)
+        other = {**env, "PARLANCE_DATA_DIR": str(tmp_path / "other")}
+        async with started(house, other) as ending:  # the latest, to which events come
+            await ending.until(200)
+            slack.fake.hold_text(LAST, done=True)
+            await slack.mention("count")
+            await reads(slack, "word02")
+            await ending.told_to_end()
+            await until(slack.fake, lambda: slack.fake.open_connections == 1)
+            await slack.mention("hello", by="eve")
+            await reads(slack, "You said: hello")
+            assert ending.process.returncode is None
+            slack.fake.heal()
+            assert (await ending.ended()).status == 0
+        said = "\n".join(slack.messages())
+        assert SHORT in said.replace("\n", " ")
+        assert "restarted" not in said
+        assert CUT not in said
+        assert not slack.working()
+        assert await staying.status("/readyz") == 200

@@ -65,6 +65,11 @@ class FakeSlack:
     def api_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/api/"
 
+    @property
+    def open_connections(self) -> int:
+        """How many Socket Mode connections are open."""
+        return len(self._sockets)
+
     async def __aenter__(self) -> FakeSlack:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/api/{method}", self._api)
