@@ -6,7 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from bot.control.client import ask
 from bot.errors import AdapterError, ConfigError
 from bot.installation import Installation
 from bot.ports import open_ports
+from bot.storage.address import DATABASE_URL_VARIABLE
 from bot.storage.engine import MAX_READ_CONNECTIONS
 from tests.fakes.platforms import FakePlatform
+from tests.fakes.postgresql import PostgresqlServer, running_server
 
 
 def write(folder: Path, **sections: Any) -> Installation:
@@ -135,6 +137,25 @@ async def test_while_its_database_does_not_answer_it_is_not_ready(tmp_path: Path
             assert await get(f"{ports.http}/readyz") == (503, '{"ok": false}')
             assert await get(f"{ports.http}/healthz") == (200, '{"ok": true}')
         assert await get(f"{ports.http}/readyz") == (200, '{"ok": true}')
+
+
+async def test_while_its_database_server_is_away_it_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: PostgresqlServer
+) -> None:
+    with ExitStack() as stack:
+        opening = running_server(postgresql.programs)  # one of its own, which it may stop
+        server = await asyncio.to_thread(stack.enter_context, opening)
+        address = await asyncio.to_thread(server.create)
+        monkeypatch.setenv(DATABASE_URL_VARIABLE, address.url.render_as_string(hide_password=False))
+        here = await installed(tmp_path, http={"port": 0})
+        async with open_app(here) as app, open_ports(app, [], never) as ports:
+            assert await get(f"{ports.http}/readyz") == (200, '{"ok": true}')
+            await asyncio.to_thread(server.stop)
+            assert await get(f"{ports.http}/readyz") == (503, '{"ok": false}')
+            assert await get(f"{ports.http}/healthz") == (200, '{"ok": true}')
+            await asyncio.to_thread(server.start)
+            assert await get(f"{ports.http}/readyz") == (200, '{"ok": true}')
+        await asyncio.to_thread(stack.close)
 
 
 async def test_where_no_platform_is_served_none_is_waited_for(tmp_path: Path) -> None:
