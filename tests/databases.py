@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from bot.storage.address import DatabaseAddress
+from bot.storage.address import DatabaseAddress, ServerAddress
 from tests.fakes.postgresql import PostgresqlServer, find_programs, running_server
 
 REQUIRED: Final = "PARLANCE_POSTGRESQL_REQUIRED"
@@ -59,12 +59,22 @@ def own_postgresql(postgresql: PostgresqlServer) -> Iterator[PostgresqlServer]:
 
 
 @pytest.fixture(params=ENGINES)
-def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseAddress]:
-    """A database that does not exist yet in a file, or an empty one at a server, in turn."""
+def new_address(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[[str], DatabaseAddress]]:
+    """Makes databases by their names: those that do not exist yet in files, or empty ones at a
+    server, in turn."""
     if request.param == "sqlite":
-        yield tmp_path / "parlance.db"
+        yield lambda name: tmp_path / f"{name}.db"
         return
     server: PostgresqlServer = request.getfixturevalue("postgresql")
-    address = server.create()
-    yield address
-    server.drop(address)
+    made: dict[str, ServerAddress] = {}
+    yield lambda name: made[name] if name in made else made.setdefault(name, server.create())
+    for address in made.values():
+        server.drop(address)
+
+
+@pytest.fixture
+def database_address(new_address: Callable[[str], DatabaseAddress]) -> DatabaseAddress:
+    """A database that does not exist yet in a file, or an empty one at a server, in turn."""
+    return new_address("parlance")

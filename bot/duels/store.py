@@ -149,9 +149,10 @@ def _find(connection: Connection, turn: str) -> Duel:
 
 
 def _vote_of(connection: Connection, turn: str, person: str) -> Any:
-    """The row of a person's vote; None where they have none."""
-    query = select(duel_votes.c.choice, duel_votes.c.informed)
-    return connection.execute(query.where(_own_vote(turn, person))).first()
+    """The row of a person's vote, which nobody else changes until the transaction ends; None where
+    they have none."""
+    query = select(duel_votes.c.choice, duel_votes.c.informed).where(_own_vote(turn, person))
+    return connection.execute(query.with_for_update()).first()
 
 
 def _own_vote(turn: str, person: str) -> Any:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, select
 from bot.history.tables import daily_use
 from bot.storage.database import Database
 from bot.storage.insert import insert_into
+from bot.storage.one_at_a_time import one_at_a_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class DailyUse:
         day = self._today()
 
         def job(connection: Connection) -> LimitReached | None:
+            if steps:
+                one_at_a_time(connection, f"daily use of {person}", f"daily use of {place}")
             _count(connection, day, (person, place), 0, seconds)
             reached = self._reached(connection, day, person, place)
             if reached is None:

@@ -93,7 +93,8 @@ def _forget_quoted_messages(connection: Connection, person: str) -> int:
     theirs = select(quoted.c.turn).where(quoted.c.person == person).limit(MAX_BATCH_ROWS)
     found = list(connection.scalars(theirs))
     about = []
-    for row in connection.execute(select(materials).where(materials.c.turn.in_(found))).all():
+    held = select(materials).where(materials.c.turn.in_(found)).with_for_update()
+    for row in connection.execute(held).all():
         material = SNAPSHOT.validate_json(row.kept)
         if material.target is not None and material.target.by == person:
             about.append(row.turn)
@@ -116,7 +117,7 @@ def _forget_choices(connection: Connection, person: str) -> int:
     chosen = select(choices.c.name, choices.c.scope).where(choices.c.by == person)
     found = connection.execute(chosen.limit(MAX_BATCH_ROWS)).all()
     for name, scope in found:
-        here = (choices.c.name == name) & (choices.c.scope == scope)
+        here = (choices.c.name == name) & (choices.c.scope == scope) & (choices.c.by == person)
         theirs = _is_personal(scope) or _is_theirs_alone(connection, person, scope)
         if theirs and name not in MODERATION_CHOICES:
             connection.execute(delete(choices).where(here))

@@ -234,8 +234,8 @@ class SqlHistoryStore:
 
     async def supersede(self, turn: str) -> None:
         def job(connection: Connection) -> None:
-            connection.execute(_untell, {"turn": turn})
             connection.execute(_supersede, {"turn": turn})
+            connection.execute(_untell, {"turn": turn})
 
         await self._database.write(job)
 

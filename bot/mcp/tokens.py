@@ -15,6 +15,7 @@ from bot.errors import Refused
 from bot.mcp.tables import access_tokens
 from bot.sign_in.digest import digest_of
 from bot.storage.database import Database
+from bot.storage.one_at_a_time import one_at_a_time
 from bot.types import ConversationKey
 from bot.values import AccessToken
 
@@ -61,6 +62,7 @@ class PersonalTokens:
         }
 
         def job(connection: Connection) -> bool:
+            one_at_a_time(connection, f"access tokens of {person}")
             connection.execute(delete(access_tokens).where(access_tokens.c.ends_at <= now))
             theirs = select(func.count()).where(access_tokens.c.person == person)
             if connection.execute(theirs).scalar_one() >= MAX_TOKENS_PER_PERSON:

@@ -15,6 +15,7 @@ from bot.errors import NotFound, Refused, UsageError
 from bot.history.protocol import Preferences
 from bot.history.tables import memories
 from bot.storage.database import Database
+from bot.storage.one_at_a_time import one_at_a_time
 from bot.types import Author, ConversationKey
 
 MAX_MEMORY_CHARACTERS: Final = 300
@@ -109,6 +110,7 @@ class Memories:
             raise Refused(say("I keep nothing for you; /memory on changes that."))
 
         def job(connection: Connection) -> dict[str, Any] | None:
+            one_at_a_time(connection, f"memories of {owner.place or owner.person}")
             same = select(memories).where(owner.condition, memories.c.text == plain)
             if (row := connection.execute(same).mappings().first()) is not None:
                 return dict(row)

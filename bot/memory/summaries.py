@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final, get_args
 
 from sqlalchemy import Connection, func, insert, select
@@ -73,14 +74,16 @@ class Summaries:
             "text": written,
         }
         there = turns.c.id.in_([turn.id for turn in told]) & turns.c.superseded.is_(False)
+        # Until this is stored nobody deletes or replaces one of them, or stores another summary.
+        held = select(turns.c.at).where(there).order_by(turns.c.seq)
+        held = held.with_for_update(key_share=True)
         same = (summaries.c.conversation == row["conversation"]) & (summaries.c.last == row["last"])
 
         def job(connection: Connection) -> bool:
-            count, oldest = connection.execute(
-                select(func.count(), func.min(turns.c.at)).where(there)
-            ).one()
-            if count != len(told) or connection.scalar(select(summaries.c.id).where(same)):
+            begun = connection.scalars(held).all()
+            if len(begun) != len(told) or connection.scalar(select(summaries.c.id).where(same)):
                 return False
+            oldest: datetime | None = min(begun)
             if previous is not None:
                 began = select(summaries.c.at).where(summaries.c.id == previous.id)
                 oldest = connection.scalar(began)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary
 
 from bot.history.tables import Moment
 from bot.knowledge.loading.block_frames import pack_blocks, packed_lines, read_blocks
@@ -19,7 +19,8 @@ _JSON_COLUMNS: Final = frozenset(
 """Columns of text that hold JSON."""
 _NAMES: Final[Mapping[str, str]] = {"kind": "type"}
 """What a column is called in a line, where it is called otherwise: `kind` says what the line is."""
-_MAX_INTEGER: Final = 2**63 - 1
+_MAX_INTEGER: Final = 2**31 - 1
+_MAX_BIG_INTEGER: Final = 2**63 - 1
 
 
 class BadValue(ValueError):
@@ -84,7 +85,8 @@ def _read(column: Column[Any], value: Any) -> Any:
     if isinstance(value, bool):
         return None
     if isinstance(kind, Integer):
-        return value if isinstance(value, int) and abs(value) <= _MAX_INTEGER else None
+        most = _MAX_BIG_INTEGER if isinstance(kind, BigInteger) else _MAX_INTEGER
+        return value if isinstance(value, int) and abs(value) <= most else None
     if isinstance(kind, Float):
         return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
     return value if isinstance(value, str) and _is_text(value) else None

@@ -40,6 +40,7 @@ from bot.portability.record_file import Line, RecordFile, open_records
 from bot.sign_in.places import home_of
 from bot.storage.database import Database
 from bot.storage.insert import insert_into
+from bot.storage.one_at_a_time import one_at_a_time
 from bot.storage.records import Record
 from bot.types import ConversationKey
 from bot.values import DuelChoice, DuelKind
@@ -161,6 +162,7 @@ class Insertion:
 
     def _free_number(self, table: Table, row: Mapping[str, Any]) -> int:
         """A memory's number, or the next one where its owner has that already."""
+        one_at_a_time(self._connection, f"memories of {row['place'] or row['person']}")
         mine = (table.c.place == row["place"]) & (table.c.number > 0)
         if not row["place"]:
             mine &= table.c.person == row["person"]

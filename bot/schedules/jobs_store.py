@@ -15,6 +15,7 @@ from bot.schedules.recurrence import latest, upcoming
 from bot.schedules.tables import jobs, occurrences
 from bot.storage.database import Database
 from bot.storage.insert import insert_into
+from bot.storage.one_at_a_time import one_at_a_time
 from bot.types import ConversationKey
 
 MAX_CLAIMED_JOBS: Final = 256
@@ -57,6 +58,7 @@ class Jobs:
         active = jobs.c.next_at.is_not(None)
 
         def write(connection: Connection) -> bool:
+            one_at_a_time(connection, f"jobs of {job.person}", f"jobs in {job.place}")
             for limit, theirs in (
                 (of_person, jobs.c.person == job.person),
                 (in_place, jobs.c.place == str(job.place)),
@@ -106,9 +108,7 @@ class Jobs:
             where &= jobs.c.person == person
 
         def write(connection: Connection) -> Job | None:
-            row = connection.execute(select(jobs).where(where)).first()
-            if row is not None:
-                connection.execute(delete(jobs).where(where))
+            row = connection.execute(delete(jobs).where(where).returning(jobs)).first()
             return None if row is None else _job(row)
 
         return await self._database.write(write)
@@ -122,6 +122,7 @@ class Jobs:
         does: a job's next time only grows.
         """
         due = select(jobs).where(jobs.c.next_at <= now).order_by(jobs.c.next_at)
+        due = due.with_for_update(skip_locked=True)  # those that another process claims just now
 
         def write(connection: Connection) -> int:
             claimed = [

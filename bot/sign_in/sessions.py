@@ -14,6 +14,7 @@ from bot.sign_in.digest import digest_of
 from bot.sign_in.links import Visitor
 from bot.sign_in.tables import console_sessions
 from bot.storage.database import Database
+from bot.storage.one_at_a_time import one_at_a_time
 from bot.types import ConversationKey
 
 MAX_SESSIONS_PER_PERSON: Final = 10
@@ -70,6 +71,7 @@ class Sessions:
         }
 
         def job(connection: Connection) -> None:
+            one_at_a_time(connection, f"console sessions of {visitor.person}")
             connection.execute(delete(console_sessions).where(console_sessions.c.ends_at <= now))
             theirs = (
                 select(console_sessions.c.digest)

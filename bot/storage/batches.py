@@ -39,5 +39,7 @@ def update_batch(
 def _some(table: Table, where: ColumnElement[bool]) -> ColumnElement[bool]:
     """Some of the rows that fit, by their keys."""
     key = [*table.primary_key]
-    some = select(*key).where(where).limit(MAX_BATCH_ROWS)
+    # A row that another process deletes just now is waited for, and another taken in its place:
+    # else nothing might be found where there still is something.
+    some = select(*key).where(where).limit(MAX_BATCH_ROWS).with_for_update()
     return (key[0] if len(key) == 1 else tuple_(*key)).in_(some)

@@ -139,13 +139,6 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         of="person = :person",
     ),
     PersonalData(
-        "summaries",
-        "summaries of conversations that they took part in",
-        Forgetting.DELETED,
-        of=f"id IN ({_SUMMARIES_OF_PERSON}) OR {_BROKEN_SUMMARY}",
-        at="at",
-    ),
-    PersonalData(
         "summarised",
         "which of their messages a summary was made of",
         Forgetting.CASCADES,
@@ -161,6 +154,14 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         expired="role = 'user' AND NOT EXISTS (SELECT 1 FROM turns AS newer WHERE"
         " newer.answers = turns.id"
         " AND (newer.at >= :before OR newer.status IN ('running', 'waiting')))",
+    ),
+    PersonalData(
+        "summaries",
+        "summaries of conversations that they took part in",
+        Forgetting.DELETED,
+        # After the turns: one that is made of them meanwhile is then known by what it lacks.
+        of=f"id IN ({_SUMMARIES_OF_PERSON}) OR {_BROKEN_SUMMARY}",
+        at="at",
     ),
     PersonalData(
         "replies",

@@ -11,8 +11,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from bot.errors import StorageError
 from bot.storage.address import ServerAddress
 
-_PASSING_STATES: Final = frozenset({"40001", "40P01", "55P03"})
-"""Serialization failure, deadlock, lock not available: the transaction has changed nothing."""
+_PASSING_STATES: Final = frozenset({"40001", "40P01", "55P03", "23503", "23505"})
+"""Serialization failure, deadlock, lock not available: the transaction has changed nothing. A row
+that is there already, or whose owner is gone: another process was faster, and what is run again
+finds it so."""
 _AWAY_STATES: Final = ("08", "57P", "53300")
 """By how they begin: the connection was cut or could not be made, the server stops or starts, or
 has no connection left."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,7 +24,9 @@ from bot.history.protocol import StoredMessage
 from bot.installation import Installation
 from bot.ports import open_ports
 from bot.types import Author, ConversationKey
+from tests.databases import ENGINES
 from tests.fakes.platforms import FakePlatform
+from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.sink import RecordingSink
 
 PLACE = ConversationKey("test", "@dm", "d1")
@@ -175,7 +177,24 @@ async def open_room(
             yield Room(app, people, browsers)
 
 
+on_both_engines = pytest.mark.parametrize("room_database", ENGINES, indirect=True)
+"""Has a test's room keep its database in a file, and at a server."""
+
+
 @pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    async with open_room(tmp_path) as made:
+def room_database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """The section of config.yaml that says where the room's database is."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield {}
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    address = server.create()
+    url = address.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    yield {"database": {"url": url}}
+    server.drop(address)
+
+
+@pytest.fixture
+async def room(tmp_path: Path, room_database: dict[str, Any]) -> AsyncIterator[Room]:
+    async with open_room(tmp_path, **room_database) as made:
         yield made

@@ -15,7 +15,7 @@ from bot.sign_in.changes import ChangeRecord
 from bot.sign_in.links import LINK_LIFETIME_S, MAX_OPEN_LINKS, SignInLinks, Visitor
 from bot.sign_in.sessions import MAX_SESSIONS_PER_PERSON, Sessions
 from bot.types import ConversationKey
-from tests.unit.bot.console.conftest import PLACE, Room, open_room
+from tests.unit.bot.console.conftest import PLACE, Room, on_both_engines, open_room
 
 
 async def test_a_link_lets_one_person_in_once_and_looking_at_it_does_not_spend_it(
@@ -218,6 +218,7 @@ async def test_links_end_and_are_bounded() -> None:
     assert links.spend(made[-1]) == Visitor(f"test:{MAX_OPEN_LINKS + 4}", place)
 
 
+@on_both_engines
 async def test_sessions_end_and_are_bounded(room: Room) -> None:
     sessions = Sessions(room.app.database, timedelta(hours=1))
     visitor = Visitor("test:ann", PLACE)
@@ -230,6 +231,7 @@ async def test_sessions_end_and_are_bounded(room: Room) -> None:
     assert await short.find(await short.begin(Visitor("test:bob", PLACE))) is None
 
 
+@on_both_engines
 async def test_forgetting_somebody_ends_their_sessions_and_takes_their_name_out(
     room: Room,
 ) -> None:

@@ -9,7 +9,7 @@ from backends.base import ChatMessage, ToolCall
 from bot.history.erasure import forget_conversation, forget_person
 from bot.history.prompts import MAX_KEPT_PROMPTS, KeptPrompts, SentPrompt
 from bot.history.retention import remove_expired
-from tests.unit.bot.console.conftest import CHANNEL, Room, open_room
+from tests.unit.bot.console.conftest import CHANNEL, Room, on_both_engines, open_room
 
 DAYS = {"keep_prompts_days": 3}
 
@@ -76,6 +76,7 @@ async def test_prompts_go_with_their_days_and_with_people(tmp_path: Path) -> Non
         assert await room.app.services.history.get(last) is not None
 
 
+@on_both_engines
 async def test_calls_of_tools_are_a_part_of_it_and_it_is_bounded(room: Room) -> None:
     turn = await room.turn("ann")
     prompts = KeptPrompts(room.app.database)

@@ -15,7 +15,7 @@ from bot.settings.place_search import PlaceSearch
 from bot.sign_in.changes import ChangeRecord
 from bot.types import ConversationKey
 from tests.unit.bot.console.channels import GENERAL, Team, ask, direct_of
-from tests.unit.bot.console.conftest import Browser, Room, open_room
+from tests.unit.bot.console.conftest import Browser, Room, on_both_engines, open_room
 
 BAD = "<script>alert(1)</script>"
 PLACES = "/console/settings"
@@ -42,8 +42,8 @@ def people() -> Team:
 
 
 @pytest.fixture
-async def room(tmp_path: Path, people: Team) -> AsyncIterator[Room]:
-    async with open_room(tmp_path, people, **SECTIONS) as made:
+async def room(tmp_path: Path, people: Team, room_database: dict[str, Any]) -> AsyncIterator[Room]:
+    async with open_room(tmp_path, people, **SECTIONS, **room_database) as made:
         yield made
 
 
@@ -214,6 +214,7 @@ async def test_whom_the_chat_refuses_the_command_is_refused_here(room: Room) -> 
     assert "You may not" in (await bob.get(f"{PLACE}?key={GENERAL}")).text
 
 
+@on_both_engines
 async def test_places_with_settings_are_found_but_no_choices_of_people(room: Room) -> None:
     ann = await room.browser("ann")
     await room.turn("bob")
@@ -238,6 +239,7 @@ async def test_places_with_settings_are_found_but_no_choices_of_people(room: Roo
     assert "Everywhere" not in page
 
 
+@on_both_engines
 async def test_places_come_in_pages(room: Room) -> None:
     settings = room.app.services.settings
     assert settings is not None

@@ -26,7 +26,7 @@ from bot.history.turn_search import (
 )
 from bot.storage.database import Database
 from bot.types import ConversationKey
-from tests.unit.bot.console.conftest import CHANNEL, Room
+from tests.unit.bot.console.conftest import CHANNEL, Room, on_both_engines
 
 LINK = re.compile(r'href="/console/turns/(\w+)"')
 TOOK = [(3, 0.5, 5.0), (1, 2.0, 1.0), (2, 1.0, 3.0), (2, 1.0, 3.0)]
@@ -71,6 +71,7 @@ async def test_columns_sort_both_ways_and_say_so(room: Room) -> None:
         assert LINK.findall(other) == wanted[::-1], "another press turns it round"
 
 
+@on_both_engines
 async def test_pages_follow_each_other_whatever_comes_in_meanwhile(room: Room) -> None:
     made = [await room.turn(usage=Usage(1, 0, n // 7, 0, 0, 0, 1.0)) for n in range(120)]
     browser = await room.browser("ann")
@@ -105,6 +106,7 @@ def test_whatever_an_address_says_is_an_order(query: dict[str, str]) -> None:
     assert order.after is None or all(0 <= one < 2**63 for one in order.after)
 
 
+@on_both_engines
 async def test_turns_come_in_pages_of_any_size(room: Room) -> None:
     made = await took(room)
     search = TurnSearch(room.app.database)

@@ -19,7 +19,7 @@ from bot.history.tables import turn_counts
 from bot.schedules.service import Schedules
 from bot.sign_in.changes import ChangeRecord
 from bot.types import Author
-from tests.unit.bot.console.conftest import CHANNEL, Browser, Room
+from tests.unit.bot.console.conftest import CHANNEL, Browser, Room, on_both_engines
 
 NOW = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
 
@@ -38,6 +38,7 @@ def rows(table: str) -> list[str]:
     return re.findall(r"<tr>.*?</tr>", table.partition("<tbody>")[2], re.S)
 
 
+@on_both_engines
 async def test_what_everybody_used_is_counted_by_place_model_and_skill(room: Room) -> None:
     await room.turn("ann", command="ask")
     await room.turn("bob", model="large", usage=Usage(1000, 0, 5, 2.0, 0.0, 1.0, 60.0))
@@ -54,6 +55,7 @@ async def test_what_everybody_used_is_counted_by_place_model_and_skill(room: Roo
     assert "person" not in found
 
 
+@on_both_engines
 async def test_who_is_no_admin_sees_what_they_used_themselves(room: Room) -> None:
     await room.turn("ann", "test:team:secret-place", model="secret-model")
     await room.turn("bob")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,15 @@ from bot.history.erasure import forget_person
 from bot.history.protocol import StoredMessage
 from bot.history.retention import remove_expired
 from bot.history.sql_store import SqlHistoryStore
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 
 ANN, BOB, EVE = "test:ann", "test:bob", "test:eve"
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "parlance.db")
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    database = await Database.open(database_address)
     yield database
     await database.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from bot.errors import NotFound, Refused, UsageError
 from bot.history.erasure import forget_person
 from bot.memory.memories import MAX_MEMORIES, MAX_MEMORY_CHARACTERS, Memories, Owner, owner_of
 from bot.settings.choices_store import SqlPreferences
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.types import Author, ConversationKey
 
@@ -22,8 +22,8 @@ CHANNEL = owner_of(ADA, THREAD, here=True, direct=False)
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "parlance.db")
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    opened = await Database.open(database_address)
     yield opened
     await opened.close()
 

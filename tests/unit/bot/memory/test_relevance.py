@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +18,7 @@ from bot.memory.memories import Memories, Owner
 from bot.memory.past_turns import PastTurns
 from bot.memory.placement import place_memories
 from bot.settings.choices_store import SqlPreferences
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.types import Author, ConversationKey
 from tests.fakes.core import OneModel
@@ -47,8 +47,8 @@ async def unknown(question: str, texts: Sequence[str]) -> Sequence[float] | None
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "parlance.db")
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    opened = await Database.open(database_address)
     yield opened
     await opened.close()
 

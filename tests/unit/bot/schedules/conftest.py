@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from backends.scripted.backend import ScriptedBackend
@@ -16,6 +15,7 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.schedules.job import Job
 from bot.schedules.jobs_store import Jobs
 from bot.schedules.scheduler import Scheduler
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.turns.admission import Admission
 from bot.turns.core import Policy
@@ -54,7 +54,7 @@ class Clock:
 
 @dataclass
 class Process:
-    """A core on the database of a folder, with a scheduler that looks at the clock when told."""
+    """A core on a database, with a scheduler that looks at the clock when told."""
 
     bench: Bench
     platform: KeyedPlatform
@@ -86,7 +86,7 @@ class Process:
 
 @asynccontextmanager
 async def process(
-    folder: Path,
+    address: DatabaseAddress,
     *,
     clock: Clock | None = None,
     platform: KeyedPlatform | None = None,
@@ -96,7 +96,7 @@ async def process(
     before: Sequence[Job] = (),
 ) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
-        database = await Database.open(folder / "parlance.db")
+        database = await Database.open(address)
         stack.push_async_callback(database.close)
         policy = Policy(is_admin=lambda author: author == ROOT, admission=admission)
         backend = ScriptedBackend("default")

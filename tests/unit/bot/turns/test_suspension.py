@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -23,6 +22,7 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspensions
 from bot.skills.context import Context
 from bot.skills.skill import Skill
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.turns.admission import Admission
 from bot.turns.core import Policy
@@ -122,10 +122,12 @@ class Process:
 
 @asynccontextmanager
 async def process(
-    folder: Path, backend: ScriptedBackend | None = None, admission: Admission | None = None
+    address: DatabaseAddress,
+    backend: ScriptedBackend | None = None,
+    admission: Admission | None = None,
 ) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
-        database = await Database.open(folder / "parlance.db")
+        database = await Database.open(address)
         stack.push_async_callback(database.close)
         history, suspensions = SqlHistoryStore(database), Suspensions(database)
         await history.interrupt_running()
@@ -146,9 +148,9 @@ async def process(
 
 
 async def test_a_button_resumes_it_after_a_restart_and_the_model_is_not_asked_again(
-    tmp_path: Path,
+    database_address: DatabaseAddress,
 ) -> None:
-    async with process(tmp_path) as first:
+    async with process(database_address) as first:
         shown = await first.bench.say(first.bench.call("deploy", what="parlance"))
         assert (shown.state, shown.text) == ("waiting", "The plan: careful. Shall I?")
         assert [(a.name, a.value, a.label) for a in shown.actions] == [
@@ -156,7 +158,7 @@ async def test_a_button_resumes_it_after_a_restart_and_the_model_is_not_asked_ag
             ("resume", "no", "Don't"),
         ]
     nobody = ScriptedBackend("default", replies=[])
-    async with process(tmp_path, nobody) as second:
+    async with process(database_address, nobody) as second:
         b = second.bench
         view = await b.say(b.press("resume", shown.turn, value="yes"))
         assert view.text == "parlance: yes Ada; careful; admin False; 0 earlier"
@@ -169,8 +171,10 @@ async def test_a_button_resumes_it_after_a_restart_and_the_model_is_not_asked_ag
         assert "answered already" in twice.notices[0].text
 
 
-async def test_its_lane_and_its_place_in_the_limits_are_given_back(tmp_path: Path) -> None:
-    async with process(tmp_path) as on:
+async def test_its_lane_and_its_place_in_the_limits_are_given_back(
+    database_address: DatabaseAddress,
+) -> None:
+    async with process(database_address) as on:
         b = on.bench
         shown = await b.say(b.call("deploy", what="x"))
         assert len(b.core.open_turns) == 0
@@ -183,9 +187,9 @@ async def test_its_lane_and_its_place_in_the_limits_are_given_back(tmp_path: Pat
         ] * 2
 
 
-async def test_it_takes_its_lane_again(tmp_path: Path) -> None:
+async def test_it_takes_its_lane_again(database_address: DatabaseAddress) -> None:
     model = ScriptedBackend("default", replies=["careful", Reply("one two three", stall_after=2)])
-    async with process(tmp_path, model) as on:
+    async with process(database_address, model) as on:
         b = on.bench
         shown = await b.say(b.call("deploy", what="x"))
         running = await b.begin(b.message("before it"))
@@ -200,8 +204,10 @@ async def test_it_takes_its_lane_again(tmp_path: Path) -> None:
         assert (await resumed.end()).state == "complete"
 
 
-async def test_its_time_resumes_it_beneath_what_it_had_shown(tmp_path: Path) -> None:
-    async with process(tmp_path) as on:
+async def test_its_time_resumes_it_beneath_what_it_had_shown(
+    database_address: DatabaseAddress,
+) -> None:
+    async with process(database_address) as on:
         b = on.bench
         await b.say(b.call("deploy", what="x", hour=9))
         view = await on.until_opened()
@@ -210,10 +216,12 @@ async def test_its_time_resumes_it_beneath_what_it_had_shown(tmp_path: Path) -> 
         assert (conversation, audience, len(on.platform.opened)) == (HERE, None, 1)
 
 
-async def test_another_process_resumes_it_through_the_store(tmp_path: Path) -> None:
-    async with process(tmp_path) as on:
+async def test_another_process_resumes_it_through_the_store(
+    database_address: DatabaseAddress,
+) -> None:
+    async with process(database_address) as on:
         shown = await on.bench.say(on.bench.call("deploy", what="x"))
-        other = await Database.open(tmp_path / "parlance.db")
+        other = await Database.open(database_address)
         try:
             assert await Suspensions(other).choose(shown.turn, "yes", "the console")
             assert not await Suspensions(other).choose("never", "yes", "the console")
@@ -223,8 +231,10 @@ async def test_another_process_resumes_it_through_the_store(tmp_path: Path) -> N
         assert view.text.startswith("x: yes the console;")
 
 
-async def test_a_person_who_has_left_is_refused_and_it_is_said(tmp_path: Path) -> None:
-    async with process(tmp_path) as on:
+async def test_a_person_who_has_left_is_refused_and_it_is_said(
+    database_address: DatabaseAddress,
+) -> None:
+    async with process(database_address) as on:
         on.platform.left.add(ADA.key)
         shown = await on.bench.say(on.bench.call("deploy", what="x", hour=9))
         view = await on.until_opened()
@@ -237,7 +247,9 @@ async def test_a_person_who_has_left_is_refused_and_it_is_said(tmp_path: Path) -
         assert stored.status == "refused"
 
 
-async def test_somebody_who_was_blocked_meanwhile_does_not_go_on(tmp_path: Path) -> None:
+async def test_somebody_who_was_blocked_meanwhile_does_not_go_on(
+    database_address: DatabaseAddress,
+) -> None:
     """A block and a pause were asked of events alone, and a turn goes on without one."""
 
     class Blocked:
@@ -253,7 +265,7 @@ async def test_somebody_who_was_blocked_meanwhile_does_not_go_on(tmp_path: Path)
             return None if self.admits(asker, action) else "You are blocked."
 
     admission = Blocked()
-    async with process(tmp_path, admission=admission) as on:
+    async with process(database_address, admission=admission) as on:
         await on.bench.say(on.bench.call("deploy", what="x", hour=1))
         view = await on.until_opened()
         assert view.state == "complete"
@@ -269,9 +281,9 @@ async def test_somebody_who_was_blocked_meanwhile_does_not_go_on(tmp_path: Path)
 
 
 async def test_only_the_person_who_asked_may_press_and_for_admins_only_an_admin(
-    tmp_path: Path,
+    database_address: DatabaseAddress,
 ) -> None:
-    async with process(tmp_path) as on:
+    async with process(database_address) as on:
         b = on.bench
         shown = await b.say(b.call("deploy", what="x"))
         for somebody in (BOB, ROOT):
@@ -284,8 +296,8 @@ async def test_only_the_person_who_asked_may_press_and_for_admins_only_an_admin(
         assert (view.text, view.state) == ("approved", "complete")
 
 
-async def test_of_many_who_press_at_once_one_resumes_it(tmp_path: Path) -> None:
-    async with process(tmp_path) as on:
+async def test_of_many_who_press_at_once_one_resumes_it(database_address: DatabaseAddress) -> None:
+    async with process(database_address) as on:
         b = on.bench
         shown = await b.say(b.call("deploy", what="x"))
         presses = [b.press("resume", shown.turn, value="yes") for _ in range(8)]
@@ -293,8 +305,10 @@ async def test_of_many_who_press_at_once_one_resumes_it(tmp_path: Path) -> None:
         assert sorted(view.state for view in views) == ["complete"] + ["refused"] * 7
 
 
-async def test_forgetting_a_person_ends_what_waits_for_them(tmp_path: Path) -> None:
-    async with process(tmp_path) as on:
+async def test_forgetting_a_person_ends_what_waits_for_them(
+    database_address: DatabaseAddress,
+) -> None:
+    async with process(database_address) as on:
         b = on.bench
         shown = await b.say(b.call("deploy", what="x"))
         await on.history.forget(person=ADA.key)
@@ -303,7 +317,7 @@ async def test_forgetting_a_person_ends_what_waits_for_them(tmp_path: Path) -> N
         assert view.state == "refused"
 
 
-async def test_a_quick_command_cannot_wait(tmp_path: Path) -> None:
+async def test_a_quick_command_cannot_wait(database_address: DatabaseAddress) -> None:
     @command("quick", quick=True)
     async def quick(ctx: Context) -> None:
         """Tries to."""
@@ -314,8 +328,10 @@ async def test_a_quick_command_cannot_wait(tmp_path: Path) -> None:
     await bench.core.close()
 
 
-async def test_the_core_begins_a_reply_that_no_event_asked_for(tmp_path: Path) -> None:
-    async with process(tmp_path) as on:
+async def test_the_core_begins_a_reply_that_no_event_asked_for(
+    database_address: DatabaseAddress,
+) -> None:
+    async with process(database_address) as on:
         reply = await on.bench.core.open_reply(HERE, BOB)
         reply.add(Text("It is Friday."))
         await reply.finish("complete", Notice("You asked me to say so.", "footer"))
