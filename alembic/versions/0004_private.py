@@ -72,6 +72,8 @@ def _forget_whose_is_not_known() -> None:
 
 def downgrade() -> None:
     op.drop_table("quoted")
+    if op.get_context().dialect.name != "sqlite":
+        return
     op.execute(f"CREATE VIRTUAL TABLE knowledge_fts {_FTS}")
     for table in _tables().values():
         op.execute(

@@ -9,11 +9,13 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic import command
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.schema import CreateTable
 
@@ -22,7 +24,9 @@ from bot.knowledge.index.full_text import table_name
 from bot.storage.database import Database
 from bot.storage.engine import Base
 from bot.storage.migrations import alembic_config, migrate
+from bot.storage.postgresql import schema
 from bot.storage.schema_version import migrations_folder, revisions
+from tests.fakes.postgresql import PostgresqlServer
 from tests.schema import dump
 
 for tables in ("bot.history.tables", "bot.knowledge.index.tables"):
@@ -188,6 +192,68 @@ def test_postgresql_gets_every_index(postgresql_script: str) -> None:
 def test_postgresql_is_told_nothing_that_sqlite_alone_knows(postgresql_script: str) -> None:
     for word in ("fts5", "VIRTUAL", "WITHOUT ROWID", "AUTOINCREMENT", "PRAGMA", "sqlite"):
         assert word.casefold() not in postgresql_script.casefold()
+
+
+def described(connection: Connection) -> list[tuple[object, ...]]:
+    """The columns of all tables at a server, and the names of the indexes."""
+    columns = text(
+        "SELECT table_name, column_name, data_type, is_nullable, collation_name, column_default"
+        " FROM information_schema.columns WHERE table_schema = current_schema()"
+    )
+    indexes = text("SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()")
+    return sorted(
+        tuple(map(str, row)) for query in (columns, indexes) for row in connection.execute(query)
+    )
+
+
+def test_at_a_server_they_go_up_down_and_up_a_step_at_a_time(postgresql: PostgresqlServer) -> None:
+    address = postgresql.create_empty()
+    schema.prepare_schema(address)
+    with schema.connect(address) as connection, connection.begin():
+        at_once = described(connection)
+        command.check(alembic_config(connection))
+        command.downgrade(alembic_config(connection), "base")
+        assert set(inspect(connection).get_table_names()) == {"alembic_version"}
+    for revision in revisions():
+        with schema.connect(address) as connection, connection.begin():
+            schema.upgrade(connection, revision)
+    with schema.connect(address) as connection:
+        assert described(connection) == at_once
+    postgresql.drop(address)
+
+
+def test_of_processes_that_start_at_once_one_makes_the_tables(
+    postgresql: PostgresqlServer,
+) -> None:
+    address = postgresql.create_empty()
+    with ThreadPoolExecutor(4) as threads:
+        for made in [threads.submit(schema.prepare_schema, address) for _ in range(4)]:
+            made.result(30)
+    with schema.connect(address) as connection:
+        assert schema.stored_revision(connection) == revisions()[-1]
+    postgresql.drop(address)
+
+
+@pytest.mark.parametrize(("first", "works"), [(revisions()[-1], True), ("9999", False)])
+def test_on_newer_tables_it_works_as_long_as_these_say_so(
+    postgresql: PostgresqlServer, first: str, works: bool
+) -> None:
+    address = postgresql.create()
+    for statement in (
+        "UPDATE alembic_version SET version_num = '9999'",
+        "CREATE TABLE IF NOT EXISTS first_revision (revision varchar)",
+        "DELETE FROM first_revision",
+        f"INSERT INTO first_revision VALUES ('{first}')",
+    ):
+        postgresql.execute(statement, str(address.url.database))
+    if works:
+        schema.prepare_schema(address)
+    else:
+        with pytest.raises(StorageError, match=r"newer version .* update Parlance"):
+            schema.prepare_schema(address)
+    with schema.connect(address) as connection:
+        assert schema.stored_revision(connection) == "9999"
+    postgresql.drop(address)
 
 
 def parts(definition: str) -> Iterator[str]:
