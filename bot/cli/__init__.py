@@ -42,6 +42,7 @@ COMMANDS: Final[Mapping[str, LazyCommand]] = {
     "restore": LazyCommand("bot.cli.backups:restore", "Put a backup back in place."),
     "export": LazyCommand("bot.cli.records:export", "Write what is kept as JSON lines."),
     "import": LazyCommand("bot.cli.records:import_", "Take in what was exported."),
+    "db": LazyCommand("bot.cli.db:commands", "Where the database is; move it to PostgreSQL."),
     "docs-tables": LazyCommand(
         "bot.cli.operator:docs_tables", "Check or write what is generated.", hidden=True
     ),

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
+from bot.errors import StorageError
 from bot.storage.address import DatabaseAddress
 from bot.storage.engine import snapshot_engine, storage_error, sync_engine
 from bot.storage.schema_version import stored_revision
@@ -26,17 +28,33 @@ def snapshot(address: DatabaseAddress) -> Iterator[Connection]:
         engine = snapshot_engine(address)
     else:
         engine = _server().reading_snapshot_engine(address)
-    with _connected(address, engine) as connection, connection.begin():
+    with _explained(address, engine), engine.begin() as connection:
         yield connection
 
 
-def write_once(address: DatabaseAddress, job: Callable[[Connection], object]) -> None:
-    """Run a job in a transaction of its own. Raises `StorageError`."""
+@contextmanager
+def writing_engine(address: DatabaseAddress) -> Iterator[Engine]:
+    """An engine for one thread, that writes. Raises `StorageError`."""
     if isinstance(address, Path):
         engine = sync_engine(address)
     else:
         engine = _server().writing_engine(address)
-    with _connected(address, engine) as connection, connection.begin():
+    with _explained(address, engine):
+        yield engine
+
+
+def size_at(address: DatabaseAddress) -> int:
+    """How large a database is, in bytes. Raises `StorageError`."""
+    with snapshot(address) as connection:
+        if isinstance(address, Path):
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            return int(pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one())
+        return int(connection.scalar(sa.text("SELECT pg_database_size(current_database())")) or 0)
+
+
+def write_once(address: DatabaseAddress, job: Callable[[Connection], object]) -> None:
+    """Run a job in a transaction of its own. Raises `StorageError`."""
+    with writing_engine(address) as engine, engine.begin() as connection:
         job(connection)
 
 
@@ -57,14 +75,28 @@ def _server() -> Any:
 
 
 @contextmanager
-def _connected(address: DatabaseAddress, engine: Engine) -> Iterator[Connection]:
+def _explained(address: DatabaseAddress, engine: Engine) -> Iterator[None]:
+    """Explain the errors of an engine, and dispose of it."""
     try:
-        with engine.connect() as connection:
-            yield connection
-    except (SQLAlchemyError, sqlite3.Error) as exc:
-        if isinstance(address, Path):
-            raise storage_error(address, exc) from exc
-        errors = importlib.import_module("bot.storage.postgresql.errors")
-        raise errors.storage_error(address, exc) or exc from exc
+        yield
+    except Exception as exc:
+        error = _storage_error(address, exc)
+        if error is None:
+            raise
+        raise error from exc
     finally:
         engine.dispose()
+
+
+def _storage_error(address: DatabaseAddress, exc: Exception) -> StorageError | None:
+    """An error of this database for an operator; None for what is none, or one of another kind."""
+    if isinstance(address, Path):
+        found = exc.orig if isinstance(exc, DBAPIError) else exc
+        if isinstance(found, sqlite3.Error):
+            return storage_error(address, exc)
+        return None
+    errors = importlib.import_module("bot.storage.postgresql.errors")
+    if isinstance(exc, DBAPIError) and errors.driver_error(exc) is None:
+        return None
+    error: StorageError | None = errors.storage_error(address, exc)
+    return error

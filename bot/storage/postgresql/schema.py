@@ -21,6 +21,7 @@ from bot.storage.address import ServerAddress
 from bot.storage.postgresql.connections import schema_engine
 from bot.storage.postgresql.errors import storage_error
 from bot.storage.schema_version import newest_revision
+from bot.storage.unfinished_move import is_unfinished
 
 _LOCK: Final = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('parlance schema', 0))")
 _HAS_TABLE: Final = sa.text("SELECT to_regclass(:name) IS NOT NULL")
@@ -36,6 +37,11 @@ def prepare_schema(address: ServerAddress) -> None:
     """Create or migrate the tables where need be; blocks. One process at a time does so, the others
     wait. Raises `StorageError`: it cannot be reached, or a newer version has made it."""
     with connect(address) as connection:
+        if is_unfinished(connection):
+            raise StorageError(
+                f"The database {address} has only a part of another one; run `parlance db move`"
+                " again, which goes on where it was."
+            )
         if _is_served(connection):
             return
     with connect(address) as connection, connection.begin():
