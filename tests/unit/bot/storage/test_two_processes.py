@@ -80,7 +80,7 @@ class Two:
             await asyncio.sleep(0.005)
         self.first.holds = False
         self.first.let_go.set()
-        return await asyncio.gather(a, b, return_exceptions=True)
+        return [*await asyncio.gather(a, b, return_exceptions=True)]
 
     def _waits(self) -> bool:
         name = self.second.address.url.database  # type: ignore[union-attr]
