@@ -18,6 +18,7 @@ from backends.pool.pool import Pool
 from bot.adapters.protocol import Adapter
 from bot.adapters.supervisor import PlatformState
 from bot.assembly import load_rules, open_core, reserved_names
+from bot.background import background
 from bot.catalogue.languages import set_folders
 from bot.config.mcp import KEY_VARIABLE
 from bot.history.interruption import interrupt_turns
@@ -41,6 +42,7 @@ from bot.observability.redaction import Redactor
 from bot.platforms import forget_hooks
 from bot.private_files import create_privately
 from bot.processes.crew import Crew, open_crew
+from bot.processes.demand_exchange import DemandExchange
 from bot.prompting.templates import JinjaPrompts
 from bot.serving import Serving
 from bot.settings.choices_store import SqlPreferences
@@ -162,6 +164,9 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
 
         pool = installation.create_pool()
         stack.push_async_callback(pool.aclose)
+        if crew.membership is not None:
+            exchange = DemandExchange(database, crew.membership, pool.sharing)
+            await stack.enter_async_context(background(exchange.run(), "demand of models"))
         document_reader = DocumentReader(
             installation.plugins,
             config.knowledge.loading,

@@ -53,14 +53,13 @@ _REMOVED: Final = "process_removed"
 class Membership:
     """Keeps this process in the table `processes` of a PostgreSQL database.
 
-    `tell` returns what the others are told of it with each beat, as JSON can hold it. `lost` is set
-    when others have taken it for dead: then it must end, and begin again as a new one.
+    `lost` is set when others have taken it for dead: then it must end, and begin again as a new
+    one.
     """
 
     def __init__(
         self,
         database: Database,
-        tell: Callable[[], Mapping[str, Any]] = dict,
         *,
         beat_s: float = BEAT_S,
         lifetime_s: float = LIFETIME_S,
@@ -70,7 +69,7 @@ class Membership:
         self.others: Mapping[str, Mapping[str, Any]] = {}
         """What the other living processes tell of themselves, by their ids."""
         self._database = database
-        self._tell = tell
+        self._tellers: dict[str, Callable[[], Any]] = {}
         self._beat_s = beat_s
         self._lifetime_s = lifetime_s
         self._heard = 0.0
@@ -85,6 +84,10 @@ class Membership:
         """Whether it may change what stands on platforms: the others hold it for alive."""
         part = WRITING_S / LIFETIME_S
         return time.monotonic() - self._heard < part * self._lifetime_s
+
+    def add_told(self, topic: str, tell: Callable[[], Any]) -> None:
+        """Have something told to the others with each beat, as JSON can hold it, under a topic."""
+        self._tellers[topic] = tell
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Have something called after each beat, when `others` may be new."""
@@ -103,7 +106,7 @@ class Membership:
         schema = await asyncio.to_thread(newest_revision)
         row = {"id": self.id, "host": _name_of_process(), "schema": schema}
         joining = insert(processes).values(
-            **row, started_at=_NOW, beat_at=_NOW, told=json.dumps(self._tell())
+            **row, started_at=_NOW, beat_at=_NOW, told=self._all_told()
         )
         await self._database.write(lambda connection: connection.execute(joining) and None)
         self._heard = self._steady_since = time.monotonic()
@@ -145,7 +148,7 @@ class Membership:
             # The database was away, or this process was: others may be as late as it is.
             self._steady_since = began + self._lifetime_s
         may_remove = began >= self._steady_since
-        told = json.dumps(self._tell())
+        told = self._all_told()
 
         def job(connection: Connection) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
             return self._say(connection, told, may_remove)
@@ -186,6 +189,9 @@ class Membership:
             raise UnusableError(
                 "The other processes have not heard of this one for too long and go on without it."
             )
+
+    def _all_told(self) -> str:
+        return json.dumps({topic: tell() for topic, tell in self._tellers.items()})
 
     def _mourn(self) -> None:
         for mourner in self._mourners:
