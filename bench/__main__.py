@@ -37,6 +37,7 @@ NAMED_ROOMS = {
     "prompt_lookup": "answers with and without prompt lookup",
     "notations": "how well calls of tools are read",
     "preparation": "a copy of the default model's file beside the file as it came",
+    "processes": "processes on a PostgreSQL server beside one on a file",
     "schedules": "how late reminders come",
     "streams": "layouts of the engine's memory",
     "vectors": "searches among vectors in a folder, and in a Chroma server",

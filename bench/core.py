@@ -31,6 +31,7 @@ from bot.events import Message
 from bot.history.sql_store import SqlHistoryStore
 from bot.observability.logs import configure
 from bot.observability.metrics import Metrics
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.turns.core import Core
 from bot.turns.runner import TurnLimits
@@ -81,11 +82,13 @@ def terminal() -> Limits:
 
 
 @asynccontextmanager
-async def core(backend: ScriptedBackend) -> AsyncIterator[Core]:
-    """A core as the bot has it, with everything around it on disk."""
-    limits = TurnLimits(max_turns=10_000, per_person=10_000, per_channel=10_000)
+async def core(
+    backend: ScriptedBackend, address: DatabaseAddress | None = None
+) -> AsyncIterator[Core]:
+    """A core as the bot has it, with everything around it on disk, or in a database elsewhere."""
+    limits = TurnLimits(max_turns=20_000, per_person=20_000, per_channel=20_000)
     with tempfile.TemporaryDirectory(prefix="parlance-bench-") as folder:
-        database = await Database.open(Path(folder) / "parlance.db")
+        database = await Database.open(address or Path(folder) / "parlance.db")
         store = SqlHistoryStore(database)
         made = Bench([CHAT], store=store, backend=backend, limits=limits, metrics=Metrics())
         try:

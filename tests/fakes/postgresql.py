@@ -20,6 +20,8 @@ from bot.storage.postgresql.schema import prepare_schema
 
 _TEMPLATE = "with_tables"
 _USER = "parlance"
+FAST = "-c fsync=off -c synchronous_commit=off -c jit=off -c max_connections=200"
+"""Options of a server whose data may be lost when it fails."""
 
 
 def find_programs() -> Path | None:
@@ -38,7 +40,7 @@ class PostgresqlServer:
 
     programs: Path
     folder: Path
-    options: str = "-c fsync=off -c synchronous_commit=off -c jit=off -c max_connections=200"
+    options: str = FAST
     _template_made: bool = field(default=False, init=False)
 
     @property
@@ -119,11 +121,11 @@ class PostgresqlServer:
 
 
 @contextmanager
-def running_server(programs: Path) -> Iterator[PostgresqlServer]:
+def running_server(programs: Path, options: str = FAST) -> Iterator[PostgresqlServer]:
     """A server that ends with the block. Its folder has a short name, as sockets must have."""
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        server = PostgresqlServer(programs, Path(folder) / "d")
+        server = PostgresqlServer(programs, Path(folder) / "d", options)
         server.make()
         server.start()
         try:
