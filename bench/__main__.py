@@ -28,7 +28,7 @@ from bench.rows import Row
 
 ROOMS = (
     *("start", "core", "platforms", "replies", "pool", "engine", "retrieval", "reading", "scale"),
-    "loading",
+    *("shares", "loading"),
 )
 NAMED_ROOMS = {
     "agent": "what approvals hold off and cost",

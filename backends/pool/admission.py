@@ -314,10 +314,12 @@ class Admission:
         """Return whether a person may take another slot; one is left for others if there are
         several.
         """
+        has = held.get(ticket.flow, 0)
+        if ticket.person is None or not has:
+            return True
         awake = [replica for replica in self._replicas if replica.pause_left_s == 0]
         of_all = int(sum(replica.whole_slots for replica in awake) * self._limits.person_share)
-        most = max(1, min(of_all, sum(replica.slots_for_one for replica in awake)))
-        return ticket.person is None or held.get(ticket.flow, 0) < most
+        return has < min(of_all, sum(replica.slots_for_one for replica in awake))
 
     def _turn_away(self) -> None:
         """Fail the requests that no replica can serve soon."""

@@ -128,22 +128,23 @@ class Replica:
     @property
     def slots(self) -> int:
         """Those of them that are for this process."""
-        if self.server is None or not self.shared or self._failures:
+        if self._failures or self.server is None or not self.server.sharers:
             return self.whole_slots
         return self.server.limit_of(self)
 
     @property
     def slots_for_one(self) -> int:
         """Those of them that one person may hold, whatever else bounds that."""
-        if self.server is None or not self.shared:
+        if self.server is None or not self.server.sharers:
             return self.slots
         return min(self.slots, self.server.limit_for_one)
 
     @property
     def parallel(self) -> int:
         """Requests that the engine runs side by side when all is well, for whichever process."""
-        agreed = 0 if self.server is None else self.server.slots
-        return agreed or self.engine_slots
+        if self.server is not None and self.server.slots:
+            return self.server.slots
+        return self.engine_slots
 
     @property
     def engine_slots(self) -> int:
