@@ -88,5 +88,13 @@ def model_row(status: ReplicaStatus) -> ModelRow:
         "tokens_per_s": status.tokens_per_s,
         "cache_hits": round(hits, 3) if hits is not None else None,
         "last_error": status.last_error or "",
-        "detail": "",
+        "detail": _describe_sharing(status),
     }
+
+
+def _describe_sharing(status: ReplicaStatus) -> str:
+    """With how many other bots the replica is shared, empty if with none."""
+    if not status.sharers:
+        return ""
+    others = "1 other bot" if status.sharers == 1 else f"{status.sharers} other bots"
+    return f"shared with {others}, slots for this one: {status.share}"

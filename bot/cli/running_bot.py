@@ -187,7 +187,7 @@ def _describe_model(row: dict[str, Any]) -> str:
     loaded = {True: "loaded", False: "not loaded", None: ""}[row["resident"]]
     busy = f"{row['busy']} of {row['slots']} slots busy, {row['queue']} waiting"
     error = f"last error: {row['last_error']}" if row["last_error"] else ""
-    return "; ".join(part for part in (loaded, busy, error) if part)
+    return "; ".join(part for part in (loaded, busy, row["detail"], error) if part)
 
 
 def _local_time(since: str) -> str:

@@ -103,6 +103,7 @@ NOT_CHAT = (
     "bot/schedules/clock_words.py",
     "bot/schedules/time_lexicon.py",
     "bot/shipped_platforms.py",
+    "bot/status.py",
     "bot/storage/",
     "plugins/agent_tools.py",
     "plugins/matrix/__init__.py",
