@@ -25,8 +25,8 @@ from bot.errors import StorageError
 from bot.knowledge.index.chroma_store import (
     ChromaStore,
     IndexDamaged,
+    ServerFails,
     VectorsUnavailable,
-    VectorsUnwritable,
 )
 
 if TYPE_CHECKING:
@@ -73,9 +73,8 @@ class ChromaIndex:
         self._attention = asyncio.Event()
         self.trouble = ""
         """Why a server cannot be used, as it was when it was last spoken to; "" where it can."""
-        self._only_writing = False
-        """Whether that trouble is about what the server has on its disk: it may go on to find, and
-        only a write shows that it is over."""
+        self._is_failing = False
+        """Whether that trouble is a `ServerFails`."""
 
     async def upsert(
         self, collection: str, ids: Sequence[str], documents: Sequence[str], vectors: Embeddings
@@ -218,7 +217,7 @@ class ChromaIndex:
             raise StorageError("The documents are closed, because Parlance is stopping.")
         if self._damage is not None:
             raise IndexDamaged(self._damage.where)
-        about_this = pool is self._writer or not self._only_writing
+        about_this = pool is self._writer or not self._is_failing
         if self.trouble and about_this:
             if time.monotonic() < self._rest_until:
                 raise VectorsUnavailable(self.trouble)
@@ -256,7 +255,7 @@ class ChromaIndex:
             if not self.trouble:
                 log.warning("knowledge.vectors_unavailable", reason=str(error))
             self.trouble = str(error)
-            self._only_writing = isinstance(error, VectorsUnwritable)
+            self._is_failing = isinstance(error, ServerFails)
             self.note_behind()
 
     # --- on a thread -----------------------------------------------------------------------------

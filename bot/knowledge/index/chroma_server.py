@@ -18,8 +18,8 @@ from bot.errors import StorageError
 from bot.knowledge.index import chroma_files
 from bot.knowledge.index.chroma_store import (
     COLLECTION_CONFIGURATION,
+    ServerFails,
     VectorsUnavailable,
-    VectorsUnwritable,
 )
 from bot.knowledge.index.late_trace_exporter import late_trace_exporter
 
@@ -234,9 +234,9 @@ class ChromaServer:
             return self._unavailable("does not answer in time")
         if isinstance(error, httpx.HTTPError | OSError):
             return self._unavailable("cannot be reached; look whether it runs")
-        if type(error).__name__ == "InternalError":
-            return VectorsUnwritable(
-                f"The Chroma server at {self.server} cannot keep its data: its folder may be gone "
+        if type(error).__module__.startswith("chromadb"):  # by its names they mean little
+            return ServerFails(
+                f"The Chroma server at {self.server} cannot use its data: its folder may be gone "
                 "or its disk full; look at its log, and start it again."
             )
         return self._unavailable(otherwise)

@@ -28,8 +28,12 @@ class VectorsUnavailable(StorageError):
     """The server of the vectors cannot be used just now; the message says why, in a sentence."""
 
 
-class VectorsUnwritable(VectorsUnavailable):
-    """The server of the vectors is there, and takes none; it may still find those that it has."""
+class ServerFails(VectorsUnavailable):
+    """The server of the vectors answers, and cannot use what it has on its disk.
+
+    It may find vectors from memory at one moment and not at the next; a write that succeeds shows
+    that it is well again.
+    """
 
 
 class ChromaStore(Protocol):

@@ -188,7 +188,7 @@ async def test_processes_that_read_documents_in_at_once_do_not_harm_each_other(
     first, second, third = (room.service(at(shared)) for _ in range(3))
     folders = []
     for number in range(2):
-        for n in range(60):
+        for n in range(40):
             text = f"# Number {number}-{n}\n\nSays what stands under {number}-{n}."
             folders.append(room.file(f"{number}/{n}.md", text).parent)
     await drain(first.add_bytes("first.md", b"# First\n\nMakes the base."))
@@ -201,7 +201,7 @@ async def test_processes_that_read_documents_in_at_once_do_not_harm_each_other(
         while not adding.done():
             await asyncio.sleep(0.01)
     await adding
-    assert await vectors(index_of(room, shared)) == 122
+    assert await vectors(index_of(room, shared)) == 82
     assert (await first.verify()).clean
     assert await second.find_vector_problem() == ""
 
@@ -315,7 +315,7 @@ def broken_proxy(handler: BaseHTTPRequestHandler) -> None:
 
 
 def huge(handler: BaseHTTPRequestHandler) -> None:
-    reply(handler, 200, b" " * 40_000_000, "application/json")
+    reply(handler, 200, b" " * 34_000_000, "application/json")
 
 
 def locked(handler: BaseHTTPRequestHandler) -> None:
@@ -393,14 +393,14 @@ async def test_a_rebuild_of_another_process_is_left_alone(
     room: Room, shared: ChromaProcess, drain: Drain
 ) -> None:
     service, other = room.service(at(shared)), room.service(at(shared))
-    for number in range(250):  # more than are written together
+    for number in range(110):  # more than are written together
         room.file(f"{number}.md", f"# Number {number}\n\nSays what stands under {number}.")
     await drain(service.add(fill(room)))
     async with aclosing(service.rebuild()) as events, mending(other):
         async for event in events:
             if event.done == 3:
                 await asyncio.sleep(0.3)
-    assert await vectors(index_of(room, shared)) == 258
+    assert await vectors(index_of(room, shared)) == 118
     assert (await service.verify()).clean
 
 
