@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from tests.unit.bot.knowledge.conftest import Drain, Room
 
 TOPICS = ("apples", "bridges", "castles", "dragons", "engines", "forests", "gardens", "harbours")
 MINE = "@slack:U1"
+_TOKEN = "abc-secret-token"
 ADA = Author("slack", "U1", "Ada")
 
 
@@ -370,23 +372,24 @@ async def test_what_is_no_chroma_server_is_said_in_a_sentence(
         assert said in await service.find_vector_problem()
 
 
-async def test_a_token_is_sent_and_never_said(room: Room, shared: ChromaProcess) -> None:
-    seen: list[str | None] = []
+async def test_a_token_is_sent_and_never_said(room: Room) -> None:
+    """To a proxy, which may have the server at a path."""
+    seen: list[tuple[str, str | None]] = []
 
     def guarded(handler: BaseHTTPRequestHandler) -> None:
-        seen.append(handler.headers["Authorization"])
+        seen.append((handler.path, handler.headers["Authorization"]))
         reply(handler, 403, b"{}", "application/json")
 
     with odd_server(guarded) as address:
         index = ChromaIndex(
-            ChromaServer(address, lambda: installation_id(room.database), "abc-secret-token")
+            ChromaServer(f"{address}/vectors/", partial(installation_id, room.database), _TOKEN)
         )
         with pytest.raises(VectorsUnavailable, match="refuses the token") as raised:
             await index.names()
         await index.aclose()
-    assert seen == ["Bearer abc-secret-token"]
+    assert seen == [("/vectors/api/v2/version", f"Bearer {_TOKEN}")]
     trace = "".join(traceback.format_exception(raised.value))
-    assert "abc-secret-token" not in f"{raised.value!r} {trace}"
+    assert _TOKEN not in f"{raised.value!r} {trace}"
 
 
 async def test_a_rebuild_of_another_process_is_left_alone(
