@@ -23,17 +23,20 @@ from bot.api import (
     PortError,
     Replies,
     View,
+    notice_text,
+    say,
     translate,
 )
 from plugins.matrix.account import Account
 from plugins.matrix.button_row import ButtonRow
-from plugins.matrix.errors import as_port_errors
+from plugins.matrix.errors import MatrixError, as_port_errors
 from plugins.matrix.files import file_content
 from plugins.matrix.render import (
     CUT_OFF_TEXT,
     MAX_PAGE_CHARS,
     Payload,
     edit_content,
+    escape,
     relation,
     render,
 )
@@ -46,13 +49,15 @@ _KEY_LIFE = timedelta(hours=12)
 """How long the same key surely is the same event; homeservers keep it for a day."""
 _TYPING_MS = 20_000
 _MAX_FILE_BYTES = 50 * 1024 * 1024
+_MAX_NAME_CHARS = 100
 _UNKNOWN = Payload("")
 """What another process may have posted."""
 
 
 class MatrixPort(MessagePort[Payload]):
-    """Posts in a room or thread. What is for the asker alone goes to the room that the bot has with
-    them alone, where there is one; else it stands in the room for a minute.
+    """Posts in a room or thread, or to the asker alone where it may not write there. What is for
+    them alone goes to the room that the bot has with them alone, where there is one; else it stands
+    in the room for a minute.
 
     `prompt` is the id of the question's event; empty for a reply that no message asked for.
     """
@@ -69,8 +74,11 @@ class MatrixPort(MessagePort[Payload]):
         self._conversation = conversation
         self._room = conversation.channel
         self._prompt = prompt
+        self._asker = asker
         self._turn = ""
         self._locale: str | None = None
+        self._began = False
+        """Whether something of the reply may stand in the room."""
         self._marks: dict[str, str] = {}
         self._tried: dict[str, Payload] = {}
         self._buttons = ButtonRow(account)
@@ -96,21 +104,45 @@ class MatrixPort(MessagePort[Payload]):
     async def post(self, message: Payload, key: str) -> str:
         earlier = self._tried.setdefault(key, message)
         with as_port_errors():
-            id_ = await self._post(message, key, self._room, final=not message.status)
+            id_ = await self._post_where_it_may(message, key, final=not message.status)
         del self._tried[key]
         if earlier != message:  # its earlier form may stand there
             await self.edit(id_, message)
         return id_
 
+    async def _post_where_it_may(self, message: Payload, key: str, *, final: bool) -> str:
+        """Post in the room, or to the asker alone if the bot may not write there."""
+        try:
+            id_ = await self._post(message, key, self._room, final=final)
+        except MatrixError as exc:
+            if exc.code != "M_FORBIDDEN" or self._began or self.direct or not self._asker:
+                raise
+            await self._move_to_asker(key)
+            id_ = await self._post(message, key, self._room, final=final)
+        self._began = True
+        return id_
+
+    async def _move_to_asker(self, key: str) -> None:
+        """Go on in the direct room with the asker, and tell them why."""
+        account = self._account
+        name = escape(account.rooms.name_of(self._room)[:_MAX_NAME_CHARS])
+        self._room = await account.rooms.open_direct(self._asker, account.budget)
+        self.direct = True
+        words = say("I may not write in {room}, so I answer here.", room=name)
+        reason = Payload(notice_text(Notice(words), self._locale))
+        await account.budget.end()
+        await self._post(reason, f"{key}.why", self._room, final=True)
+
     async def _post(self, message: Payload, key: str, room: str, *, final: bool) -> str:
         content = message.content(self._turn, self._conversation)
-        if room == self._room:
+        if room == self._conversation.channel:
             content |= relation(self._conversation.thread, self._prompt)
         id_ = await self._account.client.send(room, content, key)
         self._buttons.show(room, id_, message.emojis, final=final)
         return id_
 
     def expect(self, key: str, since: datetime) -> bool:
+        self._began = True
         if known := datetime.now(UTC) - since < _KEY_LIFE:
             self._tried[key] = _UNKNOWN
         return known
@@ -132,7 +164,7 @@ class MatrixPort(MessagePort[Payload]):
             if self._alone is not None:
                 await self._post(message, key, self._alone, final=True)
                 return
-            id_ = await self._post(message, key, self._room, final=True)
+            id_ = await self._post_where_it_may(message, key, final=True)
         if not self.direct:
             self._account.background_tasks.start(self._remove_later(id_), "private reply")
 
@@ -144,18 +176,19 @@ class MatrixPort(MessagePort[Payload]):
     async def upload(self, file: File) -> None:
         with as_port_errors():
             content = await file_content(self._account, self._room, file)
-            content |= relation(self._conversation.thread, self._prompt)
+            if self._room == self._conversation.channel:
+                content |= relation(self._conversation.thread, self._prompt)
             await self._account.budget.end()
             await self._account.client.send(self._room, content, uuid.uuid4().hex)
 
     async def react(self, mark: _Mark, instead_of: _Mark | None) -> None:
-        homeserver = self._account.homeserver
+        homeserver, room = self._account.homeserver, self._conversation.channel
         with as_port_errors():
             if instead_of is not None and (before := self._marks.pop(instead_of, "")):
                 await self._account.budget.end()
-                await homeserver.redact(self._room, before)
+                await homeserver.redact(room, before)
             await self._account.budget.end()
-            self._marks[mark] = await homeserver.react(self._room, self._prompt, _MARKS[mark])
+            self._marks[mark] = await homeserver.react(room, self._prompt, _MARKS[mark])
 
     async def typing(self) -> None:
         with as_port_errors():

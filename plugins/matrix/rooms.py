@@ -106,6 +106,11 @@ class Rooms:
         known = self._rooms.values()
         return next((room.id for room in known if name in {room.id, room.name}), None)
 
+    def name_of(self, room: str) -> str:
+        """What a room is called; its id where that is not known."""
+        known = self._rooms.get(room)
+        return (known.name if known is not None else "") or room
+
     def key(self, room: str, thread: str | None = None) -> ConversationKey:
         """The conversation in a room or thread."""
         return ConversationKey(PLATFORM, server_of(self._user), room, thread)
