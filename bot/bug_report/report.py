@@ -68,6 +68,7 @@ def _write(
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "running_since": told["since"],
         "versions": list_versions(),
+        "database": "a file" if isinstance(app.database.address, Path) else "PostgreSQL",
         "checks": [
             {"what": redact_sentence(one["what"]), "ok": one["ok"],
              "detail": redact_sentence(one["detail"])}

@@ -75,7 +75,7 @@ def move_database(
             "file to move a PostgreSQL database to."
         )
     began = time.monotonic()
-    bar = make_progress(errors, BarColumn(), MofNCompleteColumn())
+    bar = make_progress(errors, BarColumn(), MofNCompleteColumn(), transient=True)
     with lock_data_dir(here.config.data_dir), bar:
         task = bar.add_task("")
 

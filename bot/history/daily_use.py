@@ -74,7 +74,7 @@ class DailyUse:
 
         def job(connection: Connection) -> LimitReached | None:
             if steps:
-                one_at_a_time(connection, f"daily use of {person}", f"daily use of {place}")
+                one_at_a_time(connection, f"daily_use:{person}", f"daily_use:{place}")
             _count(connection, day, (person, place), 0, seconds)
             reached = self._reached(connection, day, person, place)
             if reached is None:

@@ -62,7 +62,7 @@ class PersonalTokens:
         }
 
         def job(connection: Connection) -> bool:
-            one_at_a_time(connection, f"access tokens of {person}")
+            one_at_a_time(connection, f"access_tokens:{person}")
             connection.execute(delete(access_tokens).where(access_tokens.c.ends_at <= now))
             theirs = select(func.count()).where(access_tokens.c.person == person)
             if connection.execute(theirs).scalar_one() >= MAX_TOKENS_PER_PERSON:

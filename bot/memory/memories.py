@@ -110,7 +110,7 @@ class Memories:
             raise Refused(say("I keep nothing for you; /memory on changes that."))
 
         def job(connection: Connection) -> dict[str, Any] | None:
-            one_at_a_time(connection, f"memories of {owner.place or owner.person}")
+            one_at_a_time(connection, f"memories:{owner.place or owner.person}")
             same = select(memories).where(owner.condition, memories.c.text == plain)
             if (row := connection.execute(same).mappings().first()) is not None:
                 return dict(row)

@@ -162,7 +162,7 @@ class Insertion:
 
     def _free_number(self, table: Table, row: Mapping[str, Any]) -> int:
         """A memory's number, or the next one where its owner has that already."""
-        one_at_a_time(self._connection, f"memories of {row['place'] or row['person']}")
+        one_at_a_time(self._connection, f"memories:{row['place'] or row['person']}")
         mine = (table.c.place == row["place"]) & (table.c.number > 0)
         if not row["place"]:
             mine &= table.c.person == row["person"]

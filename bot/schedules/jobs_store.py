@@ -58,7 +58,7 @@ class Jobs:
         active = jobs.c.next_at.is_not(None)
 
         def write(connection: Connection) -> bool:
-            one_at_a_time(connection, f"jobs of {job.person}", f"jobs in {job.place}")
+            one_at_a_time(connection, f"jobs:{job.person}", f"jobs:{job.place}")
             for limit, theirs in (
                 (of_person, jobs.c.person == job.person),
                 (in_place, jobs.c.place == str(job.place)),

@@ -71,7 +71,7 @@ class Sessions:
         }
 
         def job(connection: Connection) -> None:
-            one_at_a_time(connection, f"console sessions of {visitor.person}")
+            one_at_a_time(connection, f"console_sessions:{visitor.person}")
             connection.execute(delete(console_sessions).where(console_sessions.c.ends_at <= now))
             theirs = (
                 select(console_sessions.c.digest)

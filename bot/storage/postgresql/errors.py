@@ -25,6 +25,7 @@ _EXPLAINED: Final = (
     ("3D000", "there is no such database; create it first"),
     ("42501", "this user may not do that there"),
     ("53300", "it has no connection left"),
+    ("57P03", "it is starting or stopping; try again in a moment"),
 )
 _REFUSALS: Final = (
     ("password", "28P01"),
@@ -34,6 +35,8 @@ _REFUSALS: Final = (
     ("does not exist", "3D000"),
     ("too many clients", "53300"),
     ("connection slots", "53300"),
+    ("starting up", "57P03"),
+    ("shutting down", "57P03"),
 )
 """What a server says that lets nobody in, and the state that it means: libpq hands on the words
 alone, in English unless the server was told otherwise."""
@@ -82,7 +85,8 @@ def storage_error(address: ServerAddress, exc: BaseException) -> StorageError | 
     if what is None and isinstance(exc, PoolTimeout):
         what = "all connections are in use"
     if what is None and is_away(exc):
-        what = "it cannot be reached"
+        no_host = "resolve host" in str(found)
+        what = "there is no host of that name" if no_host else "it cannot be reached"
     if what is None:
         what = f"it cannot be used ({type(found or exc).__name__}{f' {state}' if state else ''})"
     return StorageError(f"The database {address}: {what}.")

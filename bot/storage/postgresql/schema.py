@@ -25,6 +25,7 @@ from bot.storage.unfinished_move import is_unfinished
 
 _LOCK: Final = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('parlance schema', 0))")
 _HAS_TABLE: Final = sa.text("SELECT to_regclass(:name) IS NOT NULL")
+_ENCODING: Final = sa.text("SHOW server_encoding")
 _OTHER_ORDER: Final = sa.text(
     "SELECT table_name, column_name, data_type FROM information_schema.columns"
     " WHERE table_schema = current_schema() AND data_type IN ('character varying', 'text')"
@@ -47,6 +48,10 @@ def prepare_schema(address: ServerAddress) -> None:
     with connect(address) as connection, connection.begin():
         connection.execute(_LOCK)
         if not _is_served(connection):
+            if (encoding := connection.scalar(_ENCODING)) != "UTF8":
+                raise StorageError(
+                    f"The database {address} holds text as {encoding}; create one with UTF8."
+                )
             upgrade(connection)
 
 
