@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bot.cli.console import AsJson, console, errors, format_size, say, show
+from bot.cli.console import AsJson, console, errors, format_size, redact, show
 from bot.cli.options import ConfigPath, read_installation
 from bot.errors import UsageError
 from bot.storage.address import DATABASE_URL_VARIABLE, DatabaseAddress, ServerAddress
@@ -85,7 +85,7 @@ def move_database(
         moved = move(source, target, on_step)
     took_s = time.monotonic() - began
     if moved.went_on:
-        say("An earlier run had been ended; this one went on where it was.")
+        _tell("An earlier run had been ended; this one went on where it was.")
     console.print(
         f"{moved.rows:,} rows of {len(moved.tables)} tables are now in {target}, and each table is "
         f"the same there ({took_s:,.0f} s).",
@@ -112,19 +112,26 @@ def _target(here: Installation, to: str | None) -> DatabaseAddress:
 
 def _say_what_is_next(here: Installation, source: DatabaseAddress, target: DatabaseAddress) -> None:
     if isinstance(target, Path):
-        say(
+        _tell(
             f"To use it, remove {DATABASE_URL_VARIABLE} and database.url, put the file at "
             f"{here.config.database_file}, and start the bot."
         )
     elif here.database != target:
-        say(
+        _tell(
             f"To use it, write its address into .env as {DATABASE_URL_VARIABLE} (or, without a "
             "password, into config.yaml as database.url), and start the bot."
         )
     else:
-        say("It is used from the next start of the bot.")
-    say(
+        _tell("It is used from the next start of the bot.")
+    _tell(
         f"{source} stays as it was. Delete it once all is well: who asks to be forgotten is "
         "forgotten in the new database alone."
     )
-    say("The documents' vectors stay in the data folder; what searches them by words is made anew.")
+    _tell(
+        "The documents' vectors stay in the data folder; what searches them by words is made anew."
+    )
+
+
+def _tell(text: str) -> None:
+    """Say something on standard error, in English as all commands."""
+    errors.print(redact(text), soft_wrap=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from psycopg import OperationalError
@@ -22,17 +21,6 @@ async def refusal(address: ServerAddress) -> str:
         await Database.open(address)
     assert "hunter2" not in str(caught.value)
     return str(caught.value)
-
-
-async def test_where_there_is_none_it_says_what_is_missing(postgresql: PostgresqlServer) -> None:
-    gone = postgresql.address("gone")
-    assert (
-        await refusal(gone) == f"The database {gone}: there is no such database; create it first."
-    )
-    nobody = replace(gone, url=gone.url.set(username="nobody", password="hunter2"))
-    assert "does not accept the name or the password" in await refusal(nobody)
-    nowhere = ServerAddress.parse("postgresql://parlance:hunter2@127.0.0.1:1/kept")
-    assert await refusal(nowhere) == "The database kept at 127.0.0.1: it cannot be reached."
 
 
 async def test_a_database_that_cannot_hold_every_text_is_refused(
