@@ -35,6 +35,7 @@ from bot.history.tables import (
 from bot.history.turn_counts import count_end, count_reopened, find_counted
 from bot.storage.database import Database
 from bot.storage.insert import Insert, InsertInto, InsertStatement
+from bot.storage.one_at_a_time import one_at_a_time
 
 _insert = insert(turns)
 # Written out, not bound: SQLite uses an index over part of a table only where it sees why it may.
@@ -263,6 +264,7 @@ class SqlHistoryStore:
 
     async def interrupt_running(self) -> Sequence[StoredMessage]:
         def job(connection: Connection) -> list[StoredMessage]:
+            one_at_a_time(connection, "interrupt_running")
             open_turns = list(connection.scalars(_running_ids))
             connection.execute(_wait)  # it ended just after a turn was suspended
             found = [to_message(row._mapping) for row in connection.execute(_running)]

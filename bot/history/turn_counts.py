@@ -6,8 +6,9 @@ later, what it takes then is added, and the turn stays one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select
@@ -16,6 +17,7 @@ from backends.base import Usage
 from bot.history.protocol import TurnStatus
 from bot.history.tables import turn_counts, turns
 from bot.storage.insert import Insert, InsertInto, InsertStatement
+from bot.storage.last_work import do_last
 
 MESSAGE: Final = "message"
 """The name of the skill that answers free text, which no command is."""
@@ -27,6 +29,7 @@ SUMS: Final = (
     "turns", "failed", "measured", "read", "written", "queue_ms", "wait_ms", "machine_ms",
 )  # fmt: skip
 """The columns that are counted."""
+_KEY: Final = [column.name for column in turn_counts.primary_key]
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 _answer, _question = turns.alias("answer"), turns.alias("question")
@@ -44,7 +47,7 @@ _counted = (
 def _add(insert_into: InsertInto) -> Insert:
     insert = insert_into(turn_counts)
     return insert.on_conflict_do_update(
-        index_elements=[column.name for column in turn_counts.primary_key],
+        index_elements=_KEY,
         set_={name: turn_counts.c[name] + insert.excluded[name] for name in SUMS},
     )
 
@@ -110,7 +113,20 @@ def _count(
             "skill": skill,
         },
     ]
-    connection.execute(_add(connection), rows)
+    do_last(connection, _add_all, rows)
+
+
+def _add_all(connection: Connection, counted: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+    """Add what was counted: each row once, and by their keys, so that two processes do not wait for
+    each other."""
+    added: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in chain.from_iterable(counted):
+        known = added.setdefault(
+            tuple(row[name] for name in _KEY), {**row, **dict.fromkeys(SUMS, 0)}
+        )
+        for name in SUMS:
+            known[name] += row[name]
+    connection.execute(_add(connection), [added[key] for key in sorted(added)])
 
 
 def place_of(conversation: str) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.errors import StorageError
 from bot.storage.address import DatabaseAddress
 from bot.storage.engine import snapshot_engine, storage_error, sync_engine
+from bot.storage.last_work import finish
 from bot.storage.schema_version import stored_revision
 
 
@@ -56,6 +57,7 @@ def write_once(address: DatabaseAddress, job: Callable[[Connection], object]) ->
     """Run a job in a transaction of its own. Raises `StorageError`."""
     with writing_engine(address) as engine, engine.begin() as connection:
         job(connection)
+        finish(connection)
 
 
 def revision_at(address: DatabaseAddress) -> str | None:

@@ -23,6 +23,7 @@ from bot.errors import StorageError
 from bot.storage.address import DatabaseAddress
 from bot.storage.database_engine import DatabaseEngine, UnusableError
 from bot.storage.engine import Base
+from bot.storage.last_work import finish
 from bot.storage.opening import open_engine
 
 __all__ = ["Base", "Database", "Job"]
@@ -209,6 +210,7 @@ class Database:
                         self.guard(connection)
                     results: list[tuple[Any, Exception | None]]
                     results = [(write.job(connection), None) for write in batch]
+                    finish(connection)
                     for table in _changed_tables(batch):
                         self._engine.tell(connection, _CHANGED_TABLE, table)
                 return results

@@ -19,7 +19,7 @@ from bot.history.daily_use import DailyLimits, DailyUse
 from bot.history.erasure import forget_person
 from bot.history.prompts import KeptPrompts, SentPrompt
 from bot.history.sql_store import SqlHistoryStore
-from bot.history.tables import processed_events, summaries
+from bot.history.tables import processed_events, summaries, turn_counts
 from bot.mcp.tokens import MAX_TOKENS_PER_PERSON, PersonalTokens
 from bot.memory.memories import MAX_MEMORIES, Memories, Owner
 from bot.memory.summaries import Summaries
@@ -33,7 +33,7 @@ from bot.storage.batches import MAX_BATCH_ROWS, delete_batch, in_batches
 from bot.storage.database import Database
 from bot.storage.database import Job as WriteJob
 from bot.types import Author, ConversationKey
-from tests.contracts.history_contract import asked, exchange
+from tests.contracts.history_contract import answering, asked, exchange
 from tests.fakes.postgresql import PostgresqlServer
 from tests.unit.bot.schedules.conftest import NOON, job
 
@@ -69,6 +69,8 @@ class Two:
     first: Held
     second: Database
     server: PostgresqlServer
+    waited: bool = False
+    """Whether the second had to wait for the first."""
 
     async def at_once(self, one: Awaitable[Any], other: Awaitable[Any]) -> list[Any]:
         self.first.written, self.first.let_go = threading.Event(), threading.Event()
@@ -78,6 +80,7 @@ class Two:
         b = asyncio.ensure_future(other)
         while not b.done() and not await asyncio.to_thread(self._waits):
             await asyncio.sleep(0.005)
+        self.waited = not b.done()
         self.first.holds = False
         self.first.let_go.set()
         return [*await asyncio.gather(a, b, return_exceptions=True)]
@@ -107,6 +110,32 @@ async def test_an_event_is_claimed_once(two: Two) -> None:
     a, b = SqlHistoryStore(two.first), SqlHistoryStore(two.second)
     found = await two.at_once(a.claim("slack", "E1"), b.claim("slack", "E1"))
     assert found == [True, False]
+
+
+async def test_turns_that_a_dead_process_left_end_once(two: Two) -> None:
+    a, b = SqlHistoryStore(two.first), SqlHistoryStore(two.second)
+    await b.open(asked("1"), answering(asked("1")))
+    one, other = await two.at_once(a.interrupt_running(), b.interrupt_running())
+    assert ([turn.id for turn in one], other) == (["a-1"], [])
+    async with two.second.read() as connection:
+        counted = select(turn_counts.c.turns, turn_counts.c.failed)
+        assert set((await connection.execute(counted)).all()) == {(1, 1)}
+
+
+async def test_counting_turns_holds_up_nobody_else_who_counts(two: Two) -> None:
+    """The counters of a place and a model were locked for as long as a transaction took, and two
+    that counted in another order waited for each other."""
+    a, b = SqlHistoryStore(two.first), SqlHistoryStore(two.second)
+    for name in "12":
+        await b.open(asked(name), answering(asked(name)))
+    first, second = (
+        replace(answering(asked(name)), status="complete", text="done") for name in "12"
+    )
+    assert await two.at_once(a.finish(first), b.finish(second)) == [None, None]
+    assert not two.waited
+    async with two.second.read() as connection:
+        counted = select(turn_counts.c.turns).where(turn_counts.c.kind == "model")
+        assert (await connection.execute(counted)).all() == [(2,)]
 
 
 async def test_a_person_has_no_more_jobs_than_they_may(two: Two) -> None:
