@@ -32,6 +32,7 @@ ROOMS = (
 )
 NAMED_ROOMS = {
     "agent": "what approvals hold off and cost",
+    "full_text": "full text beside a PostgreSQL server",
     "console": "the console with 100,000 turns in the store",
     "corpus": "how well files of other programs are read",
     "prompt_lookup": "answers with and without prompt lookup",

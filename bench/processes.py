@@ -1,4 +1,4 @@
-"""Several processes on PostgreSQL beside one on SQLite: what a turn costs, how many fit in a second.
+"""Processes on PostgreSQL beside one on SQLite: what a turn costs, how many fit in a second.
 
 The model is scripted and answers at once. CPU seconds are those of the bots and of the database
 together. As a program with an address it is one of the processes.
@@ -77,7 +77,7 @@ async def run_processes(server: PostgresqlServer, turns: int, count: int) -> Run
     """Turns in so many processes on one new database."""
     address = server.create()
     url = address.url.render_as_string(hide_password=False)
-    cpu, began = database_cpu_s(server), time.perf_counter()
+    cpu = database_cpu_s(server)
     children = [
         await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.processes", url, str(turns // count), str(number * 10_000),
@@ -187,12 +187,14 @@ async def rows(quick: bool) -> list[Row]:
     return [
         Row("PostgreSQL: CPU of a turn", cost, "ms", "", None),
         Row("PostgreSQL: CPU of a turn beside SQLite", beside, "×", "≤ 2", beside <= 2),
-        Row("PostgreSQL: CPU of a turn, four processes beside one", many, "×", "≤ 1.15", many <= 1.15),
+        Row("PostgreSQL: CPU of a turn, four processes beside one", many, "×", "≤ 1.15",
+            many <= 1.15),
         Row("PostgreSQL: turns of one process", rate, "turns/s", "≥ 250", rate >= 250),
         Row(f"PostgreSQL: first text at {LOAD:.0%} of that, 10,000 channels, p99",
             p99(wide) * 1e3, "ms", "≤ 50", p99(wide) <= 0.05),
         Row("PostgreSQL: the same beside 100 channels", ratio, "×", "≤ 1.1", ratio <= 1.1),
-        Row("PostgreSQL: idle connections of a process", connections, "", "≤ 10", connections <= 10),
+        Row("PostgreSQL: idle connections of a process", connections, "", "≤ 10",
+            connections <= 10),
     ]  # fmt: skip
 
 

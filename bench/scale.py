@@ -138,7 +138,9 @@ async def _read_here(root: Path, vectors: str) -> None:
 
 def _made_up(vectors: Path) -> Embedder:
     seeds = np.load(vectors)
-    return Embedder("made up", seeds.shape[1], 256, _around(seeds), lambda text: len(text.split()))
+    return Embedder(
+        "made up", seeds.shape[1], 256, made_up_around(seeds), lambda text: len(text.split())
+    )
 
 
 async def _search_beside(corpus: Corpus, small: Path, large: Path, *, quick: bool) -> Row:
@@ -175,7 +177,7 @@ async def at_scale(corpus: Corpus, embedder: Embedder, *, quick: bool) -> list[R
     questions' are real.
     """
     seeds = await embedder.embed([text[:400] for text in corpus.paragraphs[:64]])
-    made_up = replace(embedder, embed=_around(seeds))
+    made_up = replace(embedder, embed=made_up_around(seeds))
     texts = mixed(corpus, PASSAGES // 5 if quick else PASSAGES)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -206,7 +208,8 @@ async def at_scale(corpus: Corpus, embedder: Embedder, *, quick: bool) -> list[R
     ]
 
 
-def _around(seeds: Embeddings) -> Callable[[Sequence[str]], Awaitable[Embeddings]]:
+def made_up_around(seeds: Embeddings) -> Callable[[Sequence[str]], Awaitable[Embeddings]]:
+    """An embedder's function that makes vectors up, spread about these."""
     chance = np.random.default_rng(7)
 
     async def embed(texts: Sequence[str]) -> Embeddings:

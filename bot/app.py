@@ -226,6 +226,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             secret=installation.secrets.get,
         )
         stack.push_async_callback(knowledge.aclose)
+        await knowledge.start()
         if document_reader.reads_scans:
             await mark_unread_scans(database)
 

@@ -33,6 +33,7 @@ _DATA_DIR_ENTRIES = (
     "notices.json",
     "evaluations.json",
     "backups",
+    "full-text.db",
     "chroma",
     "files",
     "log",

@@ -126,6 +126,7 @@ class Serving:
         syncing = app.knowledge.sync_when_due() if scheduled else asyncio.sleep(0)
         found: list[tuple[str, Coroutine[Any, Any, None]]] = [
             ("documents: mending", app.knowledge.repair_when_damaged()),
+            ("documents: following", app.knowledge.follow()),
             ("documents: syncing", self._for_all(syncing)),
             ("backups", app.backups.run()),
             ("suspended turns", app.core.resume_turns()),

@@ -35,6 +35,7 @@ from bot.knowledge.index.chroma import ChromaIndex
 from bot.knowledge.index.chroma_folder import ChromaFolder
 from bot.knowledge.index.chroma_store import ChromaStore, VectorsUnavailable
 from bot.knowledge.index.chroma_sync import are_all_searchable
+from bot.knowledge.index.full_text_home import full_text_of
 from bot.knowledge.index.rows import BaseRow, DocumentRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.index.syncs import SyncStore
@@ -126,6 +127,7 @@ class KnowledgeService:
         self._store = KnowledgeStore(database, self._settings.versions)
         self._changes = DocumentChanges(self._store, VersionStore(database))
         self._chroma = ChromaIndex(_chroma_store(database, directory, self._settings, secret))
+        self._full_text = full_text_of(database, directory.parent)
         self._document_reader = document_reader or DocumentReader(settings=self._settings.loading)
         resolver = Resolver(
             fetcher,
@@ -137,6 +139,7 @@ class KnowledgeService:
             database,
             self._store,
             self._chroma,
+            self._full_text,
             embedder=self._embedder_of,
             resolver=resolver,
             settings=self._settings,
@@ -148,6 +151,7 @@ class KnowledgeService:
         self._retriever = Retriever(
             database,
             self._chroma,
+            self._full_text,
             dense_weight=self._settings.dense_weight,
             evidence=self._settings.evidence,
             related=self._settings.related,
@@ -339,8 +343,18 @@ class KnowledgeService:
         Documents that they added for others stay; `bot.history.erasure` removes their name.
         """
         forgotten = await self._jobs.forget(private_base(author))
+        await self._full_text.bring_up_to_date()
         await self._chroma.scrub()
         return forgotten
+
+    async def start(self) -> None:
+        """Lets go of what was forgotten while this process was not running; before anything is
+        served. Raises `StorageError`."""
+        await self._full_text.start()
+
+    async def follow(self) -> None:
+        """Takes in what other processes change of the documents; runs until cancelled."""
+        await self._full_text.follow()
 
     async def warm(self) -> None:
         """Loads the embedders of all stored bases, and rebuilds missing vectors.
@@ -398,6 +412,7 @@ class KnowledgeService:
         """Let go of the index, and end what reads documents. Safe to call twice."""
         await self._document_reader.aclose()
         await self._chroma.aclose()
+        await self._full_text.aclose()
 
     async def _find(self, name: str, base: str | None) -> DocumentRow:
         path = await asyncio.to_thread(full_path, name)

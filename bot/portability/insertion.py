@@ -28,7 +28,7 @@ from bot.history.protocol import MODERATION_CHOICES, TurnStatus
 from bot.history.tables import choices, quoted, turns
 from bot.history.turn_counts import count_end, find_counted
 from bot.knowledge.access import is_private
-from bot.knowledge.index import full_text
+from bot.knowledge.index.full_text_home import writer_of
 from bot.knowledge.index.rows import document_id
 from bot.knowledge.index.tables import bases, passages
 from bot.knowledge.index.tables import documents as documents_table
@@ -277,7 +277,7 @@ class Insertion:
         base = {"name": row["base"], "embedder": "", "dimension": 0, "generation": 1}
         statement = insert_into(self._connection, bases).on_conflict_do_nothing()
         self._connection.execute(statement, base | {"made_at": row["at"]})
-        full_text.make_table(self._connection, row["base"])
+        writer_of(self._connection).make_table(self._connection, row["base"])
 
     def _check_version(self, row: dict[str, Any]) -> None:
         self._check_base(row["base"])

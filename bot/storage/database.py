@@ -41,8 +41,8 @@ MAX_BATCH_WRITES = 256
 """Most writes in one transaction, so that the first of them does not wait for long."""
 MAX_COMMIT_TRIES = 5
 """How often a transaction is run that meets what passes, such as a deadlock of two processes."""
-_CHANGED_TABLE = "changed"
-"""The topic by which processes tell each other that a table has changed."""
+CHANGED_TABLE = "changed"
+"""The topic by which processes tell each other that a table has changed; the text is its name."""
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class Database:
     async def open(cls, address: DatabaseAddress) -> Database:
         """Bring the database to the present schema and open it. Raises `StorageError`."""
         database = cls(await open_engine(address))
-        database.on_told(_CHANGED_TABLE, database._note_change)
+        database.on_told(CHANGED_TABLE, database._note_change)
         database._tasks = [
             asyncio.create_task(database._write_all(), name="database writer"),
             asyncio.create_task(database._engine.listen(database._hear), name="database listener"),
@@ -212,7 +212,7 @@ class Database:
                     results = [(write.job(connection), None) for write in batch]
                     finish(connection)
                     for table in _changed_tables(batch):
-                        self._engine.tell(connection, _CHANGED_TABLE, table)
+                        self._engine.tell(connection, CHANGED_TABLE, table)
                 return results
             except UnusableError as exc:
                 return [(None, exc) for _ in batch]

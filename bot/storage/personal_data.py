@@ -322,6 +322,12 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         of="base = '@' || :person",
     ),
     PersonalData(
+        "knowledge_changes",
+        "how many passages of their own documents were removed",
+        Forgetting.WITH_DOCUMENTS,
+        of="base = '@' || :person",
+    ),
+    PersonalData(
         "knowledge_pending",
         "that a document of theirs is being read",
         Forgetting.WITH_DOCUMENTS,

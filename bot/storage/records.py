@@ -180,8 +180,8 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
     "knowledge_bases": Record(
         "base",
         "name made_at",
-        left_out="embedder dimension generation",
-        why="they are about the vectors, which are made again",
+        left_out="embedder dimension generation version",
+        why="they are about the indexes, which are made again",
     ),
     "knowledge_sources": Record(
         "source", "base location kind added_by added_at read_at", part="documents"
@@ -206,6 +206,7 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
     ),
     "knowledge_syncs": Record("sync", "base location at failures failed_at failure"),
     "knowledge_passages": Unrecorded("they are cut from the documents, and made again"),
+    "knowledge_changes": Unrecorded("it is about full text, which is made again"),
     "knowledge_pending": Unrecorded("it is about vectors, which are made again"),
     "knowledge_staged": Unrecorded("it is about vectors, which are made again"),
 }

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from bot.history.attachments import AttachmentSnapshot, StoredContextMessage, StoredFile
 from bot.history.mapping import SNAPSHOT
-from bot.knowledge.index import full_text
+from bot.knowledge.index.full_text_home import writer_of
 from bot.knowledge.index.rows import document_id
 from bot.knowledge.loading.block_frames import pack_blocks
 from bot.skills.document_tree import Code, Heading, ListItem, Paragraph, Place, Table
@@ -188,7 +188,7 @@ def keep_something(connection: Connection) -> None:
         *_document("default", "shared.md", ADA, "Everybody documents"),
     ]
     for base in (f"@{EVE}", f"@{ADA}", "default"):
-        full_text.make_table(connection, base)
+        writer_of(connection).make_table(connection, base)
     for name, values in rows:
         table = Base.metadata.tables[name]
         connection.execute(table.insert(), {**_filled(table), **values})

@@ -1,5 +1,8 @@
 """The full text index: SQLite's FTS5, ranked by bm25, with one table for each knowledge base.
 
+All of its SQL is here. The tables are in the database where that is SQLite's, and else in a file of
+each process beside it (`full_text_home`): a connection here is one to wherever they are.
+
 The rarity of a word is counted only in the bases that are searched, so that other bases, private
 ones above all, do not influence a ranking.
 """
@@ -20,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backends.arrays import np
+from bot.knowledge.index.full_text_entries import Entry
 from bot.knowledge.language.words import is_unspaced, match_expression, normalise, to_indexed_text
 
 if TYPE_CHECKING:
@@ -38,16 +42,6 @@ _BM25_K1, _BM25_B = 1.2, 0.75
 """bm25's usual constants, which FTS5 has too."""
 _MIN_IDF = 1e-6
 """What a word that more than half of the passages have weighs in FTS5's bm25."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One passage as the full text index takes it."""
-
-    number: int
-    title: str
-    heading: str
-    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +138,13 @@ def remove_entries(connection: Connection, base: str, numbers: Sequence[int]) ->
         connection.execute(
             sa.text(f"DELETE FROM {table_name(base)} WHERE rowid = :n"), [{"n": n} for n in numbers]
         )
+
+
+def purge_removed(connection: Connection, base: str) -> None:
+    """Rewrites the index of a base without the words of removed passages, which FTS5 keeps until it
+    merges what it wrote."""
+    table = table_name(base)
+    connection.exec_driver_sql(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
 
 
 def repair_table(connection: Connection, base: str, wanted: set[int]) -> tuple[set[int], int]:

@@ -10,12 +10,14 @@ from bot.skills.document_tree import NOWHERE, Place
 
 @dataclass(frozen=True, slots=True)
 class BaseRow:
-    """A stored knowledge base: the embedder of its vectors, and its live generation."""
+    """A stored knowledge base: the embedder of its vectors, and its live generation. `version`
+    rises with each change of its passages where full text is kept beside the database."""
 
     name: str
     embedder: str
     dimension: int
     generation: int
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

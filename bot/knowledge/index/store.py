@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from bot.config.knowledge import VersionSettings
-from bot.knowledge.index import full_text
+from bot.knowledge.index.full_text_home import writer_of
 from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow
 from bot.knowledge.index.syncs import forget_syncs
 from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
@@ -21,7 +22,12 @@ from bot.knowledge.index.versions import (
     keep_versions,
     note_removed,
 )
-from bot.knowledge.index.writer import put_documents, remove_passages
+from bot.knowledge.index.writer import (
+    find_stored_meanwhile,
+    hold_base,
+    put_documents,
+    remove_passages,
+)
 from bot.knowledge.loading.block_frames import unpack_blocks
 from bot.skills.document_tree import Block
 from bot.storage.batches import delete_batch, in_batches
@@ -64,7 +70,7 @@ class KnowledgeStore:
 
         def job(connection: Connection) -> None:
             connection.execute(insert_into(connection, bases).on_conflict_do_nothing(), values)
-            full_text.make_table(connection, row.name)
+            writer_of(connection).make_table(connection, row.name)
 
         await self._db.write(job)
 
@@ -115,7 +121,7 @@ class KnowledgeStore:
         half = sa.select(pending.c.document).where(pending.c.base == base)
 
         def begin(connection: Connection) -> None:
-            full_text.drop_table(connection, base)
+            writer_of(connection).drop_table(connection, base)
             forget_syncs(connection, base)
             connection.execute(
                 sa.delete(staged).where(staged.c.document.in_(mine) | staged.c.document.in_(half))
@@ -130,7 +136,7 @@ class KnowledgeStore:
 
         await self._db.write(begin)
         count = await in_batches(self._db, some)
-        await self._db.write(end)
+        await self._db.write(end, changes=bases)
         return count
 
     # --- documents -------------------------------------------------------------------------------
@@ -264,32 +270,41 @@ class KnowledgeStore:
         """
         if not new:
             return
-        statement = _settle(new[0].row.base, generation, settled)
+        base = new[0].row.base
 
         def job(connection: Connection) -> None:
-            keep_versions(connection, new, self._versions)
-            put_documents(connection, new, generation)
-            if settled:
-                connection.execute(statement)
+            hold_base(connection, base, generation)
+            raced = find_stored_meanwhile(connection, new)
+            stored = [replace(one, fresh=False) if one.row.id in raced else one for one in new]
+            keep_versions(connection, stored, self._versions)
+            put_documents(connection, stored, generation)
+            clean = [ident for ident in settled if ident not in raced]
+            if clean:
+                connection.execute(_settle(base, generation, clean))
 
-        await self._db.write(job)
+        await self._db.write(job, changes=bases)
 
     async def expire_versions(self, base: str) -> None:
         """Deletes what is kept of older versions for too long."""
         await self._db.write(lambda connection: expire_versions(connection, base, self._versions))
 
     async def remove(self, row: DocumentRow, generation: int) -> None:
-        """Take a document out, and mark its vectors as pending."""
+        """Take a document out, and mark its vectors as pending. Nothing is done where another
+        process has taken it out."""
 
         def job(connection: Connection) -> None:
-            remove_passages(connection, row, generation)
+            hold_base(connection, row.base, generation)
+            here = sa.select(documents.c.id).where(documents.c.id == row.id)
+            if connection.scalar(here) is None:
+                return
+            remove_passages(connection, [row], generation)
             note_removed(connection, row, self._versions)
             connection.execute(sa.delete(staged).where(staged.c.document == row.id))
             connection.execute(sa.delete(documents).where(documents.c.id == row.id))
             values = {"base": row.base, "generation": generation, "document": row.id}
             connection.execute(insert_into(connection, pending).on_conflict_do_nothing(), values)
 
-        await self._db.write(job)
+        await self._db.write(job, changes=bases)
 
     async def vectors(self, generation: int, idents: Sequence[str]) -> dict[str, bytes]:
         """Quantised vectors by passage id."""

@@ -1,7 +1,8 @@
 """The tables of the documents; migration `0002_knowledge` makes them.
 
 Each knowledge base also has a virtual FTS5 table (title, heading, body), which SQLAlchemy cannot
-describe; `bot.knowledge.index.full_text` creates it. Its rowid is the passage's number.
+describe; `bot.knowledge.index.full_text` creates it, in this database or in a file beside it. Its
+rowid is the passage's number.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ bases = sa.Table(
     sa.Column("dimension", sa.Integer, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False),
     sa.Column("made_at", sa.Float, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
 )
-"""One row a knowledge base: which embedder its vectors came from, which generation is live."""
+"""One row a knowledge base: which embedder its vectors came from, which generation is live.
+`version` rises with each change of its passages where full text is kept beside the database; else
+it is 0."""
 
 sources = sa.Table(
     "knowledge_sources",
@@ -78,11 +82,21 @@ passages = sa.Table(
     sa.Column("sheet_row", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("id", "generation"),
     sa.Index("ix_knowledge_passages_document", "document", "generation", "position"),
-    sa.Index("ix_knowledge_passages_base", "base", "generation"),
+    sa.Index("ix_knowledge_passages_base", "base", "generation", "number"),
 )
 """`vectors` are the passage's own and its sentences', int8 (`quantise`), for the second look. Only
 the rows of a base's live generation are found. Page, slide, sheet and row say where in its file a
 passage begins; 0 and "" where that is not known."""
+
+changes = sa.Table(
+    "knowledge_changes",
+    Base.metadata,
+    sa.Column("base", sa.String, belongs_to("knowledge_bases.name"), primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True),
+    sa.Column("removed", sa.Text, nullable=False),
+)
+"""The latest versions of each base, and the numbers of the passages that each removed, as JSON.
+What a version added are the passages with higher numbers than all before it."""
 
 staged = sa.Table(
     "knowledge_staged",

@@ -8,38 +8,60 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from bot.knowledge.index import full_text
+from bot.errors import StorageError
+from bot.knowledge.index.full_text_entries import Entry
+from bot.knowledge.index.full_text_home import writer_of
 from bot.knowledge.index.rows import DocumentRow, NewDocument, PassageRow
-from bot.knowledge.index.tables import documents, passages, staged
-from bot.storage.insert import insert_into
+from bot.knowledge.index.tables import bases, documents, passages, staged
+from bot.storage.insert import insert_into, new_numbers
+
+
+def hold_base(connection: Connection, base: str, generation: int) -> None:
+    """Keeps other processes from changing a base until the transaction ends. Raises `StorageError`
+    if this is no longer its generation: another process has rebuilt it or taken it out."""
+    query = sa.select(bases.c.generation).where(bases.c.name == base).with_for_update()
+    if connection.scalar(query) != generation:
+        raise StorageError(
+            "The knowledge base was rebuilt or removed meanwhile; add the documents again."
+        )
+
+
+def find_stored_meanwhile(connection: Connection, new: Sequence[NewDocument]) -> set[str]:
+    """Returns the ids of fresh documents that are stored all the same: another process has read
+    them at the same time."""
+    fresh = [document.row.id for document in new if document.fresh]
+    if not fresh:
+        return set()
+    return set(connection.scalars(sa.select(documents.c.id).where(documents.c.id.in_(fresh))))
 
 
 def put_documents(connection: Connection, new: Sequence[NewDocument], generation: int) -> None:
     """Stores documents of one base, replacing their rows, passages and full text."""
-    for document in new:
-        if not document.fresh:
-            remove_passages(connection, document.row, generation)
-            _unstage(connection, document.row.id, generation)
+    known = [document.row for document in new if not document.fresh]
+    if known:
+        remove_passages(connection, known, generation)
+        _unstage(connection, known, generation)
     statement = insert_into(connection, documents)
     values = [{**_values(document.row), "text": document.packed} for document in new]
     changed = {name: statement.excluded[name] for name in values[0] if name != "id"}
     connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed), values)
     numbers = add_passages(connection, new, generation)
-    full_text.add_entries(
+    writer_of(connection).add_entries(
         connection,
         new[0].row.base,
         [
-            full_text.Entry(number, document.row.title, passage.heading, passage.text)
+            Entry(number, document.row.title, passage.heading, passage.text)
             for number, (document, _, passage) in zip(numbers, _passages(new), strict=True)
         ],
     )
 
 
-def remove_passages(connection: Connection, document: DocumentRow, generation: int) -> None:
-    """Removes the passages of a document from table and full text."""
-    here = (passages.c.document == document.id) & (passages.c.generation == generation)
+def remove_passages(connection: Connection, known: Sequence[DocumentRow], generation: int) -> None:
+    """Removes the passages of documents of one base from table and full text."""
+    documents_here = passages.c.document.in_([row.id for row in known])
+    here = documents_here & (passages.c.generation == generation)
     numbers = list(connection.scalars(sa.select(passages.c.number).where(here)))
-    full_text.remove_entries(connection, document.base, numbers)
+    writer_of(connection).remove_entries(connection, known[0].base, numbers)
     connection.execute(sa.delete(passages).where(here))
 
 
@@ -47,7 +69,8 @@ def add_passages(
     connection: Connection, new: Sequence[NewDocument], generation: int
 ) -> Sequence[int]:
     """Stores the passages of documents; returns their numbers, in order."""
-    highest = connection.scalar(sa.select(sa.func.max(passages.c.number))) or 0
+    placed = list(_passages(new))
+    numbers = new_numbers(connection, passages.c.number, len(placed))
     values = [
         {
             "number": number,
@@ -64,15 +87,15 @@ def add_passages(
             "sheet": passage.place.sheet,
             "sheet_row": passage.place.row,
         }
-        for number, (document, position, passage) in enumerate(_passages(new), highest + 1)
+        for number, (document, position, passage) in zip(numbers, placed, strict=True)
     ]
     if values:
         connection.execute(sa.insert(passages), values)
-    return range(highest + 1, highest + 1 + len(values))
+    return numbers
 
 
-def _unstage(connection: Connection, document: str, generation: int) -> None:
-    here = (staged.c.document == document) & (staged.c.generation == generation)
+def _unstage(connection: Connection, known: Sequence[DocumentRow], generation: int) -> None:
+    here = staged.c.document.in_([row.id for row in known]) & (staged.c.generation == generation)
     connection.execute(sa.delete(staged).where(here))
 
 

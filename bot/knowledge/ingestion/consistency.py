@@ -10,14 +10,12 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection
 
-from bot.knowledge.index import full_text
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.chroma_store import IndexDamaged
 from bot.knowledge.index.chroma_sync import are_all_searchable, reconcile
-from bot.knowledge.index.rows import BaseRow
+from bot.knowledge.index.full_text_home import FullText
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
-from bot.knowledge.ingestion.rebuild import index_generation
 from bot.storage.database import Database
 
 log = structlog.get_logger(__name__)
@@ -68,12 +66,12 @@ class VerificationReport:
 
 
 async def verify(
-    database: Database, store: KnowledgeStore, chroma: ChromaIndex
+    database: Database, store: KnowledgeStore, chroma: ChromaIndex, full_text: FullText
 ) -> VerificationReport:
     """Compares and repairs. No ingestion may run meanwhile; the caller holds the locks."""
     orphans = await database.write(_remove_orphans)
     waiting = await database.write(_remove_stale_staged)
-    added, removed = await database.write(_repair_full_text)
+    added, removed = await full_text.repair()
     try:
         vectors = await _repair_vectors(store, chroma, waiting)
         replaced = not await are_all_searchable(store, chroma)
@@ -176,23 +174,3 @@ def _settle_pending(connection: Connection) -> None:
         staged.c.document == pending.c.document, staged.c.generation == pending.c.generation
     )
     connection.execute(sa.delete(pending).where(~half))
-
-
-def _repair_full_text(connection: Connection) -> tuple[int, int]:
-    """Make full text hold exactly the passages of each base; returns how many came and went."""
-    live = [
-        BaseRow(row.name, row.embedder, row.dimension, row.generation)
-        for row in connection.execute(sa.select(bases)).all()
-    ]
-    full_text.drop_unknown_tables(connection, [base.name for base in live])
-    added = removed = 0
-    for base in live:
-        numbers = sa.select(passages.c.number).where(passages.c.base == base.name)
-        missing, gone = full_text.repair_table(
-            connection, base.name, set(connection.scalars(numbers))
-        )
-        if missing:
-            index_generation(connection, base, missing)
-        added += len(missing)
-        removed += gone
-    return added, removed

@@ -18,6 +18,7 @@ from bot.knowledge.access import is_private
 from bot.knowledge.index.chroma import ChromaIndex
 from bot.knowledge.index.chroma_store import IndexDamaged
 from bot.knowledge.index.chroma_sync import are_all_searchable, reconcile
+from bot.knowledge.index.full_text_home import FullText
 from bot.knowledge.index.rows import BaseRow, DocumentRow, SourceRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.chunking import Chunker
@@ -45,6 +46,7 @@ class IngestionJobs:
         database: Database,
         store: KnowledgeStore,
         chroma: ChromaIndex,
+        full_text: FullText,
         *,
         embedder: EmbedderFactory,
         resolver: Resolver,
@@ -54,6 +56,7 @@ class IngestionJobs:
         self._db = database
         self._store = store
         self._chroma = chroma
+        self._full_text = full_text
         self._embedder_of = embedder
         self._resolver = resolver
         self._settings = settings
@@ -265,7 +268,7 @@ class IngestionJobs:
         async with AsyncExitStack() as stack:
             for base in sorted(await self._store.bases()):
                 await stack.enter_async_context(self._lock(base))
-            return await verify(self._db, self._store, self._chroma)
+            return await verify(self._db, self._store, self._chroma, self._full_text)
 
     async def repair_vectors(self, *, check_all: bool = False) -> None:
         """Rebuilds the vectors if their files are damaged.

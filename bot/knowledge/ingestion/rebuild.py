@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from backends.base import Embeddings
-from bot.knowledge.index import full_text
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
+from bot.knowledge.index.full_text_home import writer_of
 from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.index.tables import bases, documents, passages, pending, staged
@@ -28,9 +28,6 @@ from bot.knowledge.ingestion.prepared import PreparedDocument, cut_chunks
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.storage.database import Database
 from bot.values import Ingested
-
-_INDEXED_PASSAGES = 500
-"""Passages that are read, and written to full text, at a time."""
 
 
 async def rebuild(
@@ -51,7 +48,7 @@ async def rebuild(
         async for event in events:
             done += not event.passages_total
             yield replace(event, done=done, total=total)
-    await database.write(lambda connection: _swap(connection, old, new))
+    await database.write(lambda connection: _swap(connection, old, new), changes=bases)
     with chroma.postponing():
         await chroma.drop(collection_name(old.name, old.generation))
     yield Ingested(old.name, total, total, "changed", f"{total} documents")
@@ -96,30 +93,13 @@ def _swap(connection: Connection, old: BaseRow, new: BaseRow) -> None:
     connection.execute(
         sa.update(documents).where(documents.c.base == old.name).values(passages=counted)
     )
-    full_text.drop_table(connection, new.name)
-    full_text.make_table(connection, new.name)
-    index_generation(connection, new)
     connection.execute(
         sa.update(bases)
         .where(bases.c.name == new.name)
         .values(embedder=new.embedder, dimension=new.dimension, generation=new.generation)
     )
+    writer_of(connection).rewrite(connection, new)
     connection.execute(sa.delete(pending).where(pending.c.base == old.name))
-
-
-def index_generation(
-    connection: Connection, base: BaseRow, numbers: set[int] | None = None
-) -> None:
-    """Adds passages of a base's generation to full text: all of them, or those numbered."""
-    query = (
-        sa.select(passages.c.number, documents.c.title, passages.c.heading, passages.c.text)
-        .join(documents, documents.c.id == passages.c.document)
-        .where(passages.c.base == base.name, passages.c.generation == base.generation)
-    )
-    rows = connection.execute(query.execution_options(yield_per=_INDEXED_PASSAGES))
-    for part in rows.partitions():
-        wanted = [row for row in part if numbers is None or row.number in numbers]
-        full_text.add_entries(connection, base.name, [full_text.Entry(*row) for row in wanted])
 
 
 async def sweep_generations(database: Database, chroma: ChromaIndex, live: BaseRow) -> int:
@@ -128,7 +108,7 @@ async def sweep_generations(database: Database, chroma: ChromaIndex, live: BaseR
     def job(connection: Connection) -> int:
         gone = (passages.c.base == live.name) & (passages.c.generation != live.generation)
         numbers = connection.scalars(sa.select(passages.c.number).where(gone))
-        full_text.remove_entries(connection, live.name, list(numbers))
+        writer_of(connection).remove_entries(connection, live.name, list(numbers))
         count = connection.execute(sa.delete(passages).where(gone)).rowcount
         mine = sa.select(documents.c.id).where(documents.c.base == live.name)
         connection.execute(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backends.base import Embeddings
 from backends.errors import BackendError
@@ -14,6 +15,7 @@ from bot.errors import StorageError
 from bot.knowledge.index import full_text
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.chroma_store import VectorsUnavailable
+from bot.knowledge.index.full_text_home import FullText
 from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.tables import bases, documents, passages
 from bot.knowledge.language.detection import find_language
@@ -85,6 +87,7 @@ class Retriever:
         self,
         database: Database,
         chroma: ChromaIndex,
+        full_text: FullText,
         *,
         dense_weight: float = 0.6,
         evidence: float = 0.5,
@@ -94,6 +97,7 @@ class Retriever:
     ) -> None:
         self._db = database
         self._chroma = chroma
+        self._full_text = full_text
         self._dense_weight = dense_weight
         self._evidence = evidence
         self._related = related
@@ -192,7 +196,7 @@ class Retriever:
         found: list[Candidate] = []
         for attempt in range(_MAX_ATTEMPTS):
             if attempt:
-                again = await self._lexical(wordings, bases)
+                again = await self._lexical(wordings, bases, again=True)
                 for one, new in zip(queries, again, strict=True):
                     one.found = new.found
             numbers = {number for one in queries for number in one.found}
@@ -219,12 +223,15 @@ class Retriever:
                 vectors[ident] = row
         return found
 
-    async def _lexical(self, wordings: Sequence[Wording], bases: Bases) -> list[Query]:
-        queries = []
+    async def _lexical(
+        self, wordings: Sequence[Wording], bases: Bases, *, again: bool = False
+    ) -> list[Query]:
         languages = await asyncio.to_thread(
             lambda: [find_language(one.searched) for one in wordings]
         )
-        async with self._db.read() as connection:
+
+        async def find(connection: AsyncConnection) -> list[Query]:
+            queries = []
             for one, language in zip(wordings, languages, strict=True):
                 words = extract_terms(one.searched, language)
                 known = await full_text.count_frequencies(
@@ -244,7 +251,9 @@ class Retriever:
                 occur = sum(count > 0 for count in counts.values()) / (len(counts) or 1)
                 question = Question(one.searched, words, weight, occur, language)
                 queries.append(Query(question, one.weight, found))
-        return queries
+            return queries
+
+        return await self._full_text.ask([row for row, _ in bases.values()], find, again=again)
 
     async def _nearest(
         self, vectors: Sequence[Mapping[str, Embeddings]], bases: Bases, limit: int

@@ -1,9 +1,13 @@
-"""A knowledge service on a real database and a real Chroma, with a deterministic embedder."""
+"""A knowledge service on a real database and a real Chroma, with a deterministic embedder.
+
+The database is a file of SQLite; a test that is marked with `on_both_engines` runs at a PostgreSQL
+server, too.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +22,15 @@ from bot.knowledge.ingestion.source_sync import Clock
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory
 from bot.knowledge.retrieval.reranking import Reranker
 from bot.knowledge.service import KnowledgeService
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.values import Ingested
 from bot.web.fetch import Fetcher
+from tests.databases import ENGINES
 from tests.fakes.pages import PageServer
+from tests.fakes.postgresql import PostgresqlServer
+
+on_both_engines = pytest.mark.parametrize("room_address", ENGINES, indirect=True)
 
 
 def words(text: str) -> int:
@@ -72,9 +81,20 @@ class Room:
 
 
 @pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Room]:
+def room_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseAddress]:
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield tmp_path / "parlance.db"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    made = server.create()
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture
+async def room(tmp_path: Path, room_address: DatabaseAddress) -> AsyncIterator[Room]:
     async with AsyncExitStack() as stack:
-        database = await Database.open(tmp_path / "parlance.db")
+        database = await Database.open(room_address)
         stack.push_async_callback(database.close)
         backend = ScriptedBackend("embedder", dimension=64)
         web = await stack.enter_async_context(PageServer())

@@ -21,7 +21,7 @@ from bot.knowledge.loading.registry import LOADERS_VERSION
 from bot.knowledge.service import KnowledgeService
 from bot.skills.document_tree import Heading, Paragraph
 from bot.types import Author
-from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.unit.bot.knowledge.conftest import Drain, Room, on_both_engines
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 LAMPS = "# Lamps\n\nSwitch the lamp off.\n\nLet it cool for {0}.\n\nThen change the bulb.\n"
@@ -34,6 +34,7 @@ async def kept_texts(room: Room) -> int:
         return int(await connection.scalar(query) or 0)
 
 
+@on_both_engines
 async def test_what_was_added_changed_and_removed_is_listed_newest_first(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -52,6 +53,7 @@ async def test_what_was_added_changed_and_removed_is_listed_newest_first(
     assert len(await service.changes(LONG_AGO)) == 4
 
 
+@on_both_engines
 async def test_the_last_change_is_shown_and_all_since_a_time(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -92,6 +94,7 @@ async def test_a_document_that_only_a_new_release_reads_otherwise_has_not_change
     assert await kept_texts(room) == 0
 
 
+@on_both_engines
 async def test_so_many_versions_are_kept_and_no_more(room: Room, drain: Drain) -> None:
     settings = KnowledgeSettings(chunk_tokens=60, versions=VersionSettings(keep=3))
     service = room.service(settings)
@@ -108,6 +111,7 @@ async def test_so_many_versions_are_kept_and_no_more(room: Room, drain: Drain) -
     assert other.exists()
 
 
+@on_both_engines
 async def test_what_is_too_old_goes_with_the_next_sync(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -147,6 +151,7 @@ async def test_what_a_removed_document_said_is_not_kept(
     assert [c.state for c in await service.changes(LONG_AGO)] == ["removed", "changed", "added"]
 
 
+@on_both_engines
 async def test_the_versions_of_a_forgotten_person_are_forgotten(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:

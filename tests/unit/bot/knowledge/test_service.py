@@ -6,12 +6,13 @@ import pytest
 
 from bot.errors import NotFound, Refused, UsageError
 from bot.knowledge.service import KnowledgeService
-from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.unit.bot.knowledge.conftest import Drain, Room, on_both_engines
 
 LOGS = "# Operations\n\n## Rotating logs\n\nRun `parlance logs rotate` every night.\n"
 BREAD = "# Baking\n\n## Sourdough\n\nFeed the starter twice a day before you bake.\n"
 
 
+@on_both_engines
 async def test_a_folder_is_read_in_and_found_again(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -81,6 +82,7 @@ async def test_passages_that_are_not_shown_follow_in_rank_for_a_model_that_reads
     assert ranked == sorted(ranked, key=lambda one: -one.score)
 
 
+@on_both_engines
 async def test_an_unchanged_document_is_not_read_again(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -93,6 +95,7 @@ async def test_an_unchanged_document_is_not_read_again(
     assert len(room.backend.embedded) == calls
 
 
+@on_both_engines
 async def test_a_changed_document_takes_the_place_of_the_old_one(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -108,6 +111,7 @@ async def test_a_changed_document_takes_the_place_of_the_old_one(
     assert not any("twice" in passage.text for passage in everything.passages)
 
 
+@on_both_engines
 async def test_a_removed_document_is_gone(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -134,6 +138,7 @@ async def test_an_upload_is_read_in(service: KnowledgeService, drain: Drain) -> 
     assert [d.location for d in await service.list()] == ["notes.md"]
 
 
+@on_both_engines
 async def test_documents_survive_a_restart(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.dialects import registry
@@ -21,10 +22,13 @@ from sqlalchemy.schema import CreateTable
 
 from bot.errors import StorageError
 from bot.knowledge.index.full_text import table_name
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
-from bot.storage.engine import Base
+from bot.storage.engine import Base, sync_engine
 from bot.storage.migrations import alembic_config, migrate
 from bot.storage.postgresql import schema
+from bot.storage.postgresql.connections import schema_engine
+from bot.storage.postgresql.schema import sort_by_character
 from bot.storage.schema_version import migrations_folder, revisions
 from tests.fakes.postgresql import PostgresqlServer
 from tests.schema import dump
@@ -162,6 +166,36 @@ async def test_a_new_database_is_what_the_migrations_make(tmp_path: Path) -> Non
     await (await Database.open(new)).close()
     await migrate(migrated)
     assert sorted(dump(new).split(";\n")) == sorted(dump(migrated).split(";\n"))
+
+
+def test_the_newest_migration_goes_down_and_up_again(database_address: DatabaseAddress) -> None:
+    if isinstance(database_address, Path):
+        asyncio.run(migrate(database_address))
+        engine = sync_engine(database_address)
+    else:
+        engine = schema_engine(database_address)
+    with engine.begin() as connection:
+        before = columns(connection)
+        command.downgrade(alembic_config(connection), revisions()[-2])
+        assert columns(connection) != before
+        command.upgrade(alembic_config(connection), "head")
+        if connection.dialect.name == "postgresql":
+            sort_by_character(connection)
+        assert columns(connection) == before
+    engine.dispose()
+
+
+def columns(connection: sa.Connection) -> list[object]:
+    """What a database has of each table."""
+    found = sa.inspect(connection)
+    return [
+        (table, part)
+        for table in sorted(found.get_table_names())
+        for part in (
+            *sorted(str((one["name"], one["type"])) for one in found.get_columns(table)),
+            *sorted(str((one["name"], one["column_names"])) for one in found.get_indexes(table)),
+        )
+    ]
 
 
 @pytest.fixture(scope="module")

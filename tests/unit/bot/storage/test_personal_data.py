@@ -158,6 +158,7 @@ def plant(connection: Connection, person: str) -> None:
         ("knowledge_documents", {"id": shared, "base": shared, "added_by": person}),
         ("knowledge_documents", {"id": mine, "base": mine, "added_by": person}),
         ("knowledge_passages", {"id": mine, "base": mine, "document": mine}),
+        ("knowledge_changes", {"base": mine}),
         ("knowledge_pending", {"base": mine, "document": mine}),
         ("knowledge_staged", {"document": mine}),
         ("knowledge_syncs", {"base": mine}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.knowledge.index.document_list import DocumentList
 from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, document_id
 from bot.knowledge.index.store import KnowledgeStore
-from tests.unit.bot.knowledge.conftest import Room
+from tests.unit.bot.knowledge.conftest import Room, on_both_engines
 
 
 def document(number: int, base: str = "default") -> NewDocument:
@@ -17,6 +17,7 @@ def document(number: int, base: str = "default") -> NewDocument:
     return NewDocument(row, b"", ())
 
 
+@on_both_engines
 async def test_documents_are_listed_by_pages_and_found(room: Room) -> None:
     store, listed = KnowledgeStore(room.database), DocumentList(room.database)
     for base in ("default", "@x:y", "empty"):

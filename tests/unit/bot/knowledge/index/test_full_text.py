@@ -25,7 +25,7 @@ from bot.storage.engine import sync_engine
 from bot.storage.migrations import alembic_config
 from bot.types import Author
 from bot.values import SearchResult
-from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.unit.bot.knowledge.conftest import Drain, Room, on_both_engines
 
 LAMPS = "".join(
     f"# Lamp {n}\n\nThe lamp number {n} burns {oil} oil in the {place} every night.\n\n"
@@ -39,6 +39,7 @@ async def search_all(service: KnowledgeService) -> list[SearchResult]:
     return [await service.search(one, bases=["default"]) for one in QUESTIONS]
 
 
+@on_both_engines
 async def test_a_private_base_full_of_a_word_changes_nothing_for_others(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -52,6 +53,7 @@ async def test_a_private_base_full_of_a_word_changes_nothing_for_others(
     assert await search_all(service) == before
 
 
+@on_both_engines
 async def test_several_bases_are_ranked_as_one(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:

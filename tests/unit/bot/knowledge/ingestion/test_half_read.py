@@ -20,7 +20,7 @@ from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.service import KnowledgeService
 from bot.types import Author
 from bot.values import Document, Ingested
-from tests.unit.bot.knowledge.conftest import Drain, Room, words
+from tests.unit.bot.knowledge.conftest import Drain, Room, on_both_engines, words
 
 LONG = "".join(f"## Part {n}\n\n{'word ' * 20}number{n} ends here.\n\n" for n in range(540))
 ADA = Author("slack", "U1", "Ada")
@@ -111,6 +111,7 @@ async def test_a_file_that_was_half_read_and_is_gone_failed_every_sync(
     assert list((await vectors(room, service)).values()) == [0]
 
 
+@on_both_engines
 async def test_what_another_source_goes_on_with_is_kept(
     room: Halting, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -133,6 +134,7 @@ async def test_a_person_who_was_forgotten_left_half_a_document(
     assert await vectors(room, service) == {}
 
 
+@on_both_engines
 async def test_a_person_who_was_forgotten_left_half_an_index(
     room: Halting, service: KnowledgeService, drain: Drain
 ) -> None:

@@ -20,7 +20,7 @@ from bot.knowledge.index.full_text import table_name
 from bot.knowledge.index.tables import pending, staged
 from bot.knowledge.service import KnowledgeService
 from bot.types import Author, ConversationKey
-from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.unit.bot.knowledge.conftest import Drain, Room, on_both_engines
 
 TOPICS = ("apples", "bridges", "castles", "dragons", "engines", "forests", "gardens", "harbours")
 
@@ -36,6 +36,7 @@ async def count(room: Room, table: sa.Table) -> int:
         return int(await connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
 
 
+@on_both_engines
 async def test_sync_adds_changes_and_removes(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -95,6 +96,7 @@ async def test_an_ingestion_that_is_stopped_goes_on_where_it_was(
     assert (await service.verify()).clean
 
 
+@on_both_engines
 async def test_half_a_document_is_never_found_and_its_vectors_are_used_again(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -121,6 +123,7 @@ async def test_half_a_document_is_never_found_and_its_vectors_are_used_again(
     assert (await service.verify()).clean
 
 
+@on_both_engines
 async def test_what_nobody_goes_on_with_is_not_kept(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -147,6 +150,7 @@ async def test_a_document_of_several_batches_leaves_nothing_staged(
     assert "Number 59" in found.passages[0].text
 
 
+@on_both_engines
 async def test_a_search_during_a_change_sees_the_old_text_or_the_new(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -168,6 +172,7 @@ async def test_a_search_during_a_change_sees_the_old_text_or_the_new(
     assert all(len(marks) == 1 for marks in seen), seen
 
 
+@on_both_engines
 async def test_rebuild_takes_another_embedder(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -188,6 +193,7 @@ async def test_rebuild_of_an_unknown_base_is_refused(
         await drain(service.rebuild("nothing"))
 
 
+@on_both_engines
 async def test_a_rebuild_that_is_stopped_leaves_the_old_index(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
@@ -238,6 +244,7 @@ async def test_verify_puts_vectors_and_full_text_right(
         assert (await service.search(topic)).passages[0].title == f"About {topic}"
 
 
+@on_both_engines
 async def test_bases_answer_where_they_are_bound(room: Room, drain: Drain) -> None:
     service = room.service(
         KnowledgeSettings(
@@ -265,6 +272,7 @@ async def test_bases_answer_where_they_are_bound(room: Room, drain: Drain) -> No
     assert {p.base for p in everyone.passages} == {"default", "hr", "all"}
 
 
+@on_both_engines
 async def test_what_a_person_added_goes_when_they_are_forgotten(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:

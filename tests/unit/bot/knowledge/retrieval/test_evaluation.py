@@ -14,7 +14,7 @@ from bot.knowledge.retrieval.outcomes import Judged, Rate, count_outcomes, outco
 from bot.knowledge.service import KnowledgeService
 from bot.types import Source
 from bot.values import Pointed, SearchResult
-from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.unit.bot.knowledge.conftest import Drain, Room, on_both_engines
 
 GOLDEN = """
 questions:
@@ -61,6 +61,7 @@ def test_a_golden_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         load_golden(tmp_path / "none.yaml")
 
 
+@on_both_engines
 async def test_search_and_abstention_are_measured(
     room: Room, service: KnowledgeService, drain: Drain, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from bot.config.knowledge import KnowledgeSettings
 from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
 from bot.knowledge.retrieval.query import Wording
 from bot.knowledge.service import KnowledgeService
-from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.unit.bot.knowledge.conftest import Drain, Room, on_both_engines
 
 LINUX = "# Logs on Linux\n\nOn Linux the logs are rotated by logrotate every night.\n"
 WINDOWS = "# Logs on Windows\n\nOn Windows the logs are rotated by the task scheduler.\n"
@@ -76,6 +76,7 @@ def test_what_was_asked_before_counts_less() -> None:
     assert shares["windows"] > shares["logs"] == shares["rotated"]
 
 
+@on_both_engines
 async def test_a_follow_up_finds_what_both_questions_are_about(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:

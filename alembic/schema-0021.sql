@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0020');
+INSERT INTO "alembic_version" VALUES('0021');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -126,8 +126,15 @@ CREATE TABLE knowledge_bases (
 	embedder VARCHAR NOT NULL,
 	dimension INTEGER NOT NULL,
 	generation INTEGER NOT NULL,
-	made_at FLOAT NOT NULL,
+	made_at FLOAT NOT NULL, version BIGINT DEFAULT '0' NOT NULL,
 	CONSTRAINT pk_knowledge_bases PRIMARY KEY (name)
+);
+CREATE TABLE knowledge_changes (
+	base VARCHAR NOT NULL,
+	version BIGINT NOT NULL,
+	removed TEXT NOT NULL,
+	CONSTRAINT pk_knowledge_changes PRIMARY KEY (base, version),
+	CONSTRAINT fk_knowledge_changes_base_knowledge_bases FOREIGN KEY(base) REFERENCES knowledge_bases (name) ON DELETE CASCADE
 );
 CREATE TABLE "knowledge_documents" (
 	id VARCHAR NOT NULL,
@@ -404,15 +411,14 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
-CREATE INDEX ix_turns_author ON turns (author);
-CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
+CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
+CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
+CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);
-CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_turns_at ON turns (at);
 CREATE INDEX ix_replies_answer ON replies (answer);
@@ -448,5 +454,6 @@ CREATE INDEX ix_duel_votes_person ON duel_votes (person);
 CREATE INDEX ix_duel_votes_at ON duel_votes (at);
 CREATE INDEX ix_prompts_at ON prompts (at);
 CREATE INDEX ix_lane_tickets_process ON lane_tickets (process);
+CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation, number);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);
