@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 WATCH_S = 2.0
 """Pause between two looks of `parlance status --watch`, in seconds."""
-DEFAULT_STOP_S = 60.0
-"""Longest time that `parlance stop` waits, in seconds."""
 
 
 async def ask_async(here: Installation, command: str) -> Any | None:
@@ -155,12 +153,18 @@ def _plain(text: str) -> str:
 def stop(
     config: ConfigPath = None,
     within: Annotated[
-        float, typer.Option(min=1.0, max=3600.0, help="Longest time to wait, in seconds.")
-    ] = DEFAULT_STOP_S,
+        float | None,
+        typer.Option(
+            min=1.0,
+            max=7200.0,
+            help="Longest time to wait, in seconds.",
+        ),
+    ] = None,
 ) -> None:
     """End the running bot in order, and wait until it is gone."""
     here = read_installation(config)
     try:
+        within = here.config.limits.end_s if within is None else within
         pid = run_async(stop_running(here.config.data_dir, within))
     except NotRunning:
         raise not_running(here) from None

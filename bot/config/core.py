@@ -18,6 +18,10 @@ Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
+_CLOSING_S = 40.0
+"""Ample time to end once answers have been finished, also on a machine that has much to do."""
+
+
 class AdminSettings(Section):
     """Who may change models, documents and settings. Nobody is, unless named here."""
 
@@ -58,6 +62,11 @@ class LimitSettings(Section):
     """Longest message that is accepted, in characters."""
     max_attachment_bytes: Positive = 20 * 1024 * 1024
     """Largest attachment that is read, in bytes."""
+
+    @property
+    def end_s(self) -> float:
+        """How long whoever tells the bot to end waits for it, before it is killed, in seconds."""
+        return self.drain_s + _CLOSING_S
 
 
 class PoolSettings(Section):

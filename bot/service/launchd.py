@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bot.service.plan import RESTART_S, STOP_S, ServicePlan, mark_of
+from bot.service.plan import RESTART_S, ServicePlan, mark_of
 
 _MARK: Final = re.compile(r"<!-- Made by: (?P<mark>[^<>]*) -->\n")
 _HEAD: Final = '<plist version="1.0">\n'
@@ -35,7 +35,7 @@ def write_list(plan: ServicePlan, *, system: bool) -> str:
         "RunAtLoad": True,
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": RESTART_S,
-        "ExitTimeOut": STOP_S,
+        "ExitTimeOut": plan.stop_s,
         "Umask": 0o077,
         "StandardInPath": "/dev/null",
         "StandardOutPath": "/dev/null",

@@ -12,8 +12,6 @@ from typing import Final
 from bot.config.resources import INSTALLED
 from bot.installation import Installation, base_folder
 
-STOP_S: Final = 60
-"""How long the bot may take to end open answers, before it is killed."""
 RESTART_S: Final = 5
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -21,12 +19,14 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
     """A service. `user` is who it runs as where the whole machine has it; empty: its own user.
-    `writable` are the folders that it changes."""
+    `writable` are the folders that it changes. When it is stopped, it is killed after `stop_s`
+    seconds."""
 
     name: str
     program: Sequence[str]
     folder: Path
     writable: Sequence[Path]
+    stop_s: int
     user: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -42,6 +42,7 @@ def make_plan(here: Installation, name: str, user: str = "") -> ServicePlan:
         (*program, "run", "--config", str(here.path.resolve())),
         folder,
         _outermost([path.absolute() for path in folders if path is not None]),
+        round(config.limits.end_s),
         user,
         environment,
     )

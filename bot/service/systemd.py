@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bot.service.plan import RESTART_S, STOP_S, ServicePlan, mark_of
+from bot.service.plan import RESTART_S, ServicePlan, mark_of
 
 _HARDENED: Final = (
     "UMask=0077",
@@ -70,7 +70,7 @@ def write_unit(plan: ServicePlan, *, system: bool) -> str:
         "RestartPreventExitStatus=2",
         "# The bot ends open answers in order, and its own children.",
         "KillMode=mixed",
-        f"TimeoutStopSec={STOP_S}",
+        f"TimeoutStopSec={plan.stop_s}",
         *(hardened if system else _HARDENED),
         "",
         "[Install]",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,15 @@ def told(home: Path) -> list[str]:
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     path.unlink(missing_ok=True)
     return lines
+
+
+def test_a_service_is_given_the_time_that_its_answers_may_take(home: Path) -> None:
+    usual = call(home, "install", "--print", *SYSTEMD).output
+    with (home / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write("limits: {drain_s: 120}\n")
+    longer = call(home, "install", "--print", *SYSTEMD).output
+    stops = [re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE) for text in (usual, longer)]
+    assert stops == [["60"], ["160"]]
 
 
 def test_a_service_is_installed_looked_at_and_removed(

@@ -19,7 +19,7 @@ ODD = '/srv/a b/100%/$HOME/"q"/back\\slash'
 def plan(folder: Path, program: str = "/bin/sh", **more: object) -> ServicePlan:
     argv = (program, "run", "--config", f"{folder}/config.yaml")
     given = {"user": "daemon", "environment": {"PYTHONPATH": str(folder)}, **more}
-    return ServicePlan("parlance-test", argv, folder, [folder, folder / "data"], **given)  # type: ignore[arg-type]
+    return ServicePlan("parlance-test", argv, folder, [folder, folder / "data"], 70, **given)  # type: ignore[arg-type]
 
 
 def read(unit: str) -> configparser.ConfigParser:
@@ -37,7 +37,7 @@ def test_systemd_reads_the_unit_and_complains_of_nothing(tmp_path: Path, system:
     path.write_text(systemd.write_unit(plan(folder), system=system), "utf-8")
     said = read(path.read_text("utf-8"))["Service"]
     assert said["Restart"] == "on-failure"
-    assert said["TimeoutStopSec"] == "60"
+    assert said["TimeoutStopSec"] == "70"
     assert said["NoNewPrivileges"] == "yes"
     assert ("User" in said) == ("ProtectSystem" in said) == system
     if shutil.which("systemd-analyze") is None:
@@ -69,7 +69,7 @@ def test_launchd_reads_the_list(system: bool) -> None:
     assert said["ProgramArguments"][-1] == f"{ODD}/config.yaml"
     assert said["WorkingDirectory"] == ODD
     assert said["KeepAlive"] == {"SuccessfulExit": False}
-    assert said["ExitTimeOut"] == 60
+    assert said["ExitTimeOut"] == 70
     assert said["Umask"] == 0o077
     assert said.get("UserName") == ("daemon" if system else None)
 
