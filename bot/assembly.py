@@ -161,7 +161,8 @@ async def open_core(
 ) -> AsyncIterator[AssembledCore]:
     """Start the plugins and the core on these parts, which it does not own; end both afterwards."""
     async with AsyncExitStack() as stack:
-        open_turns, history = OpenTurns(rules.authorize), SqlHistoryStore(database)
+        peers = crew.peers if crew is not None else None
+        open_turns, history = OpenTurns(rules.authorize, peers), SqlHistoryStore(database)
         suspensions = Suspensions(database)
         fitter = Fitter(answer_tokens=config.limits.max_answer_tokens)
         summaries = Summaries(database)

@@ -118,9 +118,10 @@ def _page(ctx: Context, found: Command) -> str:
 async def stop(ctx: Context) -> AsyncIterator[Part]:
     """Stop the answer that is being written here."""
     stopped = await ctx.services.turns.stop(ctx.conversation, ctx.asker)
-    yield Notice(
-        say("Stopped.") if stopped else say("Nothing is being written here."), private=True
-    )
+    words = say("Stopped.") if stopped else say("Nothing is being written here.")
+    if stopped > 1:
+        words = say("Stopped {number} answers.", number=stopped)
+    yield Notice(words, private=True)
 
 
 async def greet(ctx: Context) -> None:

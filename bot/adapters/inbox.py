@@ -302,7 +302,7 @@ class Inbox:
             for message in messages:
                 if (question := self._questions.get(message)) is not None:
                     await self._delete_question(message, question)
-        for event in self._answers_in(unknown):
+        for event in [*self._answers_in(unknown), *await self._answers_elsewhere(unknown)]:
             await self._core.accept(event, SilentSink())
         for message in unknown:
             stored = await self._core.question(self._platform, message)
@@ -330,6 +330,20 @@ class Inbox:
             AnswerDeleted(f"deleted.{answer.turn}", conversation, answer.turn)
             for answer, (conversation, prefix) in list(self._answers.items())
             if answer.turn and any(prefix + own in messages for own in answer.messages)
+        ]
+
+    async def _answers_elsewhere(self, messages: Collection[str]) -> list[AnswerDeleted]:
+        """The same of the answers that other processes are writing. The id of a message may begin
+        with its place."""
+        if not messages:
+            return []
+        ends = {message.rpartition(":")[2] for message in messages} | {*messages}
+        return [
+            AnswerDeleted(
+                f"deleted.{reply.turn}", ConversationKey.parse(reply.conversation), reply.turn
+            )
+            for reply in await self._core.replies.written_elsewhere(self._platform)
+            if not ends.isdisjoint(reply.address.get("messages", "").split(","))
         ]
 
     async def _remove_answer(self, turn: str) -> None:

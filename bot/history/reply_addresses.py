@@ -69,6 +69,11 @@ _take_unfinished = (
     .values(process=bindparam("taken_by"))
     .returning(*replies.c)
 )
+_elsewhere = select(replies).where(
+    replies.c.platform == bindparam("platform"),
+    replies.c.finished.is_(False),
+    replies.c.process != bindparam("but_process"),
+)
 _known = select(literal(1)).where(replies.c.conversation == bindparam("conversation")).limit(1)
 
 
@@ -117,6 +122,14 @@ class SqlReplies:
             return [_reply(row) for row in sorted(rows, key=lambda row: row.at)]
 
         return await self._database.write(job)
+
+    async def written_elsewhere(self, platform: str) -> Sequence[Reply]:
+        if self._database.process is None:
+            return ()
+        values = {"platform": platform, "but_process": self._database.process}
+        async with self._database.read() as connection:
+            rows = (await connection.execute(_elsewhere, values)).all()
+        return [_reply(row) for row in rows]
 
     async def note_interrupted(self, turns: Iterable[StoredMessage]) -> None:
         """Store answers that a dead process left as unfinished replies. Those of which nothing was

@@ -13,6 +13,7 @@ import structlog
 from bot.errors import StorageError
 from bot.processes.leases import Leases, OwnLeases, SharedLeases, held
 from bot.processes.membership import Membership
+from bot.processes.peers import Peers
 from bot.processes.shared_lanes import SharedLanes
 from bot.storage.address import ServerAddress
 from bot.storage.database import Database
@@ -28,12 +29,13 @@ _INTERRUPTED: Final = "turns_interrupted"
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """The processes that share a database. Where this one is alone, `membership` and `lanes` are
-    None, and it has every lease."""
+    """The processes that share a database. Where this one is alone, `membership`, `lanes` and
+    `peers` are None, and it has every lease."""
 
     leases: Leases
     membership: Membership | None = None
     lanes: SharedLanes | None = None
+    peers: Peers | None = None
 
     @property
     def shared(self) -> bool:
@@ -67,15 +69,16 @@ async def open_crew(database: Database) -> AsyncIterator[Crew]:
         yield Crew(OwnLeases())
         return
     membership = Membership(database)
-    leases, lanes = SharedLeases(database), SharedLanes(database)
+    leases, lanes, peers = SharedLeases(database), SharedLanes(database), Peers(database)
     membership.mourn(leases.look_again)
     membership.mourn(lambda: lanes.move(None))
     await membership.join()
     beating = asyncio.create_task(membership.run(), name="process: beating")
     try:
-        yield Crew(leases, membership, lanes)
+        yield Crew(leases, membership, lanes, peers)
         await lanes.close()
     finally:
+        await peers.close()
         beating.cancel()
         await asyncio.wait([beating])
         with suppress(StorageError):  # it may be taken for dead, or the database be away

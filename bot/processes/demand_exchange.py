@@ -42,7 +42,7 @@ class DemandExchange:
         """Of what this process told last."""
         self._heard: dict[str, tuple[int, Mapping[str, Any]]] = {}
         """What each other process told last, with its number."""
-        membership.add_told(_TOPIC, lambda: [self._number, self._told])
+        membership.tell(_TOPIC, lambda: [self._number, self._told])
         membership.watch(self._take_beats)
         database.on_told(_TOPIC, self._take_notice)
 

@@ -13,7 +13,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -53,8 +53,9 @@ _REMOVED: Final = "process_removed"
 class Membership:
     """Keeps this process in the table `processes` of a PostgreSQL database.
 
-    `lost` is set when others have taken it for dead: then it must end, and begin again as a new
-    one.
+    With each beat it tells the others what its parts have to tell (`tell`), and hears what those of
+    the others do (`told`). `lost` is set when others have taken it for dead: then it must end, and
+    begin again as a new one.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Membership:
         self.others: Mapping[str, Mapping[str, Any]] = {}
         """What the other living processes tell of themselves, by their ids."""
         self._database = database
-        self._tellers: dict[str, Callable[[], Any]] = {}
+        self._telling: dict[str, Callable[[], Any]] = {}
         self._beat_s = beat_s
         self._lifetime_s = lifetime_s
         self._heard = 0.0
@@ -85,9 +86,14 @@ class Membership:
         part = WRITING_S / LIFETIME_S
         return time.monotonic() - self._heard < part * self._lifetime_s
 
-    def add_told(self, topic: str, tell: Callable[[], Any]) -> None:
-        """Have something told to the others with each beat, as JSON can hold it, under a topic."""
-        self._tellers[topic] = tell
+    def tell(self, what: str, telling: Callable[[], Any]) -> None:
+        """Have something told to the others with each beat, as `telling` returns it and JSON can
+        hold it; nobody's name or words, as it stands in the database meanwhile."""
+        self._telling[what] = telling
+
+    def told(self, what: str) -> Sequence[Any]:
+        """What each of the others has told of that, a beat ago at the most."""
+        return [told[what] for told in self.others.values() if what in told]
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Have something called after each beat, when `others` may be new."""
@@ -105,9 +111,7 @@ class Membership:
         """Become one of the processes. Raises `StorageError`."""
         schema = await asyncio.to_thread(newest_revision)
         row = {"id": self.id, "host": _name_of_process(), "schema": schema}
-        joining = insert(processes).values(
-            **row, started_at=_NOW, beat_at=_NOW, told=self._all_told()
-        )
+        joining = insert(processes).values(**row, started_at=_NOW, beat_at=_NOW, told=self._tells())
         await self._database.write(lambda connection: connection.execute(joining) and None)
         self._heard = self._steady_since = time.monotonic()
         self._database.process = self.id
@@ -148,7 +152,7 @@ class Membership:
             # The database was away, or this process was: others may be as late as it is.
             self._steady_since = began + self._lifetime_s
         may_remove = began >= self._steady_since
-        told = self._all_told()
+        told = self._tells()
 
         def job(connection: Connection) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
             return self._say(connection, told, may_remove)
@@ -160,6 +164,9 @@ class Membership:
             self._mourn()
         for watcher in self._watchers:
             watcher()
+
+    def _tells(self) -> str:
+        return json.dumps({what: telling() for what, telling in self._telling.items()})
 
     def _say(
         self, connection: Connection, told: str, may_remove: bool
@@ -189,9 +196,6 @@ class Membership:
             raise UnusableError(
                 "The other processes have not heard of this one for too long and go on without it."
             )
-
-    def _all_told(self) -> str:
-        return json.dumps({topic: tell() for topic, tell in self._tellers.items()})
 
     def _mourn(self) -> None:
         for mourner in self._mourners:

@@ -115,6 +115,10 @@ class Replies(Protocol):
         """
         ...
 
+    async def written_elsewhere(self, platform: str) -> Sequence[Reply]:
+        """Return the replies that other processes on the same database are writing."""
+        ...
+
     async def known_thread(self, conversation: ConversationKey) -> bool:
         """Whether the bot has answered in this thread, and so may answer without a mention."""
         ...

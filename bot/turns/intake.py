@@ -123,9 +123,9 @@ class Intake:
             case MessageDeleted():
                 work, name = self._delete_question(event), event.id
             case AnswerDeleted():
-                if (turn := self._open_turns.get(event.turn)) is not None:
-                    turn.stop("answer_deleted")
-                return
+                if self._stop_deleted(event) or self._crew.peers is None:
+                    return
+                work, name = self._delete_answer(event), event.id
         task = self._start(work, name)
         if self._closing or len(self._tasks) > 2 * self.dependencies.limits.max_turns:
             await asyncio.wait([task])
@@ -288,6 +288,7 @@ class Intake:
             return
         store = self.dependencies.store
         try:
+            await self._open_turns.elsewhere.question_gone(platform, event.of, event.author.name)
             question = await store.by_event(platform, event.of)
             if question is None:
                 return
@@ -298,6 +299,20 @@ class Intake:
                 await store.supersede(answer)
         except Exception:  # a task's top; nobody waits for it
             log.exception("turn.deletion_failed", event=event.of)
+
+    def _stop_deleted(self, event: AnswerDeleted) -> bool:
+        """Stop the turn of a deleted answer; returns whether it is open in this process."""
+        turn = self._open_turns.get(event.turn)
+        if turn is not None:
+            turn.stop("answer_deleted")
+        return turn is not None
+
+    async def _delete_answer(self, event: AnswerDeleted) -> None:
+        """Handle a deleted answer that another process may be writing."""
+        try:
+            await self._open_turns.elsewhere.answer_gone(event.turn)
+        except Exception:  # a task's top; nobody waits for it
+            log.exception("turn.deletion_failed", event=event.id)
 
     # --- buttons ------------------------------------------------------------------------------
 
@@ -369,16 +384,20 @@ class Intake:
             return Notice(await self._answer_press(call, asker), private=True)
         if call.action != "stop":
             return await self._buttons.press(call, asker)
-        turn = self._open_turns.get(call.turn)
-        subject = turn.subject if turn is not None else None
+        open_turns, name = self._open_turns, asker.author.name
+        turn = open_turns.get(call.turn)
+        away = await open_turns.elsewhere.get(call.turn) if turn is None and call.turn else None
+        found = turn or away
+        subject = found.subject if found is not None else None
         decision = await self._authorize(asker, "button:stop", call.conversation, subject)
         if not decision.allowed:
             raise Denied(decision.reason)
         if turn is not None:
-            stopped = int(turn.stop("stopped", asker.author.name))
+            stopped = int(turn.stop("stopped", name))
+        elif away is not None:
+            stopped = await open_turns.elsewhere.stop([away.id], name)
         else:
-            everything = not call.turn
-            stopped = await self._open_turns.stop(call.conversation, asker) if everything else 0
+            stopped = 0 if call.turn else await open_turns.stop(call.conversation, asker)
         words = (
             say("Stopped.") if stopped else say("There is nothing to stop; this answer has ended.")
         )

@@ -10,25 +10,25 @@ import structlog
 
 from bot.commands.authorization import Authorize, Authorizer
 from bot.commands.checks import Asker
+from bot.processes.peers import Peers
 from bot.turns.private_replies import PrivateReplies
 from bot.turns.turn import Turn
+from bot.turns.turns_elsewhere import END_TIMEOUT_S, TurnsElsewhere
 from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
 
-_END_TIMEOUT_S = 10.0
-"""How long to wait for stopped turns to end, as a platform may not accept their last edit."""
-
 
 class OpenTurns:
     """All open turns; skills reach it as `ctx.services.turns`. `authorize` decides who may stop
-    which; by default the person who asked, and admins.
+    which; by default the person who asked, and admins. `peers` are the other processes that run
+    turns; None where this one is alone.
 
     Quick commands are included, but they do not count towards any limit and are never stopped:
     /stop is one of them.
     """
 
-    def __init__(self, authorize: Authorize | None = None) -> None:
+    def __init__(self, authorize: Authorize | None = None, peers: Peers | None = None) -> None:
         self._authorize = authorize or Authorizer()
         self._open: dict[str, Turn] = {}
         self._events: dict[tuple[str, str], Turn] = {}
@@ -37,6 +37,7 @@ class OpenTurns:
         self._unended: set[Turn] = set()
         self.private_replies = PrivateReplies()
         """Replies of turns that have ended, which can still be shared."""
+        self.elsewhere = TurnsElsewhere(peers, self)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -69,9 +70,13 @@ class OpenTurns:
         turn.ended.set()
 
     async def stop_person(self, person: str) -> None:
-        """Stop every turn of a person (`platform:id`) and every turn that reads their messages,
-        and wait until these have ended. Quick commands store nothing and are not stopped; what they
-        have told the person can no longer be shared."""
+        """Stop every turn of a person (`platform:id`) and every turn that reads their messages, in
+        all processes, and wait until these have ended. Quick commands store nothing and are not
+        stopped; what they have told the person can no longer be shared."""
+        await asyncio.gather(self.stop_person_here(person), self.elsewhere.stop_person(person))
+
+    async def stop_person_here(self, person: str) -> None:
+        """Do what `stop_person` does with the turns of this process."""
         self.private_replies.forget_person(person)
         affected = [turn for turn in self._unended if person in turn.people and not turn.quick]
         for turn in affected:
@@ -80,7 +85,15 @@ class OpenTurns:
 
     async def replace(self, answer: str, question: str, by: str) -> Turn | None:
         """Stop the answer with this id, and others to the same stored question, which is answered
-        anew, and wait until they have been taken away. Returns the former if it was open."""
+        anew, in all processes, and wait until they have been taken away. Returns the former if it
+        was open in this one."""
+        found, _ = await asyncio.gather(
+            self.replace_here(answer, question, by), self.elsewhere.replace(answer, question, by)
+        )
+        return found
+
+    async def replace_here(self, answer: str, question: str, by: str) -> Turn | None:
+        """Do what `replace` does with the turns of this process."""
         stale = [
             turn
             for turn in self._unended
@@ -117,27 +130,36 @@ class OpenTurns:
         In a channel this includes the person's own turns in the channel's threads, because a
         mention in the channel is answered in a thread.
         """
-        stopped = 0
-        for turn in self:
-            if not turn.quick and _is_meant(conversation, by, turn):
-                decision = await self._authorize(by, "button:stop", conversation, turn.subject)
-                stopped += decision.allowed and turn.stop("stopped", by.author.name)
-        return stopped
+        stopped, person, name = 0, by.author.key, by.author.name
+        for turn in self.meant(conversation, person):
+            decision = await self._authorize(by, "button:stop", conversation, turn.subject)
+            stopped += decision.allowed and turn.stop("stopped", name)
+        elsewhere = [
+            turn.id
+            for turn in await self.elsewhere.meant(conversation, person)
+            if (await self._authorize(by, "button:stop", conversation, turn.subject)).allowed
+        ]
+        return stopped + await self.elsewhere.stop(elsewhere, name)
+
+    def meant(self, conversation: ConversationKey, person: str) -> Sequence[Turn]:
+        """The turns of this process that a person (`Author.key`) means who stops those of a
+        conversation."""
+        return [turn for turn in self if not turn.quick and _is_meant(conversation, person, turn)]
 
 
 async def _wait_for_ends(turns: Sequence[Turn]) -> None:
     try:
-        async with asyncio.timeout(_END_TIMEOUT_S):
+        async with asyncio.timeout(END_TIMEOUT_S):
             await asyncio.gather(*(turn.ended.wait() for turn in turns))
     except TimeoutError:
         log.warning("turn.stop_timed_out", turns=len(turns))
 
 
-def _is_meant(conversation: ConversationKey, by: Asker, turn: Turn) -> bool:
+def _is_meant(conversation: ConversationKey, person: str, turn: Turn) -> bool:
     there = turn.event.conversation
     if there == conversation:
         return True
-    own = by.author.key == turn.asker.author.key
+    own = person == turn.asker.author.key
     return own and conversation.thread is None and there.scope("channel") == str(conversation)
 
 

@@ -82,6 +82,9 @@ class MemoryReplies:
     async def unfinished(self, platform: str) -> Sequence[Reply]:
         return [r for r in self.saved.values() if r.platform == platform and not r.finished]
 
+    async def written_elsewhere(self, platform: str) -> Sequence[Reply]:
+        return ()
+
     async def known_thread(self, conversation: ConversationKey) -> bool:
         return any(r.conversation == str(conversation) for r in self.saved.values())
 

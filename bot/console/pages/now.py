@@ -102,14 +102,18 @@ class NowPage:
         )
 
     async def _stop(self, request: Request, visit: Visit) -> Response:
-        turn = self._site.app.core.open_turns.get(request.path_params["turn"])
-        if turn is None:
+        named, open_turns = request.path_params["turn"], self._site.app.core.open_turns
+        turn = open_turns.get(named)
+        found = turn or await open_turns.elsewhere.get(named)
+        if found is None or (place := found.subject.place) is None:
             raise NotFound(say("There is nothing to stop; this answer has ended."))
-        place = turn.event.conversation
         authorize = self._site.app.services.authorize
-        decision = await authorize(visit.asker, "button:stop", place, turn.subject)
+        decision = await authorize(visit.asker, "button:stop", place, found.subject)
         if not decision.allowed:
             raise Denied(decision.reason)
-        await self._site.changes.add(visit.asker.author.key, say("stopped a turn"), turn.id)
-        turn.stop("stopped", visit.asker.author.name)
+        await self._site.changes.add(visit.asker.author.key, say("stopped a turn"), found.id)
+        if turn is not None:
+            turn.stop("stopped", visit.asker.author.name)
+        else:
+            await open_turns.elsewhere.stop([found.id], visit.asker.author.name)
         return go_to(f"{CONSOLE_PATH}/")

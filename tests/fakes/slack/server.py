@@ -39,6 +39,8 @@ class FakeSlack:
         self.sent: dict[str, float] = {}
         self.responses: list[dict[str, Any]] = []
         self.refuse_sockets = False
+        self.over = -1
+        """The connection over which events come, as an index of those that are open."""
         self.refusals = 0
         self.greets = True
         """Whether a new connection is greeted; without that it hangs."""
@@ -195,7 +197,7 @@ class FakeSlack:
         self.sent[envelope] = time.monotonic()
         if self.spread:
             self._sockets.insert(0, self._sockets.pop())
-        await self._sockets[-1].send_json(frame)
+        await self._sockets[self.over].send_json(frame)
         return envelope
 
     async def _post(self, kind: str, payload: Mapping[str, Any], retry: int) -> str:

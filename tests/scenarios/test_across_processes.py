@@ -1,0 +1,135 @@
+"""What is done at one process reaches what another one does: two houses on one PostgreSQL, each
+with a connection of its own to the same Slack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.app import App
+from bot.storage.address import ServerAddress
+from tests.fakes.postgresql import PostgresqlServer
+from tests.fakes.slack.acting import US, Acting
+from tests.scenarios.harness import House
+from tests.scenarios.on_slack import SlackDriver, buttons
+
+
+@dataclass
+class Pair:
+    """The two houses. What people do arrives at the one that was last named with `at`."""
+
+    slack: SlackDriver
+    one: House
+    two: House
+
+    @property
+    def app_one(self) -> App:
+        """The app of the first house."""
+        assert self.one.app is not None
+        return self.one.app
+
+    def at(self, house: House) -> House:
+        self.slack.fake.over = 0 if house is self.one else 1
+        return house
+
+
+@asynccontextmanager
+async def open_pair(
+    folder: Path, address: ServerAddress, sections: Mapping[str, Any], **scripted: Any
+) -> AsyncIterator[Pair]:
+    url = address.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    slack = await SlackDriver().open()
+    houses = []
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        given = {"database": {"url": url}, **sections}
+        houses.append(House(folder / name, slack, sections=given, **scripted))
+    try:
+        for house in houses:
+            await house.start()
+        yield Pair(slack, *houses)
+    finally:
+        await asyncio.gather(*(house.stop() for house in houses))
+        await slack.close()
+
+
+@pytest.fixture
+def address(postgresql: PostgresqlServer) -> ServerAddress:
+    return postgresql.create()
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, address: ServerAddress) -> AsyncIterator[Pair]:
+    async with open_pair(tmp_path, address, {}, tokens_per_s=50) as made:
+        yield made
+
+
+async def test_stop_reaches_an_answer_that_another_process_writes(pair: Pair) -> None:
+    house = pair.at(pair.one)
+    await pair.slack.mention("take your time")
+    await house.sees("slow003")
+    pair.at(pair.two)
+    await pair.slack.press("stop", by="eve")
+    await house.is_told("Only")
+    assert pair.slack.working()
+    await pair.slack.press("stop")
+    await house.reads("Stopped by")
+    await house.is_told("Stopped.")
+
+
+async def test_slash_stop_counts_what_other_processes_stop(pair: Pair) -> None:
+    house = pair.at(pair.one)
+    await pair.slack.mention("take your time")
+    await house.sees("slow003")
+    pair.at(pair.two)
+    await pair.slack.mention("take your time")
+    await house.until(lambda: house.text.count("slow003") == 2, "two answers")
+    await pair.slack.command("stop")
+    await house.is_told("Stopped 2 answers.")
+    await house.reads("Stopped by")
+    assert not pair.slack.working()
+
+
+async def test_a_deleted_question_takes_the_answer_of_another_process_away(pair: Pair) -> None:
+    house = pair.at(pair.one)
+    await pair.slack.mention("take your time")
+    await house.sees("slow003")
+    pair.at(pair.two)
+    await pair.slack.delete()
+    await house.until(lambda: "slow" not in house.text, "taken away")
+    assert not pair.slack.working()
+
+
+async def test_a_deleted_answer_is_not_written_on_by_another_process(pair: Pair) -> None:
+    house = pair.at(pair.one)
+    await pair.slack.mention("take your time")
+    await house.sees("slow003")
+    pair.at(pair.two)
+    await pair.slack.delete_answer()
+    await house.until(lambda: not pair.app_one.core.open_turns, "stopped")
+    await house.until(lambda: "slow" not in house.text, "taken away")
+
+
+async def test_an_edited_question_is_answered_anew_by_another_process(pair: Pair) -> None:
+    house, people = pair.at(pair.one), Acting(pair.slack.fake)
+    asked = await people.say("take your time", mention=True)
+    await house.sees("slow003")
+    pair.at(pair.two)
+    await people.edit(asked, f"<@{US}> something else")
+    await house.until(lambda: "Answer the new one" in offered(pair), "offered")
+    await pair.slack.leave("Answer the new one")
+    await house.reads("something else")
+    assert "slow" not in house.text
+    await house.until(lambda: "Answer the new one" not in offered(pair), "taken back")
+
+
+def offered(pair: Pair) -> str:
+    """The buttons of all that the bot says."""
+    shown = pair.slack.fake.workspace.by("UBOT")
+    return str([button for message in shown for button in buttons(message)])
