@@ -58,6 +58,9 @@ from bot.web.late_fetch import LateFetcher
 
 log = structlog.get_logger(__name__)
 
+_LAST_WORDS_S = 10.0
+"""Time for answers that were cut to say so: a platform takes so many edits at once, and no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -101,14 +104,16 @@ class App:
         await Serving(self, adapters, restart=restart).run()
 
     async def drain(self, adapters: Sequence[Adapter]) -> None:
-        """Take nothing new, and return when what was taken has ended, or after `limits.drain_s`
-        seconds. `serve` goes on meanwhile, and is to be cancelled then."""
+        """Take nothing new, and return when what was taken has ended. What has not after
+        `limits.drain_s` seconds is stopped, and has some more to say so. `serve` goes on meanwhile,
+        and is to be cancelled then."""
         self.draining.set()
         log.info("app.draining", open_turns=len(self.core.open_turns))
         for adapter in adapters:
             if (drain := getattr(adapter, "drain", None)) is not None:
                 drain(others=self.crew.accompanied)
         await self.core.drain(self.installation.config.limits.drain_s)
+        await self.core.close(_LAST_WORDS_S)
 
     async def warm_up(self) -> None:
         """Update the documents and load the default models, before the first question.

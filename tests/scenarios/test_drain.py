@@ -16,6 +16,7 @@ from bot.storage.address import DATABASE_URL_VARIABLE
 from tests.fakes.discord import TOKEN
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.slack.bots import until
+from tests.scenarios.harness import Person
 from tests.scenarios.process import SLOW, WITHIN_S, Ended, end_of
 from tests.scenarios.setup.setup_house import House, open_house, reads
 
@@ -126,17 +127,19 @@ async def test_answers_that_are_being_written_are_finished(tmp_path: Path) -> No
         assert bot.statuses() == ["complete", "complete"]
 
 
-async def test_an_answer_that_takes_longer_says_that_it_was_cut(tmp_path: Path) -> None:
-    async with served(tmp_path, drain_s=0.3, tokens_per_s=40) as bot:
+async def test_each_answer_that_takes_longer_says_that_it_was_cut(tmp_path: Path) -> None:
+    people: tuple[Person, ...] = ("ada", "eve", "root") * 2  # more than Slack takes edits at once
+    async with served(tmp_path, drain_s=0.3, tokens_per_s=10) as bot:
         slack = bot.house.slack
-        await slack.mention("take your time")
-        await reads(slack, "slow003")
+        for person in people:
+            await slack.mention("take your time", by=person)
+        await until(slack.fake, lambda: "\n".join(slack.messages()).count("slow003") == len(people))
         bot.process.send_signal(signal.SIGTERM)
         ended = await bot.ended()
         assert ended.status == 0
-        assert CUT in "\n".join(slack.messages())
+        assert [message.count(CUT) for message in slack.messages()] == [1] * len(people)
         assert not slack.working()
-        assert bot.statuses() == ["cancelled"]
+        assert bot.statuses() == ["cancelled"] * len(people)
 
 
 async def test_another_process_on_the_database_answers_meanwhile(

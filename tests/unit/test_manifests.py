@@ -25,7 +25,7 @@ LAYOUTS = ("one-process", "several-processes")
 VERSIONS = ("1.29", kubernetes_validate.latest_version())
 """The oldest version of Kubernetes that the manifests are for, and the latest that is known."""
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
-CLOSING_S = 15
+CLOSING_S = 20
 """Longest time that a bot takes to end once it has drained, in seconds."""
 
 PINNED = r":[a-z-]*\d[\w.]*$"
