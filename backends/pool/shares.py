@@ -40,6 +40,11 @@ class Demand:
         """Slots that could be used now."""
         return self.requests + self.background
 
+    @property
+    def short(self) -> bool:
+        """Whether it would use more than it holds."""
+        return self.wanted > self.held
+
     @classmethod
     def parse(cls, told: object) -> Demand:
         """Read what another process has told, which may be of another version.

@@ -81,15 +81,16 @@ class SharedServer:
         told = self._next()
         before, after = self._all(self.told), self._all(told)
         slots = self._count(after)
-        if told.wanted > self.limit and (
-            told.held > max(self.limit, self._running)
+        held = max(self.limit, self._running)
+        if told.wanted > held and (
+            not self.told.short  # others give up only what somebody is known to be short of
+            or told.held > held
             or divide_slots(slots, before) != divide_slots(slots, after)
         ):
             return True
         known, granted = grant_slots(slots, before), grant_slots(slots, after)
         return any(
-            other.wanted > other.held and granted[name] > known[name]
-            for name, other in self._others.items()
+            other.short and granted[name] > known[name] for name, other in self._others.items()
         )
 
     def _next(self) -> Demand:
