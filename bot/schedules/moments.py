@@ -38,7 +38,7 @@ class When:
 
 
 def read_time(text: str, now: datetime, zone: str) -> When:
-    """Read when something is due: words in one of four languages, or a cron line.
+    """Read when something is due: words in one of five languages, or a cron line.
 
     `now` is aware. Raises `NoTime` and `PastTime`.
     """

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.schedules.clock_words import rewrite_clock
+from bot.schedules.japanese_times import put_into_english
 from bot.schedules.moments import PastTime, When, read_time
 from bot.schedules.time_phrase import NoTime, Phrase, read_phrase
 
@@ -24,6 +25,8 @@ _CONNECTORS: Final = frozenset({
     "to", "that", "about", "of", ":", "-", "–", "—", "zu", "dass", "daran", "an", "à", "de", "d'",
     "que",
 })  # fmt: skip
+_AN_VERB: Final = " denken"
+"""The verb that an "an" before it belongs to: an die Milch denken."""
 _PREFIX_VERBS: Final = frozenset({"remind", "erinnere", "rappelle", "rappelle-moi", "recuérdame"})
 
 _MARKS: Final = frozenset({"uhr", "o'clock", "oclock", "h", "heures", "heure", "horas", "hrs"})
@@ -53,6 +56,7 @@ def split_request(text: str, now: datetime, zone: str, whom: str = "me") -> Requ
     Raises `NoTime` where no part of it is a time, or nothing but that is there, and `PastTime`.
     """
     whom, rest = _split_whom(text, whom)
+    rest = put_into_english(rest)
     words = rest.split(" ")
     if _read(rest, now, zone) is not None:
         raise NothingToSay
@@ -154,6 +158,7 @@ def _has_clock(span: str) -> bool:
 
 def _strip_connector(text: str) -> str:
     first, _, more = text.strip().partition(" ")
-    if first.lower().rstrip(":,") in _CONNECTORS and more:
+    connects = first.lower().rstrip(":,") in _CONNECTORS
+    if connects and more and not (first.lower() == "an" and more.rstrip(".!").endswith(_AN_VERB)):
         text = more
     return text.strip(" ,;:–—")

@@ -1,4 +1,4 @@
-"""Reads a time in words, in four languages: what every word of it says, or that it is none.
+"""Reads a time in words, in five languages: what every word of it says, or that it is none.
 
 What it does not know is no time: a wrong one would be worse than a question back.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.schedules.clock_words import rewrite_clock
+from bot.schedules.japanese_times import put_into_english
 from bot.schedules.time_lexicon import (
     ADVERBS,
     AND_WORDS,
@@ -87,7 +88,7 @@ class Phrase:
 
 def read_phrase(text: str) -> Phrase:
     """Read the words of a time. Raises `NoTime`."""
-    words = " ".join(text.lower().replace("’", "'").split())
+    words = " ".join(put_into_english(text).lower().replace("’", "'").split())
     if not words or len(words) > MAX_PHRASE_CHARACTERS:
         raise NoTime
     words = _MARKS.sub(" ", words).rstrip(": ")

@@ -101,6 +101,7 @@ NOT_CHAT = (
     "bot/prompting/",
     "bot/skills/plugin_",
     "bot/schedules/clock_words.py",
+    "bot/schedules/japanese_times.py",
     "bot/schedules/time_lexicon.py",
     "bot/shipped_platforms.py",
     "bot/status.py",

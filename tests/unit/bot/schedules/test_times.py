@@ -174,6 +174,20 @@ def test_the_shortest_gap_of_a_line() -> None:
         ("pay rent every month on the 3rd", "me", "pay rent", "0 9 3 * *"),
         ("uns jeden Montag um 9 an das Treffen", "here", "das Treffen", "0 9 * * 1"),
         ("moi demain à 9h de payer", "me", "payer", "2026-03-28 09:00"),
+        ("mich morgen um 9 an die Milch denken", "me", "an die Milch denken", "2026-03-28 09:00"),
+        ("明日の9時に牛乳を買う", "me", "牛乳を買う", "2026-03-28 09:00"),
+        ("２０分後に電話する", "me", "電話する", "2026-03-27 10:20"),
+        ("4月3日の10:00に会議", "me", "会議", "2026-04-03 10:00"),
+        ("毎週金曜日の17:00に報告：を書く", "me", "報告：を書く", "0 17 * * 5"),
+        ("午後3時半に歯医者", "me", "歯医者", "2026-03-27 15:30"),
+        ("明後日の朝8時に出発", "me", "出発", "2026-03-29 08:00"),
+        ("来週の水曜日の10時に会議", "me", "会議", "2026-04-01 10:00"),
+        ("毎月3日の9時に家賃", "me", "家賃", "0 9 3 * *"),
+        ("一時間半後に休憩", "me", "休憩", "2026-03-27 11:30"),
+        ("平日の9時に朝会", "me", "朝会", "0 9 * * 1-5"),
+        ("朝ごはんを作る 明日7時", "me", "朝ごはんを作る", "2026-03-28 07:00"),
+        ("明日の9時に牛乳を買うことを知らせてください", "me", "牛乳を買う", "2026-03-28 09:00"),
+        ("9:00に会議", "me", "会議", "2026-03-28 09:00"),
     ],
 )
 def test_a_request_is_taken_apart(said: str, whom: str, text: str, when: str) -> None:
@@ -183,7 +197,7 @@ def test_a_request_is_taken_apart(said: str, whom: str, text: str, when: str) ->
 
 
 def test_a_request_without_a_time_or_without_words() -> None:
-    for said in ("buy milk", "me", "", "milk " * 800):
+    for said in ("buy milk", "me", "", "milk " * 800, "日本に行く", "25時に何か", "0月3日に何か"):
         with pytest.raises(NoTime):
             split_request(said, FRIDAY, "Europe/Berlin")
     with pytest.raises(NothingToSay):
