@@ -83,7 +83,7 @@ def _overview(ctx: Context, commands: Sequence[Command], *, writes: bool) -> str
 
 
 def _named(name: str, about: str) -> str:
-    return lay_out("- {name}: {about}", name=name, about=about)
+    return say("- {name}: {about}", name=name, about=about)
 
 
 def _short_usage(one: Command) -> str:
@@ -97,14 +97,7 @@ def _page(ctx: Context, found: Command) -> str:
     if found.options:
         lines.append(lay_out("\n{title}", title=say("Options:")))
     for option in found.options:
-        words = [option.description]
-        if option.choices:
-            words.append(say("one of {choices}", choices=", ".join(option.choices)))
-        if option.required:
-            words.append(say("required"))
-        elif option.default not in (None, ""):
-            words.append(say("{default} unless given", default=option.default))
-        lines.append(_named(f"`{option.name}`", join_sentences(words, "; ")))
+        lines.append(_named(f"`{option.name}`", _about(option)))
     if found.examples:
         lines.append(lay_out("\n{title}", title=say("Examples:")))
         lines += [f"- {ctx.written(one.call)}" for one in found.examples]
@@ -112,6 +105,20 @@ def _page(ctx: Context, found: Command) -> str:
         menu = say("Also in the menu of a message: {menu}", menu=found.menu)
         lines.append(lay_out("\n{menu}", menu=menu))
     return join_sentences(lines, "\n")
+
+
+def _about(option: Option) -> str:
+    """What an option is for, and in brackets what may be given."""
+    more: list[str] = []
+    if option.choices:
+        more.append(say("one of {choices}", choices=", ".join(option.choices)))
+    if option.required:
+        more.append(say("required"))
+    elif option.default not in (None, ""):
+        more.append(say("{default} unless given", default=option.default))
+    if not more:
+        return option.description
+    return lay_out("{about} ({more})", about=option.description, more=join_sentences(more, ", "))
 
 
 @command("stop", quick=True, private=True)

@@ -76,7 +76,8 @@ async def settings(
     if not name:
         raise UsageError(say("Name the setting; /settings show lists them."))
     where = _scope(ctx, scope)
-    place = say("here") if ctx.asker.direct and where == "channel" else PLACES[where]
+    alone = ctx.asker.direct and where == "channel"
+    place = say("for this conversation") if alone else PLACES[where]
     if action == "clear":
         await service.clear(name, where, ctx.conversation, ctx.author.key)
         yield Notice(say("{name} is no longer chosen {place}.", name=name, place=place))

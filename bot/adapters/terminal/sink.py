@@ -72,7 +72,8 @@ class ReplySink:
         """The view with a line for each of its files that says where it lies."""
         if self._save is None or not view.files:
             return view
-        lines = [Notice(await asyncio.to_thread(self._save, file)) for file in view.files]
+        said = [await asyncio.to_thread(self._save, file) for file in view.files]
+        lines = [Notice(translate(one, view.locale)) for one in said]
         return replace(view, notices=(*lines, *view.notices))
 
     def hold(self) -> None:

@@ -29,8 +29,8 @@ async def test_help_is_made_from_the_commands(on: Stage) -> None:
 async def test_one_command_is_explained_with_its_options_and_examples(on: Stage) -> None:
     for name in ("rap", "/rap", "RAP"):
         text = (await on.call(help_, options={"about": name})).text
-        assert "- `rounds`: How many verses each; 2 unless given" in text
-        assert "- `matchup`: Who battles whom: A vs B; required" in text
+        assert "- `rounds`: How many verses each (2 unless given)" in text
+        assert "- `matchup`: Who battles whom: A vs B (required)" in text
         assert "- `/rap Ada Lovelace vs Charles Babbage`" in text
     assert "Ask about this" in (await on.call(help_, options={"about": "ask"})).text
 

@@ -138,7 +138,9 @@ async def test_in_a_direct_message_everything_personal_is_ones_own(
     direct = ConversationKey("discord", "@dm", "77")
     options = {"action": "set", "name": "persona", "value": "Be brief."}
     said = await on.call(settings, options=options, conversation=direct, direct=True)
-    assert said.notices == ["persona is set here; it holds from the next message on."]
+    assert said.notices == [
+        "persona is set for this conversation; it holds from the next message on."
+    ]
     assert (await chosen.resolve(direct)).persona == "Be brief."
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,18 +19,20 @@ from rich.console import Console
 from bot.adapters.protocol import Adapter, Question
 from bot.adapters.terminal.adapter import TerminalAdapter
 from bot.adapters.terminal.lines import read_lines
+from bot.adapters.terminal.saved_files import save_file
 from bot.adapters.terminal.sink import (
     PlainSink,
     ScreenSink,
     split_finished_blocks,
 )
+from bot.catalogue.languages import read_language, set_folders
 from bot.commands.declaration import Command
 from bot.errors import Refused
 from bot.events import ActionCall, CommandCall, Event, Message
 from bot.replies.protocol import Replies, Sink
 from bot.replies.wording import status_text
 from bot.settings.values import ChannelSettings
-from bot.types import Action, Author, ConversationKey, Notice, Scope, Source, Status, View
+from bot.types import Action, Author, ConversationKey, File, Notice, Scope, Source, Status, View
 
 
 class EchoCore:
@@ -337,3 +340,14 @@ async def test_what_can_be_chosen_now_can_be_completed() -> None:
     lines.stdin = io.StringIO("/choose approve\n")
     await lines.run(core)
     assert lines._own_commands()[:2] == ["/choose again", "/again"]
+
+
+@pytest.mark.may_block  # it looks for languages itself, as a start does
+async def test_where_a_file_was_saved_is_said_in_the_language_of_the_reply(tmp_path: Path) -> None:
+    set_folders(())
+    read_language("de")
+    out, err = io.StringIO(), io.StringIO()
+    sink = PlainSink(out, err, save=partial(save_file, tmp_path))
+    await sink.finish(View("1", files=(File("list.csv", b"tea"),), state="complete", locale="de"))
+    said = out.getvalue() + err.getvalue()
+    assert f"Gespeichert als `{tmp_path / 'list.csv'}`." in said
