@@ -56,12 +56,15 @@ class Dialogue:
         return await self._read(MARK + translate(question, self._locale), secret=secret)
 
     async def confirm(self, question: str) -> bool:
-        """Whether somebody wants something; Enter alone is a yes."""
+        """Whether somebody wants something; Enter alone is a yes. A yes and a no may be said in
+        their language, or in English."""
+        yes = {"", "y", "yes", *_forms(say("Yes"), self._locale)}
+        no = {"n", "no", *_forms(say("No"), self._locale)}
         while True:
             said = (await self.ask(say("{question} [Y/n]", question=question))).lower()
-            if said in {"", "y", "yes"}:
+            if said in yes:
                 return True
-            if said in {"n", "no"}:
+            if said in no:
                 return False
 
     async def wait(self, work: Awaitable[T], hint: str) -> T | None:
@@ -90,6 +93,12 @@ class Dialogue:
         except (KeyboardInterrupt, EOFError):
             raise Interrupted from None
         return str(typed).strip()
+
+
+def _forms(word: str, locale: str | None) -> tuple[str, str]:
+    """A word in small letters as somebody says it, and its first letter."""
+    own = translate(word, locale).lower()
+    return own, own[:1]
 
 
 def find_program() -> str:

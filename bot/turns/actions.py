@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from backends.base import Usage
-from bot.catalogue.sentence import join_sentences, lay_out, say
+from bot.catalogue.sentence import Sentence, join_sentences, lay_out, say
 from bot.commands.authorization import UNKNOWN_ANSWER, Authorize, Subject
 from bot.commands.checks import ALLOWED, Asker, Decision
 from bot.errors import Denied, NotFound
@@ -166,7 +166,7 @@ def explain_answer(
     if why.passages:
         lines += _list(say("**Passages**:"), (f"- {_title(one)}" for one in why.passages))
     if why.left_out:
-        left_out = join_sentences(why.left_out, "; ")
+        left_out = join_sentences(map(Sentence, why.left_out), "; ")
         lines.append(say("**Left out**: {left_out}", left_out=left_out))
     if (usage := turn.usage or why.usage) is not None:
         lines.append(say("**Times**: {times}", times=_times(usage)))

@@ -127,6 +127,14 @@ async def test_a_question_has_a_language(language: str) -> None:
         assert told.nothing_said in said(await parlance.say(told.question))
 
 
+async def test_why_an_answer_is_what_it_is_was_told_half_in_english() -> None:
+    async with running_skills(plugins=PLUGINS) as parlance:
+        answer = await parlance.say(f"/ask {STORIES['de'].question}", locale="de")
+        why = await parlance.press(answer, "why")
+        assert "Every passage" not in why.text
+        assert "Alle Stellen: Keine reicht als Beleg für eine Antwort." in why.text
+
+
 async def test_a_language_that_is_not_there_is_not_chosen() -> None:
     async with running_skills(plugins=PLUGINS) as parlance:
         told = await parlance.say("/settings set language xx channel", admin=True, locale="de")

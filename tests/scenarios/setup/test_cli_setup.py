@@ -185,11 +185,13 @@ class TestAtAKeyboard:
         assert left <= {"papers", "config.yaml", ".env", "models", "data"}
 
     async def test_the_first_start_offers_it_once(self, house: House) -> None:
+        """And takes a no in the language in which it asks."""
         here = house.folder.path
         house.folder.configure(knowledge={"sync": []})
-        async with keyboard(house, "run", cwd=here) as (terminal, process):
-            await terminal.sees("? Set it up now? [Y/n]")
-            terminal.type("n\r")
+        german = {"LANG": "de_DE.UTF-8", "LC_ALL": "", "LC_MESSAGES": ""}
+        async with keyboard(house, "run", cwd=here, env=german) as (terminal, process):
+            await terminal.sees("[J/n]")
+            terminal.type("Nein\r")
             await terminal.sees("›")
             terminal.type(CTRL_D)
             assert await ended(process) == 0
