@@ -24,6 +24,7 @@ from bot.storage.address import DatabaseAddress, ServerAddress
 from bot.storage.blocking import write_once
 from bot.storage.database import Database
 from bot.storage.engine import Base
+from bot.storage.installation_id import installation_id
 from bot.storage.move import Moved, move, moved_tables
 from tests.contracts.history_contract import asked, exchange
 from tests.fakes.kept import CHANNEL, keep_something
@@ -37,6 +38,7 @@ async def path(tmp_path: Path) -> Path:
     """An installation's file, with something in every table; its last turn was deleted."""
     database = await Database.open(tmp_path / "parlance.db")
     await database.write(keep_something)
+    await installation_id(database)
     store = SqlHistoryStore(database)
     await exchange(store, asked("9", text="a zero\0byte and ✓"))
     await exchange(store, asked("10", "slack:T1:C9"))
