@@ -5,40 +5,52 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.errors import StorageError
 from bot.history.sql_store import SqlHistoryStore
 from bot.portability.export import export, recorded_tables
 from bot.portability.insertion import Imported, import_file
 from bot.sign_in.places import console_place
+from bot.storage.address import DatabaseAddress
+from bot.storage.blocking import write_once
 from bot.storage.database import Database
 from bot.types import ConversationKey
 from tests.fakes.kept import ADA, CHANNEL, EVE, OF_ADA, SECRETS, keep_something
 
+NewAddress = Callable[[str], DatabaseAddress]
+
 
 @pytest.fixture
-async def path(tmp_path: Path) -> Path:
-    database = await Database.open(tmp_path / "here.db")
+async def here(new_address: NewAddress) -> DatabaseAddress:
+    """A database with something in every table."""
+    database = await Database.open(await asyncio.to_thread(new_address, "here"))
     await database.write(keep_something)
     await database.close()
-    return tmp_path / "here.db"
+    return database.address
 
 
-async def written(path: Path, **options: Any) -> str:
+@pytest.fixture
+def there(new_address: NewAddress) -> DatabaseAddress:
+    return new_address("there")
+
+
+async def written(address: DatabaseAddress, **options: Any) -> str:
     pieces: list[str] = []
-    await asyncio.to_thread(export, path, pieces.append, **options)
+    await asyncio.to_thread(export, address, pieces.append, **options)
     return "".join(pieces)
 
 
-async def taken_in(folder: Path, text: str, name: str = "there") -> Imported:
-    file = folder / f"{name}.jsonl"
+async def taken_in(address: DatabaseAddress, folder: Path, text: str) -> Imported:
+    file = folder / "file.jsonl"
     await asyncio.to_thread(file.write_text, text, "utf-8")
-    database = await Database.open(folder / f"{name}.db")
+    database = await Database.open(address)
     try:
         return await import_file(database, file, {"default"})
     finally:
@@ -50,8 +62,8 @@ def lines(text: str, kind: str) -> list[dict[str, Any]]:
     return [line for line in found if line["kind"] == kind]
 
 
-async def test_a_person_gets_every_kind_and_not_a_word_of_others(path: Path) -> None:
-    text = await written(path, person=EVE)
+async def test_a_person_gets_every_kind_and_not_a_word_of_others(here: DatabaseAddress) -> None:
+    text = await written(here, person=EVE)
     kinds = {json.loads(line)["kind"] for line in text.splitlines()}
     assert kinds == {"parlance", "end", *(record.kind for _, record in recorded_tables())}
     for word in (*SECRETS, *OF_ADA, ADA, "both in short", "Everybody documents"):
@@ -66,36 +78,36 @@ async def test_a_person_gets_every_kind_and_not_a_word_of_others(path: Path) -> 
 
 
 async def test_what_comes_back_where_it_was_exported_adds_nothing(
-    path: Path, tmp_path: Path
+    here: DatabaseAddress, tmp_path: Path
 ) -> None:
     """The file tells times to the microsecond, and the database holds them more exactly."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        moved = connection.execute("UPDATE knowledge_versions SET at = at + 0.0000004")
-        assert moved.rowcount > 0
-    again = await taken_in(tmp_path, await written(path), "here")
+    later = sa.text("UPDATE knowledge_versions SET at = at + 0.0000004")
+    await asyncio.to_thread(write_once, here, lambda connection: connection.execute(later))
+    again = await taken_in(here, tmp_path, await written(here))
     assert again.added.total() == 0, again.added
 
 
 async def test_what_was_exported_is_the_same_after_it_was_taken_in(
-    path: Path, tmp_path: Path
+    here: DatabaseAddress, there: DatabaseAddress, tmp_path: Path
 ) -> None:
-    text = await written(path)
+    text = await written(here)
     for word in SECRETS:
         assert word not in text
-    done = await taken_in(tmp_path, text)
+    done = await taken_in(there, tmp_path, text)
     assert done.left_out.total() == 0
     assert done.added["turn"] == 6
     assert done.unread == {f"@{EVE}", f"@{ADA}", "default"}
-    assert await written(tmp_path / "there.db") == text
-    again = await taken_in(tmp_path, text)
+    assert await written(there) == text
+    again = await taken_in(there, tmp_path, text)
     assert again.added.total() == 0
     assert again.present == done.added
-    assert await written(tmp_path / "there.db") == text
-    with closing(sqlite3.connect(tmp_path / "there.db")) as connection:  # and counted once
-        counted = "SELECT sum(turns), sum(read), sum(failed) FROM turn_counts WHERE kind = 'model'"
-        assert connection.execute(counted).fetchall() == [(2, 6, 0)]
-    for name in ("here", "there"):
-        database = await Database.open(tmp_path / f"{name}.db")
+    assert await written(there) == text
+    counted = "SELECT sum(turns), sum(read), sum(failed) FROM turn_counts WHERE kind = 'model'"
+    for address in (here, there):
+        database = await Database.open(address)
+        if address == there:
+            async with database.read() as connection:  # and counted once
+                assert (await connection.exec_driver_sql(counted)).all() == [(2, 6, 0)]
         history = SqlHistoryStore(database)
         recent = [turn.text for turn in await history.recent(CHANNEL)]
         assert recent[:2] == ["Eve asks 1 ✓", "Eve is told 1"]
@@ -109,28 +121,30 @@ async def test_what_was_exported_is_the_same_after_it_was_taken_in(
         await database.close()
 
 
-async def test_a_person_is_taken_in_by_themselves(path: Path, tmp_path: Path) -> None:
-    text = await written(path, person=EVE)
-    done = await taken_in(tmp_path, text)
-    theirs = await written(tmp_path / "there.db")
+async def test_a_person_is_taken_in_by_themselves(
+    here: DatabaseAddress, there: DatabaseAddress, tmp_path: Path
+) -> None:
+    text = await written(here, person=EVE)
+    done = await taken_in(there, tmp_path, text)
+    theirs = await written(there)
     assert done.added["turn"] == 3  # the answer that waits is left where it waits
     assert [line["name"] for line in lines(theirs, "choice")] == ["persona"]
     assert [line["text"] for line in lines(theirs, "memory")] == ["Eve remembers"]
     assert [line["base"] for line in lines(theirs, "document")] == [f"@{EVE}"]
-    assert (await taken_in(tmp_path, text)).added.total() == 0
+    assert (await taken_in(there, tmp_path, text)).added.total() == 0
 
 
 async def test_what_a_person_said_in_the_console_is_taken_in_with_the_rest(
-    path: Path, tmp_path: Path
+    here: DatabaseAddress, there: DatabaseAddress, tmp_path: Path
 ) -> None:
     """It was refused: the console is a platform, and nobody is of it."""
-    there = str(console_place(ConversationKey.parse("discord:@dm:7"), "0" * 12))
+    console = str(console_place(ConversationKey.parse("discord:@dm:7"), "0" * 12))
     other = str(console_place(ConversationKey.parse("slack:T1:D7"), "0" * 12))
-    text = await written(path, person=EVE)
-    done = await taken_in(tmp_path, text.replace(f'"{CHANNEL}"', f'"{there}"'))
+    text = await written(here, person=EVE)
+    done = await taken_in(there, tmp_path, text.replace(f'"{CHANNEL}"', f'"{console}"'))
     assert done.added["turn"] == 3
     with pytest.raises(StorageError, match="on another platform"):
-        await taken_in(tmp_path, text.replace(f'"{CHANNEL}"', f'"{other}"'), "elsewhere")
+        await taken_in(there, tmp_path, text.replace(f'"{CHANNEL}"', f'"{other}"'))
 
 
 @pytest.mark.parametrize(
@@ -142,21 +156,23 @@ async def test_what_a_person_said_in_the_console_is_taken_in_with_the_rest(
     ],
 )
 async def test_parts_are_exported_by_themselves(
-    path: Path, tmp_path: Path, part: Any, kinds: set[str]
+    here: DatabaseAddress, there: DatabaseAddress, tmp_path: Path, part: Any, kinds: set[str]
 ) -> None:
-    text = await written(path, parts=[part])
+    text = await written(here, parts=[part])
     assert {json.loads(line)["kind"] for line in text.splitlines()} == {"parlance", "end", *kinds}
-    assert (await taken_in(tmp_path, text)).left_out.total() == 0
-    assert await written(tmp_path / "there.db", parts=[part]) == text
+    assert (await taken_in(there, tmp_path, text)).left_out.total() == 0
+    assert await written(there, parts=[part]) == text
 
 
-async def test_what_is_here_stays_as_it_is(path: Path, tmp_path: Path) -> None:
-    text = await written(path)
-    await taken_in(tmp_path, text)
+async def test_what_is_here_stays_as_it_is(
+    here: DatabaseAddress, there: DatabaseAddress, tmp_path: Path
+) -> None:
+    text = await written(here)
+    await taken_in(there, tmp_path, text)
     changed = text.replace("Eve asks 1 ✓", "Eve never asked").replace("Eve remembers", "Eve knows")
-    done = await taken_in(tmp_path, changed)
+    done = await taken_in(there, tmp_path, changed)
     assert done.added == {"memory": 1}
-    there = await written(tmp_path / "there.db")
+    there = await written(there)
     assert "Eve never asked" not in there
     own = [line for line in lines(there, "memory") if line["person"] == EVE and not line["place"]]
     assert {line["text"]: line["number"] for line in own} == {"Eve remembers": 1, "Eve knows": 2}
