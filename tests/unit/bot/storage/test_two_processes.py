@@ -20,6 +20,9 @@ from bot.history.erasure import forget_person
 from bot.history.prompts import KeptPrompts, SentPrompt
 from bot.history.sql_store import SqlHistoryStore
 from bot.history.tables import processed_events, summaries, turn_counts
+from bot.history.tool_calls import CallId, StoredCall, ToolCalls
+from bot.mcp.login_store import LoginStore
+from bot.mcp.sealed import Sealer, make_key
 from bot.mcp.tokens import MAX_TOKENS_PER_PERSON, PersonalTokens
 from bot.memory.memories import MAX_MEMORIES, Memories, Owner
 from bot.memory.summaries import Summaries
@@ -182,6 +185,19 @@ async def test_tokens_and_sessions_are_not_too_many(two: Two) -> None:
         await theirs.begin(visitor)
     await two.at_once(mine.begin(visitor), theirs.begin(visitor))
     assert await two.count(console_sessions) == MAX_SESSIONS_PER_PERSON
+
+
+async def test_a_login_and_a_call_of_a_tool_are_there_once(two: Two) -> None:
+    sealer = Sealer(make_key())
+    a, b = LoginStore(two.first, sealer), LoginStore(two.second, sealer)
+    await two.at_once(a.put("git", ADA.key, {"n": 1}), b.put("git", ADA.key, {"n": 2}))
+    assert await b.get("git", ADA.key) == {"n": 2}
+    await exchange(SqlHistoryStore(two.second), asked("1"))
+    call = StoredCall(CallId("a-1", 0, 0), "look", {}, "offered")
+    mine, theirs = ToolCalls(two.first), ToolCalls(two.second)
+    assert await two.at_once(mine.save(call), theirs.save(call)) == [None, None]
+    begun = await two.at_once(mine.accept(call.id), theirs.accept(call.id))
+    assert [one is not None for one in begun] == [True, False]
 
 
 async def test_what_may_be_done_on_a_day_is_not_exceeded(two: Two) -> None:
