@@ -70,7 +70,7 @@ class DuelStore:
                 )
             _put(connection, turn, person, own, choice=choice, informed=False)
 
-        await self._database.write(job)
+        await self._database.write(job, changes=duel_votes)
 
     async def tell_names(self, turn: str, person: str, *, unvoted: bool = False) -> Duel:
         def job(connection: Connection) -> Duel:
@@ -83,7 +83,7 @@ class DuelStore:
                 _put(connection, turn, person, own, choice=choice, informed=True)
             return found
 
-        return await self._database.write(job)
+        return await self._database.write(job, changes=duel_votes)
 
     async def board(self) -> DuelBoard:
         pair = (duels.c.model_a, duels.c.model_b, duel_votes.c.choice)
@@ -102,8 +102,9 @@ class DuelStore:
         people, held = duel_votes.c.person.distinct(), duel_votes.c.duel.distinct()
         totals = select(func.count(), func.count(people), func.count(held)).where(voted)
         latest = select(func.count(), func.max(duel_votes.c.at)).select_from(duel_votes)
+        changes = self._database.version(duel_votes)
         async with self._database.read() as connection:
-            version = (await connection.execute(latest)).one()
+            version = (changes, (await connection.execute(latest)).one())
             if self._board[0] == version:
                 return self._board[1]
             rows = (await connection.execute(counts)).all()

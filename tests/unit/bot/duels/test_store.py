@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from bot.duels.store import DuelStore
+from bot.duels.tables import duel_votes
 from bot.errors import NotFound, Refused
 from bot.history.erasure import forget_person
 from bot.history.protocol import StoredMessage
@@ -47,6 +49,21 @@ async def held(database: Database, number: int, a: str, b: str, by: str = ANN) -
     await history.finish(replace(answer, text="**A**", status="complete"))
     await DuelStore(database).add(answer.id, "question", a, b)
     return answer.id
+
+
+async def test_a_vote_counts_also_where_the_clock_was_set_back(
+    database: Database, store: DuelStore
+) -> None:
+    turn = await held(database, 1, "small", "large")
+    await store.vote(turn, BOB, "a")
+    later = update(duel_votes).values(at=datetime.now(UTC) + timedelta(days=1))
+    await database.write(lambda connection: connection.execute(later) and None)
+    await store.vote(turn, ANN, "a")
+    assert (await store.board()).standings[0].model == "small"
+    for person in (ANN, BOB):
+        await store.vote(turn, person, "b")
+    await database.write(lambda connection: connection.execute(later) and None)
+    assert (await store.board()).standings[0].model == "large"
 
 
 async def test_the_last_vote_of_a_person_counts(database: Database, store: DuelStore) -> None:
