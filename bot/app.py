@@ -46,6 +46,7 @@ from bot.processes.demand_exchange import DemandExchange
 from bot.prompting.templates import JinjaPrompts
 from bot.serving import Serving
 from bot.settings.choices_store import SqlPreferences
+from bot.settings.up_to_date import ChosenAnew
 from bot.sign_in.service import ConsoleSignIn
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.services import Services
@@ -217,6 +218,9 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         logins.connections = servers
         await stack.enter_async_context(servers)
         rules = await load_rules(config, plugins, preferences, models, servers=servers)
+        if crew.shared:
+            anew = ChosenAnew(database, [*rules.loads, pulls.load])
+            await stack.enter_async_context(background(anew.run(), "choices of other processes"))
         embedders = create_embedders(installation.config, pool)
         knowledge = KnowledgeService(
             database,

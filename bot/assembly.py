@@ -6,7 +6,7 @@ documents and web pages.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -72,6 +72,11 @@ class Rules:
     platforms: Platforms
     authorize: Authorize
 
+    @property
+    def loads(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """What reads what was chosen, at the start and when another process has changed it."""
+        return self.admins.load, self.moderation.load, self.places.load
+
 
 @dataclass(frozen=True, slots=True)
 class AssembledCore:
@@ -109,8 +114,6 @@ async def load_rules(
     admins = Admins(preferences, config.is_admin)
     moderation = Moderation(preferences, admins)
     places = AllowedPlaces(preferences, config.allowed_workspaces, admins)
-    for chosen in (admins, moderation, places):
-        await chosen.load()
     platforms = Platforms(admins.is_admin)
     settings = ChosenSettings(
         preferences,
@@ -136,7 +139,10 @@ async def load_rules(
         )
     )
     admission = Admission(moderation, places)
-    return Rules(admins, admission, moderation, places, settings, platforms, authorize)
+    rules = Rules(admins, admission, moderation, places, settings, platforms, authorize)
+    for load in rules.loads:
+        await load()
+    return rules
 
 
 @asynccontextmanager
@@ -209,7 +215,7 @@ async def open_core(
             admins=rules.admins,
             tokens=PersonalTokens(database),
             logins=logins,
-            forget=Erasure(database, open_turns, history, knowledge, plugins.forget),
+            forget=Erasure(database, open_turns, history, knowledge, plugins.forget, peers),
             own_data=PersonalFiles(database.address, redact),
             searching=Searching(
                 rewrite=config.knowledge.rewrite,

@@ -79,10 +79,16 @@ class FetchedModels:
         self._secret = secret
         self._look = look
         self._pull: _Pull | None = None
+        self._loaded: dict[str, str] = {}
+        """The entries that were served, or could not be, as they are stored."""
 
     async def load(self) -> None:
-        """Serve what was fetched earlier; what cannot be served any more is left out and logged."""
+        """Serve what was fetched earlier, or by another process; what cannot be served is left out
+        and logged."""
         for name, text in (await self._preferences.of(FETCHED_MODEL)).items():
+            if self._loaded.get(name) == text:
+                continue
+            self._loaded[name] = text
             try:
                 await self._serve(name, ModelSpec.model_validate(json.loads(text)))
             except (ValueError, SpecError) as error:
@@ -182,7 +188,8 @@ class FetchedModels:
     async def _keep(self, entry: ModelEntry, by: str) -> None:
         values: Mapping[str, Any] = dict(entry.values)
         await self._serve(entry.name, entry.spec)
-        await self._preferences.put(FETCHED_MODEL, entry.name, json.dumps(values), by)
+        self._loaded[entry.name] = json.dumps(values)
+        await self._preferences.put(FETCHED_MODEL, entry.name, self._loaded[entry.name], by)
 
     async def _serve(self, name: str, spec: ModelSpec) -> None:
         wanted = {replica.backend for replica in spec.replicas}

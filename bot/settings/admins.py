@@ -50,7 +50,7 @@ class Admins:
         """Take back what `add` did; returns False where nothing was to be taken back."""
         if person not in self._chosen:
             return False
-        self._chosen.discard(person)
         await self._preferences.clear(ADMIN_CHOICE, person)
+        self._chosen.discard(person)
         log.warning("admin.removed", person=person, by=by)
         return True

@@ -135,6 +135,16 @@ class Database:
         """Have what other processes tell of a topic taken in; called in the event loop."""
         self._listeners[topic].append(listener)
 
+    def on_changed(self, table: Table, listener: Callable[[], Any]) -> None:
+        """Have something called when another process has changed a table, or may have; in the event
+        loop."""
+
+        def hear(changed: str | None) -> None:
+            if changed in (None, table.name):
+                listener()
+
+        self.on_told(_CHANGED_TABLE, hear)
+
     def _hear(self, topic: str, text: str) -> None:
         if topic:
             for listener in self._listeners.get(topic, ()):

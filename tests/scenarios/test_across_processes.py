@@ -14,6 +14,7 @@ import pytest
 
 from bot.app import App
 from bot.storage.address import ServerAddress
+from bot.types import Author
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.slack.acting import US, Acting
 from tests.scenarios.harness import House
@@ -31,12 +32,21 @@ class Pair:
     @property
     def app_one(self) -> App:
         """The app of the first house."""
-        assert self.one.app is not None
-        return self.one.app
+        return app_of(self.one)
+
+    @property
+    def app_two(self) -> App:
+        """The app of the second house."""
+        return app_of(self.two)
 
     def at(self, house: House) -> House:
         self.slack.fake.over = 0 if house is self.one else 1
         return house
+
+
+def app_of(house: House) -> App:
+    assert house.app is not None
+    return house.app
 
 
 @asynccontextmanager
@@ -133,3 +143,35 @@ def offered(pair: Pair) -> str:
     """The buttons of all that the bot says."""
     shown = pair.slack.fake.workspace.by("UBOT")
     return str([button for message in shown for button in buttons(message)])
+
+
+async def test_who_is_blocked_at_one_process_is_not_answered_by_another(pair: Pair) -> None:
+    house, eve = pair.at(pair.one), "slack:U0EVE"
+    here, there = pair.app_one.services.moderation, pair.app_two.services.moderation
+    await here.block(eve, "slack:U0ROOT")
+    await house.until(lambda: there.is_blocked(eve), "blocked")
+    await there.unblock(eve, "slack:U0ROOT")
+    await house.until(lambda: not here.is_blocked(eve), "unblocked")
+
+
+async def test_an_admin_of_one_process_is_one_in_the_other(pair: Pair) -> None:
+    house, eve = pair.at(pair.one), Author("slack", "U0EVE", "")
+    here, there = pair.app_one.services.admins, pair.app_two.services.admins
+    await here.add(eve.key, "slack:U0ROOT")
+    await house.until(lambda: there.is_admin(eve), "an admin")
+    await there.remove(eve.key, "slack:U0ROOT")
+    await house.until(lambda: not here.is_admin(eve), "an admin no more")
+
+
+async def test_who_is_forgotten_at_one_process_is_forgotten_by_all(pair: Pair) -> None:
+    house = pair.at(pair.one)
+    await pair.slack.mention("take your time")
+    await house.sees("slow003")
+    dropped: list[str] = []
+    pair.app_one.sign_in.drop = dropped.append
+    pair.at(pair.two)
+    await pair.slack.command("forget", {"confirm": "yes"})
+    await house.is_told("Forgotten:")
+    assert not pair.app_one.core.open_turns
+    assert dropped == ["slack:U0ADA"]
+    assert "slow" not in house.text
