@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from bot.storage.database import Database
 from bot.storage.insert import Insert, InsertInto, InsertStatement
 from bot.types import ConversationKey
 
+_LOOK_S = 0.1
+"""How often a process looks whether it may write again, in seconds."""
 _stored_answer = select(turns.c.id).where(turns.c.id == bindparam("of")).scalar_subquery()
 
 
@@ -82,6 +85,13 @@ class SqlReplies:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def may_write(self) -> bool:
+        return self._database.may_write()
+
+    async def until_it_may_write(self) -> None:
+        while not self._database.may_write():  # noqa: ASYNC110 - it depends on the time
+            await asyncio.sleep(_LOOK_S)
 
     async def save(self, reply: Reply) -> None:
         row = {

@@ -116,6 +116,7 @@ class Membership:
         self._heard = self._steady_since = time.monotonic()
         self._database.process = self.id
         self._database.guard = self._guard
+        self._database.may_write = lambda: self.may_write
 
     async def leave(self) -> None:
         """Be one no longer; what this process had is free at once."""

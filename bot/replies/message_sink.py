@@ -80,7 +80,7 @@ class MessageSink(Generic[P]):
         if self._options.only_when_done:
             port.limits = replace(port.limits, streams=False)
         standing = [placeholder] if placeholder is not None else []
-        self._posted = PostedMessages(port, standing, background)
+        self._posted = self._messages(standing, background)
         self._mark: Mark | None = None
         self._paused = False
         self._failures = 0
@@ -144,7 +144,7 @@ class MessageSink(Generic[P]):
         await self._wait_until_idle()
         self._posted.give_back()
         try:
-            await self._port.prepare(view)
+            await self._prepare(view)
             if not self._is_for_asker_alone(view):
                 view = await self._choice.take_from(view)
             await self._finish(view)
@@ -152,16 +152,16 @@ class MessageSink(Generic[P]):
             if self._open_under is not None:
                 self._open_under.open_replies -= 1
                 self._open_under = None
-            await self._port.close()
+            await self._close()
 
     async def announce(self, view: View, key: str, *, since: datetime | None) -> Arrival:
         """Show a whole reply once, also where an earlier process has tried under the same `key`;
         the core calls it instead of `start` and `finish` for what it says without an event, such
         as a reminder."""
         self.turn, self.locale = view.turn, view.locale
-        self._posted = PostedMessages(self._port, key=key)
+        self._posted = self._messages(key=key)
         try:
-            await self._port.prepare(view)
+            await self._prepare(view)
             messages = self._port.render(view)
             keys = map(self._posted.key_of, range(len(messages)))
             if since is not None and not all(self._port.expect(one, since) for one in keys):
@@ -173,7 +173,7 @@ class MessageSink(Generic[P]):
             await self._save(finished=True)
             return "arrived"
         finally:
-            await self._port.close()
+            await self._close()
 
     async def restore(self, view: View) -> bool:
         """Show the last view in place of what an earlier process left; the core calls it instead
@@ -182,14 +182,32 @@ class MessageSink(Generic[P]):
         left = LeftMessages.read(await self._replies.get(view.turn))
         self._earlier, self._last_since = left.above, left.since
         self._port.adopt(left.own)
-        self._posted = PostedMessages(self._port, left.own, None, left.key, left.sent)
+        self._posted = self._messages(left.own, None, left.key, left.sent)
         try:
-            await self._port.prepare(view)
+            await self._prepare(view)
             if left.since is not None:
                 for number in range(len(self._port.render(view))):
                     self._port.expect(self._posted.key_of(left.sent + number), left.since)
             return await self._finish(view)
         finally:
+            await self._close()
+
+    def _messages(
+        self,
+        standing: Sequence[str] = (),
+        background: Background | None = None,
+        key: str = "",
+        sent: int = 0,
+    ) -> PostedMessages[P]:
+        clearance = self._replies.until_it_may_write
+        return PostedMessages(self._port, standing, background, key, sent, clearance)
+
+    async def _prepare(self, view: View) -> None:
+        await self._replies.until_it_may_write()
+        await self._port.prepare(view)
+
+    async def _close(self) -> None:
+        if self._replies.may_write():  # else the process ends, or another one has the reply
             await self._port.close()
 
     # --- while the answer is written ------------------------------------------------------------
@@ -220,7 +238,7 @@ class MessageSink(Generic[P]):
 
     async def _sync(self, view: View) -> None:
         try:
-            await self._port.prepare(view)
+            await self._prepare(view)
             view = await self._choice.take_from(view)
             await self._posted.update(self._port.render(view))
             self._text_shown = self._text_shown or bool(view.text)

@@ -49,7 +49,8 @@ class PostedMessages(Generic[P]):
 
     `standing` are the ids of messages that stand there already. `background` takes removals that
     have to wait; without it they are awaited. `key` stands for the messages in every process, of
-    which `sent` were posted before; by default no others have it.
+    which `sent` were posted before; by default no others have it. Before each call that changes
+    something `clearance` is awaited, if it is given.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class PostedMessages(Generic[P]):
         background: Background | None = None,
         key: str = "",
         sent: int = 0,
+        clearance: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._port = port
+        self._clearance = clearance
         self._background = background
         self._posted: list[_Posted[P]] = [_Posted(one, None) for one in standing]
         self._stale: list[str] = []
@@ -141,12 +144,17 @@ class PostedMessages(Generic[P]):
         budget = self._port.budget(method, message_id)
         if budget is not None and not self._take_permit(method, budget):
             await budget.end()
+        await self._clear()
         try:
             return await call()
         except RateLimited as exc:
             if budget is not None:
                 budget.pause(exc.retry_after_s)
             raise
+
+    async def _clear(self) -> None:
+        if self._clearance is not None:
+            await self._clearance()
 
     def _take_permit(self, method: Method, budget: EditBudget) -> bool:
         """Whether the edit has been granted already; it can be used once."""
@@ -242,6 +250,7 @@ class PostedMessages(Generic[P]):
 
     async def try_request(self, request: Awaitable[None]) -> bool:
         """Make a call that may fail; returns whether it succeeded."""
+        await self._clear()
         try:
             await request
         except PORT_FAILURES as exc:

@@ -99,6 +99,15 @@ class Reply:
 class Replies(Protocol):
     """Stores replies, so that buttons work and unfinished replies are repaired after a restart."""
 
+    def may_write(self) -> bool:
+        """Whether this process may change what stands on platforms. One that stood still for long
+        may not before it knows that no other process has taken over."""
+        ...
+
+    async def until_it_may_write(self) -> None:
+        """Wait until `may_write`; called before each call that changes something."""
+        ...
+
     async def save(self, reply: Reply) -> None:
         """Store a reply, or replace the one of the same turn."""
         ...

@@ -60,6 +60,9 @@ class Database:
         self.guard: Job[None] | None = None
         """Called first in each transaction; raises `UnusableError` where this process may not write
         any more."""
+        self.may_write: Callable[[], bool] = lambda: True
+        """Whether this process knows that the others hold it for alive, and so may write, here and
+        on platforms."""
         self.process: str | None = None
         """The id of this process among those that share the database; None where it is alone."""
         self._loop = asyncio.get_running_loop()

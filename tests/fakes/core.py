@@ -73,6 +73,12 @@ class MemoryReplies:
     def __init__(self) -> None:
         self.saved: dict[str, Reply] = {}
 
+    def may_write(self) -> bool:
+        return True
+
+    async def until_it_may_write(self) -> None:
+        return
+
     async def save(self, reply: Reply) -> None:
         self.saved[reply.turn] = reply
 

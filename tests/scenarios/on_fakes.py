@@ -1,5 +1,6 @@
 """`parlance` as a process whose Discord and Slack are those of ours, at the addresses that
-`FAKE_DISCORD_PORT` and `FAKE_SLACK_URL` name."""
+`FAKE_DISCORD_PORT` and `FAKE_SLACK_URL` name. With `FAKE_LIFETIME_S` it is taken for dead sooner
+where it shares a database."""
 
 from __future__ import annotations
 
@@ -15,4 +16,10 @@ if __name__ == "__main__":
     discord.http.Route.BASE = f"http://{at}/api/v10"
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(f"ws://{at}/gateway")
     AsyncBaseClient.BASE_URL = os.environ["FAKE_SLACK_URL"]
+    if lifetime := os.environ.get("FAKE_LIFETIME_S"):
+        from bot.processes.membership import Membership
+
+        Membership.__init__.__kwdefaults__.update(  # type: ignore[union-attr]
+            lifetime_s=float(lifetime), beat_s=float(lifetime) / 5
+        )
     runpy.run_module("bot", run_name="__main__", alter_sys=True)

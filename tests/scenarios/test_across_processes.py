@@ -4,6 +4,7 @@ with a connection of its own to the same Slack."""
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.slack.acting import US, Acting
 from tests.scenarios.harness import House
 from tests.scenarios.on_slack import SlackDriver, buttons
+from tests.scenarios.process import Folder, end_of
+from tests.scenarios.setup.setup_house import TOKENS, open_house, reads
+from tests.scenarios.setup.setup_house import House as DriverHouse
 
 
 @dataclass
@@ -175,3 +179,31 @@ async def test_who_is_forgotten_at_one_process_is_forgotten_by_all(pair: Pair) -
     assert not pair.app_one.core.open_turns
     assert dropped == ["slack:U0ADA"]
     assert "slow" not in house.text
+
+
+async def test_a_process_that_stood_still_changes_nothing_when_it_wakes(
+    tmp_path: Path, address: ServerAddress
+) -> None:
+    url = address.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    environment = {**TOKENS, "FAKE_LIFETIME_S": "2"}
+    del environment["DISCORD_TOKEN"]
+    async with open_house(tmp_path) as house:
+        slack, folder = house.slack, Folder(tmp_path / "another")
+        folder.path.mkdir()
+        for one in (house.folder, folder):
+            one.configure(database={"url": url})
+        async with house.started("run", env=environment) as process:
+            await slack.connected()
+            await slack.mention("take your time")
+            await reads(slack, "slow003")
+            process.send_signal(signal.SIGSTOP)
+            another = DriverHouse(folder, house.discord, slack)
+            async with another.started("run", env=environment):
+                await reads(slack, "interrupted by a restart")
+                before = len(slack.fake.calls)
+                process.send_signal(signal.SIGCONT)
+                ended = await end_of(process)
+            later = [call.method for call in slack.fake.calls[before:]]
+    assert ended.status != 0
+    assert "go on without it" in ended.err + ended.out
+    assert not [method for method in later if method.startswith(("chat.", "reactions."))]

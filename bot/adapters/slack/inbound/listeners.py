@@ -43,8 +43,9 @@ def register_listeners(
     """Register a listener with Bolt for every kind of event."""
     history_reader = HistoryReader(client, users, Files(client), depth=thread_context)
     agent_status = AgentStatus(
-        client, background_tasks, streaming=streaming, refresh_s=timing.status_refresh
-    )
+        client, background_tasks, streaming=streaming, refresh_s=timing.status_refresh,
+        until_it_may_write=core.replies.until_it_may_write,
+    )  # fmt: skip
     messages = Messages(core, client, timing, background_tasks, history_reader, agent_status, names)
     interactions = Interactions(core, client, timing, history_reader, messages, agent_status, names)
     agent_events = AgentEvents(core, client, timing, users, agent_status)

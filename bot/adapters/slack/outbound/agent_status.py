@@ -7,7 +7,7 @@ same run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,10 @@ def suggested_prompts(commands: Sequence[Command]) -> list[dict[str, str]]:
     ]
 
 
+async def at_once() -> None:
+    """The default of `AgentStatus(until_it_may_write=)`: it always may."""
+
+
 class AgentStatus:
     """Manages sessions and status lines, and remembers which features Slack refuses.
 
@@ -85,8 +89,10 @@ class AgentStatus:
         *,
         streaming: bool = False,
         refresh_s: float = 60.0,
+        until_it_may_write: Callable[[], Awaitable[None]] = at_once,
     ) -> None:
         self._client = client
+        self._until_it_may_write = until_it_may_write
         self._background_tasks = background_tasks
         self._streaming = streaming
         self._refresh_s = refresh_s
@@ -229,6 +235,7 @@ class AgentStatus:
                 if not lines:
                     return
                 for at, session in lines:
+                    await self._until_it_may_write()
                     if self._open.get(at) is session and session.status:
                         await self._send_status(*at, session.status)
         finally:
