@@ -168,7 +168,7 @@ async def open_core(
     """Start the plugins and the core on these parts, which it does not own; end both afterwards."""
     async with AsyncExitStack() as stack:
         peers = crew.peers if crew is not None else None
-        open_turns, history = OpenTurns(rules.authorize, peers), SqlHistoryStore(database)
+        open_turns, history = OpenTurns(rules.authorize, crew), SqlHistoryStore(database)
         suspensions = Suspensions(database)
         fitter = Fitter(answer_tokens=config.limits.max_answer_tokens)
         summaries = Summaries(database)

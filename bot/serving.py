@@ -37,6 +37,9 @@ log = structlog.get_logger(__name__)
 _TAKE_OVER: Final = "turns_interrupted"
 """The topic by which the process that keeps house tells that turns of a dead one were ended."""
 
+_SERVED: Final = "platforms"
+"""What processes tell of the platforms that they serve beside others."""
+
 
 class Served(Protocol):
     """The app whose adapters are run: what of `bot.app.App` is used."""
@@ -88,6 +91,9 @@ class Serving:
         if crew.membership is not None:
             crew.membership.mourn(self._house.call)
             app.database.on_told(_TAKE_OVER, lambda _: self._call_takeovers())
+            everywhere = [one.name for one in adapters if is_served_everywhere(one)]
+            crew.membership.tell(_SERVED, lambda: everywhere)
+            crew.membership.watch(self._share_limits)
 
     async def run(self) -> None:
         """As `App.serve` says."""
@@ -221,6 +227,15 @@ class Serving:
         async with aclosing(self._app.sync_documents()) as events:
             async for _ in events:
                 pass
+
+    def _share_limits(self) -> None:
+        """Tell platforms that several processes serve how many these are."""
+        membership = self._app.crew.membership
+        told = membership.told(_SERVED) if membership is not None else ()
+        for adapter in self._adapters:
+            share = getattr(adapter, "share_limits", None)
+            if share is not None and is_served_everywhere(adapter):
+                share(1 + sum(adapter.name in names for names in told))
 
     def _call_takeovers(self) -> None:
         for duty in self._takeovers:

@@ -164,6 +164,8 @@ class Adapter(Protocol):
     `has_guests`, whether people of other platforms talk there, whom `asker_now` is asked for as
     well; `drain(others)`, called when the process is about to end, with whether `others` serve the
     platform beside it: what these get in its place is not taken any more, while open replies go on;
+    `share_limits(processes)`, called when another number of processes serves the platform at the
+    same time: each keeps to its part of what the platform takes;
     and `written(call)`, how a call such as `/ask how so?` is shown to people, as Markdown. A
     platform that is served `alone` may have `interactive`, whether Ctrl-C belongs to it; `settled`,
     an `asyncio.Event` before which nothing is done that can wait; and `status`, the exit status.

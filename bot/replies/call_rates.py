@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Meter(Protocol):
@@ -24,6 +24,10 @@ class Meter(Protocol):
 
     def pause(self, until: float) -> None:
         """Begin again at a time: the platform has counted more calls than were counted here."""
+        ...
+
+    def change(self, limit: Any) -> None:
+        """Go on with another limit of the same kind; what was counted stays counted."""
         ...
 
 
@@ -97,6 +101,10 @@ class _TokenBucket:
         self._tokens = min(self._tokens, 1.0)
         self._filled_at = until  # the platform counts on meanwhile
 
+    def change(self, limit: Rate) -> None:
+        self._rate = limit
+        self._tokens = min(self._tokens, limit.burst)
+
 
 class _SlidingWindow:
     """The meter of a `CallWindow`."""
@@ -120,3 +128,6 @@ class _SlidingWindow:
 
     def pause(self, until: float) -> None:
         self._taken.clear()
+
+    def change(self, limit: CallWindow) -> None:
+        self._window = limit

@@ -73,6 +73,12 @@ class EditBudget:
         self._meter.pause(self._not_before)
         _log.info("reply.edits_paused", seconds=round(seconds, 1))
 
+    def change(self, limit: CallLimit) -> None:
+        """Go on with another limit of the same kind."""
+        self._limit = limit
+        self._meter.change(limit)
+        self._grant()
+
     def _ask(self, *, is_edit: bool) -> asyncio.Future[None]:
         asked = asyncio.get_running_loop().create_future()
         self._add(asked, is_edit=is_edit)
@@ -116,18 +122,31 @@ class EditBudget:
 class EditBudgets:
     """The budgets of one platform, by what it counts: a workspace or channel, and a method.
 
-    `share` is this process's part of them, where several serve the same workspace. All lie
-    `within` one budget, if it is given.
+    `share` is this process's part of them, where several serve the same workspace; `share_among`
+    divides it further among the processes on the same database. All lie `within` one budget, if it
+    is given.
     """
 
     def __init__(self, share: float = 1.0, within: EditBudget | None = None) -> None:
         self._share = share
+        self._processes = 1
         self._within = within
-        self._budgets: LruDict[str, EditBudget] = LruDict(_MAX_BUDGETS)
+        self._budgets: LruDict[str, tuple[EditBudget, Rate]] = LruDict(_MAX_BUDGETS)
 
     def budget(self, key: str, rate: Rate) -> EditBudget:
         """The budget of a key, made at its first use."""
         found = self._budgets.get(key)
         if found is None:
-            found = self._budgets[key] = EditBudget(rate.shared(self._share), self._within)
-        return found
+            budget = EditBudget(self._part_of(rate), self._within)
+            found = self._budgets[key] = budget, rate
+        return found[0]
+
+    def share_among(self, processes: int) -> None:
+        """Take an equal part of each budget, as so many processes serve the same workspaces."""
+        if processes != self._processes:
+            self._processes = processes
+            for _, (budget, rate) in [*self._budgets.items()]:
+                budget.change(self._part_of(rate))
+
+    def _part_of(self, rate: Rate) -> Rate:
+        return rate.shared(self._share / self._processes)

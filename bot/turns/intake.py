@@ -251,7 +251,7 @@ class Intake:
         limits = self.dependencies.limits
         if self._draining:
             return Busy(10, say("I am being restarted; please ask again in a moment."))
-        if len(self._open_turns) >= limits.max_turns:
+        if self._open_turns.count_all() >= limits.max_turns:
             return Busy(30, say("Too many questions are open just now; try again in about 30 s."))
         if self._open_turns.count_for_person(event.author) >= limits.per_person:
             return Busy(

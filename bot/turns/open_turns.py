@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
 from bot.commands.authorization import Authorize, Authorizer
 from bot.commands.checks import Asker
-from bot.processes.peers import Peers
+from bot.processes.crew import Crew
+from bot.processes.leases import OwnLeases
 from bot.turns.private_replies import PrivateReplies
 from bot.turns.turn import Turn
 from bot.turns.turns_elsewhere import END_TIMEOUT_S, TurnsElsewhere
@@ -18,17 +19,20 @@ from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
 
+_ALL = ""
+"""Stands for all turns among the keys of persons and channels."""
+
 
 class OpenTurns:
     """All open turns; skills reach it as `ctx.services.turns`. `authorize` decides who may stop
-    which; by default the person who asked, and admins. `peers` are the other processes that run
-    turns; None where this one is alone.
+    which; by default the person who asked, and admins. `crew` are the processes that run turns;
+    without it this one is alone.
 
     Quick commands are included, but they do not count towards any limit and are never stopped:
     /stop is one of them.
     """
 
-    def __init__(self, authorize: Authorize | None = None, peers: Peers | None = None) -> None:
+    def __init__(self, authorize: Authorize | None = None, crew: Crew | None = None) -> None:
         self._authorize = authorize or Authorizer()
         self._open: dict[str, Turn] = {}
         self._events: dict[tuple[str, str], Turn] = {}
@@ -37,7 +41,7 @@ class OpenTurns:
         self._unended: set[Turn] = set()
         self.private_replies = PrivateReplies()
         """Replies of turns that have ended, which can still be shared."""
-        self.elsewhere = TurnsElsewhere(peers, self)
+        self.elsewhere = TurnsElsewhere(crew or Crew(OwnLeases()), self)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -117,12 +121,22 @@ class OpenTurns:
         return self._events.get((platform, event_id))
 
     def count_for_person(self, author: Author) -> int:
-        """How many turns a person has open."""
-        return self._counts[author.key]
+        """How many turns a person has open, in all processes."""
+        return self._counts[author.key] + self.elsewhere.count(author.key)
 
     def count_in_channel(self, conversation: ConversationKey) -> int:
-        """How many turns a channel has open."""
-        return self._counts[conversation.scope("channel")]
+        """How many turns a channel has open, in all processes."""
+        channel = conversation.scope("channel")
+        return self._counts[channel] + self.elsewhere.count(channel)
+
+    def count_all(self) -> int:
+        """How many turns are open, in all processes."""
+        return len(self) + self.elsewhere.count(_ALL)
+
+    def counts(self) -> Mapping[str, int]:
+        """How many turns of each person and channel are open in this process, and how many in
+        all."""
+        return {_ALL: len(self), **self._counts}
 
     async def stop(self, conversation: ConversationKey, by: Asker) -> int:
         """Stop the turns of a conversation that this person may stop; returns how many were.

@@ -3,6 +3,7 @@ asking those processes. Who may stop what is decided where the person is heard."
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -10,7 +11,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from bot.commands.authorization import Subject
-from bot.processes.peers import Peers
+from bot.processes.crew import Crew
 from bot.turns.turn import StopReason, Turn
 from bot.types import ConversationKey
 
@@ -27,6 +28,7 @@ _STOP_PERSON: Final = "turns_stop_person"
 _REPLACE: Final = "turns_replace"
 _QUESTION_GONE: Final = "turns_question_gone"
 _ANSWER_GONE: Final = "turns_answer_gone"
+_OPEN: Final = "open_turns"
 
 
 class TurnsHere(Protocol):
@@ -36,6 +38,7 @@ class TurnsHere(Protocol):
     def find_by_event(self, platform: str, event_id: str) -> Turn | None: ...
     def meant(self, conversation: ConversationKey, person: str) -> Sequence[Turn]: ...
     async def stop_person_here(self, person: str) -> None: ...
+    def counts(self) -> Mapping[str, int]: ...
     async def replace_here(self, answer: str, question: str, by: str) -> Turn | None: ...
 
 
@@ -48,11 +51,12 @@ class TurnElsewhere:
 
 
 class TurnsElsewhere:
-    """Reaches the turns of the others through `peers`, and lets them reach those `here`. Where this
-    process is alone (`peers` is None) there are none, and nothing is asked."""
+    """Reaches the turns of the others of a crew, and lets them reach those `here`. Where this
+    process is alone there are none, and nothing is asked."""
 
-    def __init__(self, peers: Peers | None, here: TurnsHere) -> None:
-        self._peers = peers
+    def __init__(self, crew: Crew, here: TurnsHere) -> None:
+        self._peers = peers = crew.peers
+        self._membership = crew.membership
         self._here = here
         if peers is not None:
             peers.answer(_FIND, self._find)
@@ -61,6 +65,18 @@ class TurnsElsewhere:
             peers.answer(_REPLACE, self._replace)
             peers.answer(_QUESTION_GONE, self._question_gone)
             peers.answer(_ANSWER_GONE, self._answer_gone)
+        if self._membership is not None:
+            self._membership.tell(_OPEN, self._told_counts)
+
+    def count(self, key: str) -> int:
+        """How many turns with a key of `OpenTurns.counts` the others had open a beat ago."""
+        if self._membership is None:
+            return 0
+        digest = _digest(key)
+        return sum(told.get(digest, 0) for told in self._membership.told(_OPEN))
+
+    def _told_counts(self) -> Mapping[str, int]:
+        return {_digest(key): number for key, number in self._here.counts().items()}
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -150,3 +166,8 @@ class TurnsElsewhere:
     def _stop_each(self, turns: Sequence[str], reason: StopReason, by: str) -> int:
         found = [turn for one in turns if (turn := self._here.get_unended(one)) is not None]
         return sum(turn.stop(reason, by) for turn in found if not turn.quick)
+
+
+def _digest(key: str) -> str:
+    """What stands for a person or a channel in what is told; short, and not their name."""
+    return hashlib.blake2b(key.encode(), digest_size=8).hexdigest()

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.protocol import Adapter
+from bot.adapters.slack import SlackAdapter
 from bot.app import App
 from bot.storage.address import ServerAddress
 from bot.types import Author
@@ -25,11 +27,25 @@ from tests.scenarios.setup.setup_house import TOKENS, open_house, reads
 from tests.scenarios.setup.setup_house import House as DriverHouse
 
 
+class SharedSlack(SlackDriver):
+    """A Slack with the adapters of several processes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.adapters: list[SlackAdapter] = []
+
+    def adapter(self, app: App) -> Adapter:
+        made = super().adapter(app)
+        assert isinstance(made, SlackAdapter)
+        self.adapters.append(made)
+        return made
+
+
 @dataclass
 class Pair:
     """The two houses. What people do arrives at the one that was last named with `at`."""
 
-    slack: SlackDriver
+    slack: SharedSlack
     one: House
     two: House
 
@@ -58,7 +74,8 @@ async def open_pair(
     folder: Path, address: ServerAddress, sections: Mapping[str, Any], **scripted: Any
 ) -> AsyncIterator[Pair]:
     url = address.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    slack = await SlackDriver().open()
+    slack = SharedSlack()
+    await slack.open()
     houses = []
     for name in ("one", "two"):
         (folder / name).mkdir()
@@ -207,3 +224,20 @@ async def test_a_process_that_stood_still_changes_nothing_when_it_wakes(
     assert ended.status != 0
     assert "go on without it" in ended.err + ended.out
     assert not [method for method in later if method.startswith(("chat.", "reactions."))]
+
+
+async def test_limits_hold_over_all_processes(pair: Pair) -> None:
+    house = pair.at(pair.one)
+    await house.until(lambda: [one._processes for one in pair.slack.adapters] == [2, 2], "shared")
+    for _ in range(4):
+        await pair.slack.mention("take your time")
+    await house.until(lambda: len(pair.app_one.core.open_turns) == 4, "four open")
+    ada = Author("slack", "U0ADA", "")
+    there = pair.app_two.core.open_turns
+    await house.until(lambda: there.count_for_person(ada) == 4, "told with a beat")
+    pair.at(pair.two)
+    await pair.slack.mention("one more")
+    await house.hears("You have 4 questions open")
+    assert there.count_all() >= 4
+    await pair.slack.command("stop")
+    await house.is_told("Stopped 4 answers.")

@@ -62,7 +62,7 @@ _MAX_RATE_LIMIT_RETRIES = 3
 class _Run:
     """What the core's questions need of the run that is under way."""
 
-    client: AsyncWebClient
+    client: Client
     replies: Replies
     membership: Membership
     groups: UserGroups
@@ -103,6 +103,7 @@ class SlackAdapter:
     _running: _Run | None = field(default=None, init=False, repr=False)
     _socket_mode: SocketMode | None = field(default=None, init=False, repr=False)
     _repair: Callable[[Sequence[Reply]], None] | None = field(default=None, init=False, repr=False)
+    _processes: int = field(default=1, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.settings.mode == "http" and self.signing_secret:
@@ -128,6 +129,12 @@ class SlackAdapter:
         elif others and self._socket_mode is not None:
             self._socket_mode.drain()
 
+    def share_limits(self, processes: int) -> None:
+        """Keep to an equal part of what Slack takes, as so many processes serve it."""
+        self._processes = processes
+        if self._running is not None:
+            self._running.client.budgets.share_among(processes)
+
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.
 
@@ -140,6 +147,7 @@ class SlackAdapter:
         watch = TokenWatch()
         async with _make_session() as session:
             client = self._make_client(self.bot_token, session, watch)
+            client.budgets.share_among(self._processes)
             try:
                 me = await self._identify(client)
                 # Bolt looks at files while it is put together.

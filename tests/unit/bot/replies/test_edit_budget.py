@@ -70,6 +70,23 @@ class TestTheBucket:
 
         assert run_in_virtual_time(run()) == [31.0, 30.0]
 
+    def test_more_processes_take_less_each_and_fewer_take_more(self) -> None:
+        async def run() -> list[list[float]]:
+            budgets = EditBudgets()
+            budget = budgets.budget("T1 chat.update", Rate(per_s=1.0, burst=2))
+            waves = [await granted_at(*(budget.edit() for _ in range(4)))]
+            for processes in (4, 1):
+                budgets.share_among(processes)
+                began = now()
+                granted = await granted_at(*(budget.edit() for _ in range(3)))
+                waves.append([at - began for at in granted])
+            return waves
+
+        alone, of_four, again = run_in_virtual_time(run())
+        assert alone == [0.0, 0.0, 1.0, 2.0]
+        assert of_four == [4.0, 8.0, 12.0]
+        assert again == [1.0, 2.0, 3.0]
+
     def test_processes_divide_what_there_is(self) -> None:
         async def run() -> list[float]:
             budget = EditBudgets(share=0.25).budget("T1 chat.update", Rate(per_s=1.0, burst=4))
