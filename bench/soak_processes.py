@@ -65,7 +65,7 @@ class Soak:
             self.house.started("run", env=env)
         )
         await self.house.slack.fake.until(
-            lambda: self.house.slack.fake.connections > connections, "a connection", 60
+            lambda: self.house.slack.fake.connections > connections, 60
         )
 
     async def kill_at_random(self, kills: int) -> None:

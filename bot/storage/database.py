@@ -146,7 +146,7 @@ class Database:
             if changed in (None, table.name):
                 listener()
 
-        self.on_told(_CHANGED_TABLE, hear)
+        self.on_told(CHANGED_TABLE, hear)
 
     def _hear(self, topic: str, text: str) -> None:
         if topic:

@@ -16,6 +16,8 @@ import pytest
 from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter
 from bot.app import App
+from bot.settings.admins import Admins
+from bot.settings.moderation import Moderation
 from bot.storage.address import ServerAddress
 from bot.types import Author
 from tests.fakes.postgresql import PostgresqlServer
@@ -169,6 +171,8 @@ def offered(pair: Pair) -> str:
 async def test_who_is_blocked_at_one_process_is_not_answered_by_another(pair: Pair) -> None:
     house, eve = pair.at(pair.one), "slack:U0EVE"
     here, there = pair.app_one.services.moderation, pair.app_two.services.moderation
+    assert isinstance(here, Moderation)
+    assert isinstance(there, Moderation)
     await here.block(eve, "slack:U0ROOT")
     await house.until(lambda: there.is_blocked(eve), "blocked")
     await there.unblock(eve, "slack:U0ROOT")
@@ -178,6 +182,8 @@ async def test_who_is_blocked_at_one_process_is_not_answered_by_another(pair: Pa
 async def test_an_admin_of_one_process_is_one_in_the_other(pair: Pair) -> None:
     house, eve = pair.at(pair.one), Author("slack", "U0EVE", "")
     here, there = pair.app_one.services.admins, pair.app_two.services.admins
+    assert isinstance(here, Admins)
+    assert isinstance(there, Admins)
     await here.add(eve.key, "slack:U0ROOT")
     await house.until(lambda: there.is_admin(eve), "an admin")
     await there.remove(eve.key, "slack:U0ROOT")

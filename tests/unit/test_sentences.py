@@ -68,6 +68,8 @@ NOT_CHAT = (
     "bot/answering/questions/time_phrases.py",
     "bot/answering/reader_trial.py",
     "bot/app.py",
+    "bot/processes/",
+    "bot/serving.py",
     "bot/console/formatting.py",
     "bot/console/guard.py",
     "bot/console/static_files.py",
