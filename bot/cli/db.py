@@ -42,6 +42,19 @@ def show_database(config: ConfigPath = None, as_json: AsJson = False) -> None:
     show([row], as_json=as_json)
 
 
+@commands.command("processes")
+def show_processes(config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Which processes use the database, when each was last heard of, and what it alone does."""
+    from bot.processes.overview import list_processes
+
+    here = read_installation(config)
+    if isinstance(here.database, Path):
+        raise UsageError(
+            "The database is a file, which one process alone uses; `parlance status` tells of it."
+        )
+    show(list_processes(here.database), as_json=as_json)
+
+
 @commands.command("move")
 def move_database(
     to: Annotated[

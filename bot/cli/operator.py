@@ -59,6 +59,12 @@ def check(
     exists = revision_at(here.database) is not None
     detail = f"{len(ahead)} to apply at the next start" if ahead and exists else "up to date"
     rows.append({"what": "migrations", "ok": True, "detail": detail if exists else "new database"})
+    if not isinstance(here.database, Path) and not here.config.knowledge.chroma:
+        detail = (
+            "kept by each process for itself; where several use the database, name a Chroma server "
+            "(knowledge.chroma)"
+        )
+        rows.append({"what": "vectors of documents", "ok": True, "detail": detail})
     rows += check_running_bot(here)
     _show_checks(rows, as_json=as_json)
 

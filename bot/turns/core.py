@@ -410,7 +410,15 @@ def assemble(
     redact = redact or Redactor()
     platforms = platforms or Platforms(policy.is_admin)
     crew = crew or Crew(OwnLeases())
-    inquiries = OpenInquiries(open_turns, platforms, replies, services.authorize, redact, timeouts)
+    inquiries = OpenInquiries(
+        open_turns,
+        platforms,
+        replies,
+        services.authorize,
+        redact,
+        timeouts,
+        peers=crew.peers,
+    )
     services = replace(services, inquiries=inquiries)
     router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
     layers: list[Middleware] = [log_turns]

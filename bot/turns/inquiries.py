@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,21 +22,22 @@ from bot.commands.parsing import parse_options
 from bot.errors import Denied, NotFound
 from bot.events import ActionCall, CommandCall
 from bot.observability.redaction import Redactor
+from bot.processes.peers import Peers
 from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.draft import Draft
 from bot.replies.protocol import Replies
 from bot.replies.wording import as_code
 from bot.skills.inquiry import INQUIRY_LIFETIME_S, Choice, Inquiry, InquiryAnswer
+from bot.turns.inquiries_elsewhere import ANOTHER_ASKED, GONE, Asked, InquiriesElsewhere
 from bot.turns.open_turns import OpenTurns
 from bot.turns.platforms import Platforms
 from bot.turns.turn import Turn
-from bot.types import Action, Notice, Part
+from bot.types import Action, Notice, Part, Value
 
 FORM_PREFIX: Final = "answer-"
 """Begins the name of an inquiry's form, as no command's name does; the rest is its id."""
 _CHOICES: Final[dict[str, Choice]] = {"decline-": "decline", "cancel-": "cancel"}
 _CLOSE_WAIT_S: Final = 2.0
-GONE: Final = say("This was answered already, or its time is over.")
 _NO_FORM: Final = say("The form could not be opened here; you can decline.")
 
 
@@ -73,7 +74,8 @@ class _Open:
 
 
 class OpenInquiries:
-    """Implements `bot.skills.inquiry.Inquiries`, and takes the answers."""
+    """Implements `bot.skills.inquiry.Inquiries`, and takes the answers, also to what the other
+    processes (`peers`) ask."""
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class OpenInquiries:
         timeouts: DeliveryTimeouts,
         *,
         lifetime_s: float = INQUIRY_LIFETIME_S,
+        peers: Peers | None = None,
     ) -> None:
         self._turns = turns
         self._platforms = platforms
@@ -95,6 +98,7 @@ class OpenInquiries:
         self._lifetime_s = lifetime_s
         self._open: dict[str, _Open] = {}
         self._removals: set[asyncio.Task[None]] = set()
+        self._elsewhere = InquiriesElsewhere(peers, self)
 
     # --- asking -------------------------------------------------------------------------------
 
@@ -161,40 +165,66 @@ class OpenInquiries:
         prefix, _, name = call.value.rpartition("-")
         one = await self._find(name, call, asker)
         if (choice := _CHOICES.get(f"{prefix}-")) is not None:
-            one.settle(InquiryAnswer(choice))
-            words = say("{name} is told that you do not answer.", name=one.inquiry.title)
-        elif one.inquiry.options:
-            words = _NO_FORM
-        elif link := one.inquiry.link:
-            one.settle(InquiryAnswer("accept"))
+            await self._answer(name, choice)
+            words = say("{name} is told that you do not answer.", name=one.title)
+        elif one.form:
+            words = _NO_FORM if name in self._open else ANOTHER_ASKED
+        elif link := one.link:
+            await self._answer(name, "accept")
             host = as_code(urlsplit(link).hostname or "")
             words = say("Go on at {host}: {link}", host=host, link=f"<{link}>")
         else:
-            one.settle(InquiryAnswer("accept"))
-            words = say("{name} is told that you agree.", name=one.inquiry.title)
+            await self._answer(name, "accept")
+            words = say("{name} is told that you agree.", name=one.title)
         return Notice(words, private=True)
 
     async def take_form(self, call: CommandCall, asker: Asker) -> Notice:
         """Take a form that was filled in. Raises `NotFound`, `Denied` and `UsageError`."""
-        one = await self._find(call.name.removeprefix(FORM_PREFIX), call, asker)
+        name = call.name.removeprefix(FORM_PREFIX)
+        one = await self._find(name, call, asker)
         given = dict(call.options)
         if call.text is not None:
-            given = {**parse_options(call.text, one.form), **given}
-        one.settle(InquiryAnswer("accept", one.form.bind(given)))
-        return Notice(say("Thank you; {name} has it now.", name=one.inquiry.title), private=True)
+            if name not in self._open:
+                raise NotFound(ANOTHER_ASKED)
+            given = {**parse_options(call.text, self._open[name].form), **given}
+        await self._answer(name, "accept", given)
+        return Notice(say("Thank you; {name} has it now.", name=one.title), private=True)
 
-    async def _find(self, name: str, call: ActionCall | CommandCall, asker: Asker) -> _Open:
-        one = self._open.get(name)
-        own = one is not None and one.person == asker.author.key
-        subject = Subject(one.person, one.turn.asker.conversation) if one and own else None
+    def describe(self, inquiry: str) -> Asked | None:
+        """What is asked under that id by a turn of this process."""
+        one = self._open.get(inquiry)
+        if one is None:
+            return None
+        asker, what = one.turn.asker, one.inquiry
+        subject = Subject(one.person, asker.conversation)
+        return Asked(subject, asker.author.name, what.title, bool(what.options), what.link)
+
+    def settle(self, inquiry: str, choice: Choice, given: Mapping[str, Value] | None) -> None:
+        """Give an answer to a turn of this process. Raises `NotFound` and `UsageError`."""
+        one = self._open.get(inquiry)
+        if one is None:
+            raise NotFound(GONE)
+        one.settle(InquiryAnswer(choice, {} if given is None else one.form.bind(given)))
+
+    async def _answer(
+        self, inquiry: str, choice: Choice, given: Mapping[str, Value] | None = None
+    ) -> None:
+        if inquiry in self._open:
+            self.settle(inquiry, choice, given)
+        else:
+            await self._elsewhere.settle(inquiry, choice, given)
+
+    async def _find(self, name: str, call: ActionCall | CommandCall, asker: Asker) -> Asked:
+        one = self.describe(name) or await self._elsewhere.find(name)
+        own = one is not None and one.subject.owner == asker.author.key
+        subject = one.subject if one and own else None
         decision = await self._authorize(asker, "button:answer", call.conversation, subject)
         if not decision.allowed:
             raise Denied(decision.reason)
         if one is None:
             raise NotFound(GONE)
         if not own:
-            person = one.turn.asker.author.name
-            raise Denied(say("This is for {name} to answer.", name=person))
+            raise Denied(say("This is for {name} to answer.", name=one.name))
         return one
 
 

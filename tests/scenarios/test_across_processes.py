@@ -22,11 +22,13 @@ from bot.storage.address import ServerAddress
 from bot.types import Author
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.slack.acting import US, Acting
+from tests.fakes.tool_servers import recorded
 from tests.scenarios.harness import House
 from tests.scenarios.on_slack import SlackDriver, buttons
 from tests.scenarios.process import Folder, end_of
 from tests.scenarios.setup.setup_house import TOKENS, open_house, reads
 from tests.scenarios.setup.setup_house import House as DriverHouse
+from tests.scenarios.test_inquiries import FORM, TASK, told
 
 
 class SharedSlack(SlackDriver):
@@ -168,26 +170,22 @@ def offered(pair: Pair) -> str:
     return str([button for message in shown for button in buttons(message)])
 
 
-async def test_who_is_blocked_at_one_process_is_not_answered_by_another(pair: Pair) -> None:
-    house, eve = pair.at(pair.one), "slack:U0EVE"
-    here, there = pair.app_one.services.moderation, pair.app_two.services.moderation
-    assert isinstance(here, Moderation)
-    assert isinstance(there, Moderation)
-    await here.block(eve, "slack:U0ROOT")
-    await house.until(lambda: there.is_blocked(eve), "blocked")
-    await there.unblock(eve, "slack:U0ROOT")
-    await house.until(lambda: not here.is_blocked(eve), "unblocked")
-
-
-async def test_an_admin_of_one_process_is_one_in_the_other(pair: Pair) -> None:
-    house, eve = pair.at(pair.one), Author("slack", "U0EVE", "")
-    here, there = pair.app_one.services.admins, pair.app_two.services.admins
-    assert isinstance(here, Admins)
-    assert isinstance(there, Admins)
-    await here.add(eve.key, "slack:U0ROOT")
-    await house.until(lambda: there.is_admin(eve), "an admin")
-    await there.remove(eve.key, "slack:U0ROOT")
-    await house.until(lambda: not here.is_admin(eve), "an admin no more")
+async def test_who_is_blocked_or_an_admin_is_so_in_all_processes(pair: Pair) -> None:
+    house, eve, root = pair.one, Author("slack", "U0EVE", ""), "slack:U0ROOT"
+    here, there = pair.app_one.services, pair.app_two.services
+    assert isinstance(here.moderation, Moderation)
+    assert isinstance(here.admins, Admins)
+    assert isinstance(there.moderation, Moderation)
+    assert isinstance(there.admins, Admins)
+    blocked = there.moderation.blocked
+    await here.moderation.block(eve.key, root)
+    await house.until(lambda: [*blocked()] == [eve.key], "blocked")
+    await there.moderation.unblock(eve.key, root)
+    await here.admins.add(eve.key, root)
+    await house.until(lambda: pair.app_two.core.policy.is_admin(eve), "an admin")
+    await there.admins.remove(eve.key, root)
+    await house.until(lambda: not pair.app_one.core.policy.is_admin(eve), "an admin no more")
+    assert not here.moderation.blocked()
 
 
 async def test_who_is_forgotten_at_one_process_is_forgotten_by_all(pair: Pair) -> None:
@@ -247,3 +245,31 @@ async def test_limits_hold_over_all_processes(pair: Pair) -> None:
     assert there.count_all() >= 4
     await pair.slack.command("stop")
     await house.is_told("Stopped 4 answers.")
+
+
+async def test_what_a_tool_of_another_process_asks_is_answered(
+    tmp_path: Path, address: ServerAddress
+) -> None:
+    asking = told(tmp_path, FORM, reads=True)
+    sections = asking.pop("sections")
+    async with open_pair(tmp_path, address, sections, **asking) as pair:
+        house, slack = pair.at(pair.one), pair.slack
+        await house.until(pair.app_one.servers.tools, "the server's tools")
+        await slack.mention(TASK)
+        await house.sees("Which place do you mean?")
+        pair.at(pair.two)
+        await slack.leave("Decline", by="eve")
+        await house.is_told("This is for ")
+        await slack.leave("Answer")
+        await house.is_told("Another part of me asked this")
+        pair.at(pair.one)
+        await slack.leave("Answer")
+        await slack.fake.until(lambda: slack.fake.workspace.views)
+        pair.at(pair.two)
+        await slack._submit({"city": "Oslo", "days": "nine"}, "ada")
+        await house.is_told("days")
+        await slack._submit({"city": "Oslo"}, "ada")
+        await house.is_told("weather has it now.")
+        await house.reads("It is fine.")
+        (answered,) = recorded(tmp_path, "answered")
+        assert '"content": {"city": "Oslo", "days": 3}' in answered
