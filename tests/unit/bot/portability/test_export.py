@@ -107,7 +107,8 @@ async def test_what_was_exported_is_the_same_after_it_was_taken_in(
         database = await Database.open(address)
         if address == there:
             async with database.read() as connection:  # and counted once
-                assert [*map(tuple, await connection.exec_driver_sql(counted))] == [(2, 6, 0)]
+                row = (await connection.exec_driver_sql(counted)).one()
+                assert tuple(row) == (2, 6, 0)
         history = SqlHistoryStore(database)
         recent = [turn.text for turn in await history.recent(CHANNEL)]
         assert recent[:2] == ["Eve asks 1 ✓", "Eve is told 1"]
@@ -172,9 +173,9 @@ async def test_what_is_here_stays_as_it_is(
     changed = text.replace("Eve asks 1 ✓", "Eve never asked").replace("Eve remembers", "Eve knows")
     done = await taken_in(there, tmp_path, changed)
     assert done.added == {"memory": 1}
-    stayed = await written(there)
-    assert "Eve never asked" not in stayed
-    own = [line for line in lines(stayed, "memory") if line["person"] == EVE and not line["place"]]
+    left = await written(there)
+    assert "Eve never asked" not in left
+    own = [line for line in lines(left, "memory") if line["person"] == EVE and not line["place"]]
     assert {line["text"]: line["number"] for line in own} == {"Eve remembers": 1, "Eve knows": 2}
 
 
