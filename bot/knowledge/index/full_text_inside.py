@@ -18,10 +18,11 @@ from bot.knowledge.index.full_text import (
     make_table,
     remove_entries,
     repair_table,
+    table_name,
 )
 from bot.knowledge.index.full_text_entries import Entry, select_entries
 from bot.knowledge.index.rows import BaseRow
-from bot.knowledge.index.tables import bases, passages
+from bot.knowledge.index.tables import bases, changes, passages
 from bot.storage.database import Database
 
 __all__ = [
@@ -63,9 +64,18 @@ class FullTextInside:
             return await question(connection)
 
     async def start(self) -> None:
-        """Remove the file of an installation whose database was another one before: nobody would
-        take out of it what is forgotten."""
+        """Make the tables where the database was moved from another engine, and let go of what
+        belongs to that: its file, out of which nobody would take what is forgotten, and versions,
+        which do not rise here."""
         await asyncio.to_thread(remove_database_file, self._beside)
+        async with self._db.read() as connection:
+            known = (await connection.execute(sa.select(bases.c.name, bases.c.version))).all()
+            names = sa.text("SELECT name FROM sqlite_master WHERE sql LIKE '%USING fts5%'")
+            tables = set(await connection.scalars(names))
+        if any(row.version for row in known):
+            await self._db.write(_forget_versions)
+        if any(table_name(row.name) not in tables for row in known):
+            await self.repair()
 
     async def bring_up_to_date(self) -> None:
         """It always is."""
@@ -84,6 +94,11 @@ def remove_database_file(path: Path) -> None:
     """Removes a file of SQLite and its log, if they are there; blocks."""
     for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
         name.unlink(missing_ok=True)
+
+
+def _forget_versions(connection: Connection) -> None:
+    connection.execute(sa.delete(changes))
+    connection.execute(sa.update(bases).values(version=0))
 
 
 def _add_passages(connection: Connection, base: BaseRow, numbers: set[int] | None = None) -> None:

@@ -420,9 +420,22 @@ async def test_verify_puts_the_file_right(one: Process, drain: Drain) -> None:
         assert found.fetchall() == []
 
 
-async def test_a_file_of_another_database_does_not_stay_beside_sqlite(room: Room) -> None:
-    """Nobody would take out of it what is forgotten."""
+async def test_a_database_that_was_moved_to_sqlite_has_full_text_of_its_own(
+    room: Room, drain: Drain
+) -> None:
+    """Out of the file nobody would take what is forgotten, and versions would not rise."""
     path = room.path / FILE_NAME
     path.write_bytes(WORD.encode())
-    await room.service().start()
+    service = room.service()
+    await drain(service.add(write_topics(room)))
+
+    def move(connection: Connection) -> None:
+        raise_version(connection, "default")
+        connection.execute(sa.text(f"DROP TABLE {table_name('default')}"))
+
+    await room.database.write(move)
+    await service.start()
     assert not path.exists()
+    assert await lexical(service, "castles") == ["About castles"]
+    async with room.database.read() as connection:
+        assert await connection.scalar(sa.select(bases.c.version)) == 0
