@@ -19,7 +19,7 @@ from bot.console.site import Site, go_to
 from bot.console.visit import Visit
 from bot.errors import NotFound
 from bot.events import CommandCall
-from bot.turns.inquiries import GONE
+from bot.turns.inquiries_elsewhere import GONE
 
 
 class ChatForms:
