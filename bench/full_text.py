@@ -54,7 +54,6 @@ async def rows(quick: bool) -> list[Row]:
             added = [await drain(service.add(str(folder))) for service in (inside, beside)]
             found = await _search_both(inside, beside, questions)
             made, changed = await _bring_up_to_date(root, database, beside, folder)
-            again = await drain(beside.rebuild())
     title = f"{count:,} passages"
     return [
         Row(f"{title}: search in SQLite, p50", round(found[0], 2), "ms", "", None),
@@ -66,7 +65,6 @@ async def rows(quick: bool) -> list[Row]:
         row(f"{title}: a file from nothing", made, "s", _MAX_MADE_S, most=True),
         row(f"{title}: a file after one changed document, p50", changed, "ms",
             _MAX_CHANGED_MS, most=True),
-        Row(f"{title}: a rebuild with PostgreSQL", round(again, 2), "s", "", None),
     ]  # fmt: skip
 
 

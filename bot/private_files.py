@@ -34,6 +34,8 @@ _DATA_DIR_ENTRIES = (
     "evaluations.json",
     "backups",
     "full-text.db",
+    "full-text.db-wal",
+    "full-text.db-shm",
     "chroma",
     "files",
     "log",

@@ -68,10 +68,11 @@ class FullTextBeside:
 
     async def start(self) -> None:
         """Also takes in what people removed of their own documents."""
-        await self._mended(lambda: self._let_go(lambda base: base.startswith("@")))
+        await self._mended(lambda: self._let_go(shared=False))
 
     async def bring_up_to_date(self) -> None:
-        await self._mended(lambda: self._let_go(lambda base: True))
+        """The documents of a person come in when they are first searched here."""
+        await self._mended(lambda: self._let_go(shared=True))
 
     async def follow(self) -> None:
         while True:
@@ -197,7 +198,7 @@ class FullTextBeside:
         A passage that is added while these are read is in, too, or comes with the next version; one
         that is removed meanwhile goes with that.
         """
-        purge = base.startswith("@")
+        purge = _is_private(base)
         while True:
             query = (
                 select_entries(base, known.generation)
@@ -219,14 +220,17 @@ class FullTextBeside:
                 return
             removed = ()
 
-    async def _let_go(self, wanted: Callable[[str], bool]) -> None:
-        """Take in the bases that are wanted, let go of those that are gone, and of all traces."""
+    async def _let_go(self, *, shared: bool) -> None:
+        """Take in what changed of people's own documents that are here, and with `shared` all that
+        are for others, too; let go of what is gone, and of all traces."""
         async with self._db.read() as connection:
             columns = [bases.c[name] for name in BaseRow.__dataclass_fields__]
             rows = [BaseRow(*row) for row in await connection.execute(sa.select(*columns))]
-        gone = self._file.followed.keys() - {row.name for row in rows}
-        behind = {row.name for row in rows if wanted(row.name) and not self._is_current(row)}
-        for base in sorted(gone | behind):
+        here = self._file.followed.keys()
+        gone = here - {row.name for row in rows}
+        behind = {row.name for row in rows if not self._is_current(row)}
+        wanted = {name for name in behind if (name in here if _is_private(name) else shared)}
+        for base in sorted(gone | wanted):
             await self._take_in(base)
         await self._run(self._file.scrub)
 
@@ -257,3 +261,8 @@ class FullTextBeside:
                 entries = [Entry(*row) for row in await connection.execute(part)]
             await self._run(self._file.change, base, known, (), entries, purge=False)
         return len(missing), wrong
+
+
+def _is_private(base: str) -> bool:
+    """Whether a base belongs to one person (`bot.knowledge.access`)."""
+    return base.startswith("@")

@@ -349,6 +349,21 @@ async def test_nothing_is_left_of_what_a_person_removed_or_changed(
     await asyncio.wait([following])
 
 
+async def test_what_a_person_has_for_themselves_is_where_they_ask(
+    one: Process, two: Process, drain: Drain
+) -> None:
+    first, second = one.service(), two.service()
+    await drain(first.add(write_topics(one)))
+    await drain(first.add_bytes("a.md", f"# {WORD}\n\n{WORD}.".encode(), base="@discord:2"))
+    following = asyncio.create_task(second.follow())
+    await until(lambda: two.file().exists() and two.left("castles"))
+    following.cancel()
+    await asyncio.wait([following])
+    assert two.left() == []
+    await second.search(WORD, bases=["@discord:2"])
+    assert two.left()
+
+
 async def until(done: Any) -> None:
     async with asyncio.timeout(20):
         while not await asyncio.to_thread(done):
