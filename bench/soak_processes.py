@@ -18,9 +18,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.fakes.postgresql import PostgresqlServer, find_programs, running_server
 from tests.fakes.slack.acting import seen
@@ -33,6 +35,8 @@ QUESTIONS = 5
 PATIENCE_S = 40.0
 """How long a person waits before a question counts as lost."""
 TAKEOVER_S = 15.0
+DELIVERIES = 5
+"""How often Slack delivers an event that nobody acknowledges."""
 _WORDS = " ".join(f"word{number:02}" for number in range(40))
 _CUT = re.compile("interrupted by a restart|being restarted|shut down|went wrong")
 _SLACK = {name: value for name, value in TOKENS.items() if name.startswith("SLACK")}
@@ -86,17 +90,17 @@ class Soak:
 
     async def converse(self, topic: int, ended: asyncio.Event) -> None:
         """Ask in a thread of its own, again and again until all kills are over."""
-        slack = self.house.slack
         thread, number = f"{1_800_000_000 + topic}.000100", 0
         while number < QUESTIONS or not ended.is_set():
             ts = thread if number == 0 else f"{1_800_000_000 + topic}.{number + 200:06}"
-            said = {"channel": slack.channel, "user": "U0ADA", "ts": ts, "text": ""}
+            said = {"channel": f"C{topic + 100}", "user": "U0ADA", "ts": ts, "text": ""}
             if number:
                 said["thread_ts"] = thread
             said["text"] = f"<@UBOT> number {topic}-{number} {_WORDS}"
-            for kind in ("app_mention", "message"):
-                with suppress(Exception):
-                    await slack.fake.event({"type": kind, "channel_type": "channel", **said})
+            await asyncio.gather(
+                *(self._deliver({"type": kind, "channel_type": "channel", **said})
+                  for kind in ("app_mention", "message"))
+            )  # fmt: skip
             self.counts["questions"] += 1
             await self._until_ended(thread, topic, number)
             number += 1
@@ -105,6 +109,21 @@ class Soak:
                  if (found := re.search(rf"number {topic}-(\d+)", seen(one)))]  # fmt: skip
         self.counts["out of order"] += order != sorted(order)
         self.counts["answered twice"] += len(order) - len(set(order))
+
+    async def _deliver(self, event: Mapping[str, Any]) -> None:
+        """Deliver an event until it is acknowledged, as Slack does."""
+        fake = self.house.slack.fake
+        payload = {
+            "token": "x", "team_id": "T1", "api_app_id": "A1", "type": "event_callback",
+            "event_id": f"Ev{event['type']}{event['ts']}", "event_time": 1, "event": dict(event),
+            "authorizations": [{"team_id": "T1", "user_id": "UBOT", "is_bot": True}],
+        }  # fmt: skip
+        for _ in range(DELIVERIES):
+            with suppress(Exception):  # its connection has just ended
+                envelope = await fake.deliver("events_api", payload)
+                await fake.until(lambda envelope=envelope: envelope in fake.acks, 3)
+                return
+        self.counts["never acknowledged"] += 1
 
     async def _until_ended(self, thread: str, topic: int, number: int) -> None:
         until = time.monotonic() + PATIENCE_S
@@ -147,6 +166,8 @@ async def soak(kills: int, conversations: int, seed: int) -> Counter[str]:
                 limits={"per_person": 1000, "per_channel": 1000},
             )
             house.slack.fake.spread = True
+            for topic in range(conversations):  # Slack takes a message a second in a channel
+                house.slack.fake.workspace.channels[f"C{topic + 100}"] = ["U0ADA"]
             run = Soak(house, server, folder, stack, random.Random(seed))
             url = server.create().url.set(drivername="postgresql")
             run.url = url.render_as_string(hide_password=False)
