@@ -56,6 +56,7 @@ from bot.turns.erasure import DocumentsOfPeople, Erasure
 from bot.turns.middleware import Metrics
 from bot.turns.open_turns import OpenTurns
 from bot.turns.platforms import Platforms
+from bot.turns.quota import Quota
 from bot.turns.runner import TurnLimits
 from bot.web.search import create_web_search
 
@@ -263,6 +264,17 @@ async def open_core(
             platforms=rules.platforms,
             prompts=KeptPrompts(database) if config.console.keep_prompts_days else None,
             crew=crew,
+            quota=_shared_quota(config, database, crew),
         )
         stack.push_async_callback(core.close)
         yield AssembledCore(core, services, plugins)
+
+
+def _shared_quota(config: Config, database: Database, crew: Crew | None) -> Quota | None:
+    """What counts the turns of people over several processes; None where this one is alone."""
+    per_hour = config.limits.quota_per_hour
+    if per_hour is None or crew is None or not crew.shared:
+        return None
+    from bot.turns.shared_quota import SharedQuota
+
+    return SharedQuota(per_hour, database)

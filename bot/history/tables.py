@@ -265,6 +265,15 @@ daily_use = Table(
     sqlite_with_rowid=False,
 )
 
+quotas = Table(
+    "quotas",
+    Base.metadata,
+    # When somebody (`Author.key`) has all of their questions an hour again, by the database's
+    # clock; kept where several processes share the database.
+    Column("person", String, primary_key=True),
+    Column("full_at", Moment, nullable=False),
+)
+
 memories = Table(
     "memories",
     Base.metadata,

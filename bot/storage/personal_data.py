@@ -241,6 +241,14 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         keep_at_most=EVENT_RETENTION,
     ),
     PersonalData(
+        "quotas",
+        "how much of their questions an hour they had used",
+        Forgetting.DELETED,
+        of="person = :person",
+        at="full_at",
+        keep_at_most=EVENT_RETENTION,
+    ),
+    PersonalData(
         "turn_counts",
         "how much they asked, by quarter of an hour, place, model and skill",
         Forgetting.DELETED,

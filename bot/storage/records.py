@@ -153,6 +153,7 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
         order="id",
     ),
     "daily_use": Record("use", "day who steps seconds"),
+    "quotas": Record("quota", "full_at", left_out="person", why="it is the person"),
     "turn_counts": Record(
         "count",
         "at place model skill turns failed measured read written queue_ms wait_ms machine_ms",

@@ -395,6 +395,7 @@ def assemble(
     platforms: Platforms | None = None,
     prompts: KeptPrompts | None = None,
     crew: Crew | None = None,
+    quota: Quota | None = None,
 ) -> Core:
     """Build the core.
 
@@ -402,7 +403,8 @@ def assemble(
     secrets from everything that is shown or stored of an answer. A turn passes through logging,
     metrics, permissions, quota and `middleware`, in this order, before it reaches its skill. A turn
     can be suspended if `suspensions` are given. `prompts` keeps what models are sent. `crew` are
-    the processes on the same database; without it this one is alone.
+    the processes on the same database; without it this one is alone. `quota` counts the turns that
+    `policy.quota_per_hour` limits; by default in memory.
     """
     policy = policy or Policy()
     limits = limits or TurnLimits()
@@ -426,7 +428,8 @@ def assemble(
         layers.append(measure_turns(metrics))
     layers.append(check_permissions(services.authorize))
     if policy.quota_per_hour is not None:
-        layers.append(Quota(policy.quota_per_hour).limit)
+        counted = Quota(policy.quota_per_hour) if quota is None else quota
+        layers.append(counted.limit)
     dependencies = TurnDependencies(
         store=services.history,
         open_turns=open_turns,

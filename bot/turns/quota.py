@@ -35,24 +35,30 @@ class Quota:
         full_at = max(now, self._full_at.get(person, now)) + self._seconds_per_turn
         wait = full_at - now - self._max_turns * self._seconds_per_turn
         if wait > 1e-6:
-            raise Busy(
-                wait,
-                say(
-                    "You have used up your {number:.0f} questions an hour; try "
-                    "again in about {time}.",
-                    number=self._max_turns,
-                    time=_in_words(wait),
-                ),
-            )
+            raise self._used_up(wait)
         self._full_at[person] = full_at
         self._full_at.move_to_end(person)
+
+    async def count(self, person: str) -> None:
+        """Count one turn of a person, wherever it is counted. Raises `Busy`."""
+        self.take(person)
+
+    def _used_up(self, wait_s: float) -> Busy:
+        return Busy(
+            wait_s,
+            say(
+                "You have used up your {number:.0f} questions an hour; try again in about {time}.",
+                number=self._max_turns,
+                time=_in_words(wait_s),
+            ),
+        )
 
     @asynccontextmanager
     async def limit(self, turn: Turn) -> AsyncIterator[None]:
         """Count a turn. Quick commands, turns of admins and resumed turns are not counted."""
         counts = turn.route is not None and not turn.route.quick and turn.resumed is None
         if counts and not turn.asker.admin:
-            self.take(turn.asker.author.key)
+            await self.count(turn.asker.author.key)
         yield
 
 

@@ -158,6 +158,7 @@ def _person(person: str, name: str, other: str) -> list[tuple[str, dict[str, Any
         ("console_sessions", {"digest": f"{SECRETS[0]}-of-{ident}", "person": person}),
         ("console_changes", {"person": person, "action": "signed in"}),
         ("daily_use", {"day": AT, "who": person, "steps": 2, "seconds": 1.5}),
+        ("quotas", {"person": person, "full_at": AT}),
         (
             "turn_counts",
             {"kind": "person", "at": AT, "name": person, "place": CHANNEL, "turns": 2, "read": 3},

@@ -273,3 +273,14 @@ async def test_what_a_tool_of_another_process_asks_is_answered(
         await house.reads("It is fine.")
         (answered,) = recorded(tmp_path, "answered")
         assert '"content": {"city": "Oslo", "days": 3}' in answered
+
+
+async def test_questions_an_hour_count_over_all_processes(
+    tmp_path: Path, address: ServerAddress
+) -> None:
+    async with open_pair(tmp_path, address, {"limits": {"quota_per_hour": 2}}) as pair:
+        for house in (pair.one, pair.two):
+            await pair.at(house).driver.mention(f"hello {house.folder.name}")
+            await house.reads(f"hello {house.folder.name}")
+        await pair.at(pair.one).driver.mention("once more")
+        await pair.one.hears("You have used up your 2 questions an hour")

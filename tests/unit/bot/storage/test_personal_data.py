@@ -148,6 +148,7 @@ def plant(connection: Connection, person: str) -> None:
         ("jobs", {"id": person, "person": person}),
         ("occurrences", {"job": person}),
         ("daily_use", {"who": person}),
+        ("quotas", {"person": person}),
         ("turn_counts", {"kind": "person", "name": person}),
         ("processed_events", {"event_id": person}),
         ("capabilities", {"replica": person}),

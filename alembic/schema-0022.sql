@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0021');
+INSERT INTO "alembic_version" VALUES('0022');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -288,6 +288,11 @@ CREATE TABLE prompts (
 	CONSTRAINT pk_prompts PRIMARY KEY (turn, number),
 	CONSTRAINT fk_prompts_turn_turns FOREIGN KEY(turn) REFERENCES turns (id) ON DELETE CASCADE
 );
+CREATE TABLE quotas (
+	person VARCHAR NOT NULL,
+	full_at BIGINT NOT NULL,
+	CONSTRAINT pk_quotas PRIMARY KEY (person)
+);
 CREATE TABLE "quoted" (
 	person VARCHAR NOT NULL,
 	turn VARCHAR NOT NULL,
@@ -416,8 +421,8 @@ CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
 CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_replies_conversation ON replies (conversation);
+CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_quoted_turn ON quoted (turn);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_turns_at ON turns (at);
