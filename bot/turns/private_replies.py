@@ -18,6 +18,7 @@ NO_LONGER_KEPT = say(
     "This was shared already, or I no longer have it: I keep it for a "
     "while, until I am restarted. Please call the command again."
 )
+ANOTHER_ANSWERED = say("Another part of me gave this answer; please press again in a moment.")
 ANOTHER_PLACE = say("This can only be shared where you asked for it.")
 
 
@@ -64,6 +65,9 @@ class PrivateReplies:
         if reply.place.scope("channel") != asker.conversation.scope("channel"):
             raise NotFound(ANOTHER_PLACE)
         return reply
+
+    def __contains__(self, turn: object) -> bool:
+        return isinstance(turn, str) and self._replies.get(turn) is not None
 
     def forget(self, turn: str) -> None:
         """Forget a reply, since it is shared."""

@@ -4,7 +4,7 @@ asking those processes. Who may stop what is decided where the person is heard."
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -28,12 +28,15 @@ _STOP_PERSON: Final = "turns_stop_person"
 _REPLACE: Final = "turns_replace"
 _QUESTION_GONE: Final = "turns_question_gone"
 _ANSWER_GONE: Final = "turns_answer_gone"
+_KEEPS: Final = "turns_keep_reply"
 _OPEN: Final = "open_turns"
 
 
 class TurnsHere(Protocol):
     """The turns of this process: what of `bot.turns.open_turns.OpenTurns` the others reach."""
 
+    @property
+    def private_replies(self) -> Container[str]: ...
     def get_unended(self, turn: str) -> Turn | None: ...
     def find_by_event(self, platform: str, event_id: str) -> Turn | None: ...
     def meant(self, conversation: ConversationKey, person: str) -> Sequence[Turn]: ...
@@ -65,6 +68,7 @@ class TurnsElsewhere:
             peers.answer(_REPLACE, self._replace)
             peers.answer(_QUESTION_GONE, self._question_gone)
             peers.answer(_ANSWER_GONE, self._answer_gone)
+            peers.answer(_KEEPS, self._keeps)
         if self._membership is not None:
             self._membership.tell(_OPEN, self._told_counts)
 
@@ -122,6 +126,10 @@ class TurnsElsewhere:
         if self._peers is not None:
             await self._peers.tell(_ANSWER_GONE, {"turn": turn})
 
+    async def keeps(self, turn: str) -> bool:
+        """Whether another process can still share a private reply. Raises `StorageError`."""
+        return self._peers is not None and bool(await self._peers.ask(_KEEPS, {"turn": turn}))
+
     async def _ask_for(self, asked: Mapping[str, str]) -> Sequence[TurnElsewhere]:
         if self._peers is None:
             return ()
@@ -162,6 +170,9 @@ class TurnsElsewhere:
 
     async def _answer_gone(self, asked: Mapping[str, Any]) -> None:
         self._stop_each([asked["turn"]], "answer_deleted", "")
+
+    async def _keeps(self, asked: Mapping[str, Any]) -> bool | None:
+        return asked["turn"] in self._here.private_replies or None
 
     def _stop_each(self, turns: Sequence[str], reason: StopReason, by: str) -> int:
         found = [turn for one in turns if (turn := self._here.get_unended(one)) is not None]

@@ -284,3 +284,15 @@ async def test_questions_an_hour_count_over_all_processes(
             await house.reads(f"hello {house.folder.name}")
         await pair.at(pair.one).driver.mention("once more")
         await pair.one.hears("You have used up your 2 questions an hour")
+
+
+async def test_a_private_answer_is_shared_by_the_process_that_gave_it(pair: Pair) -> None:
+    house = pair.at(pair.one)
+    await pair.slack.command("help")
+    await house.is_told("/stop")
+    pair.at(pair.two)
+    await pair.slack.leave("Share")
+    await house.is_told("Another part of me gave this answer")
+    pair.at(pair.one)
+    await pair.slack.leave("Share")
+    await house.sees("/stop")
