@@ -63,6 +63,12 @@ class Pair:
         """The app of the second house."""
         return app_of(self.two)
 
+    def beat(self) -> None:
+        """Have the first house tell the other how it is, and that one hear it soon after."""
+        for app in (self.app_one, self.app_two):
+            assert app.crew.membership is not None
+            app.crew.membership.hurry()
+
     def at(self, house: House) -> House:
         self.slack.fake.over = 0 if house is self.one else 1
         return house
@@ -232,12 +238,14 @@ async def test_a_process_that_stood_still_changes_nothing_when_it_wakes(
 
 async def test_limits_hold_over_all_processes(pair: Pair) -> None:
     house = pair.at(pair.one)
+    pair.beat()
     await house.until(lambda: [one._processes for one in pair.slack.adapters] == [2, 2], "shared")
     for _ in range(4):
         await pair.slack.mention("take your time")
     await house.until(lambda: len(pair.app_one.core.open_turns) == 4, "four open")
     ada = Author("slack", "U0ADA", "")
     there = pair.app_two.core.open_turns
+    pair.beat()
     await house.until(lambda: there.count_for_person(ada) == 4, "told with a beat")
     pair.at(pair.two)
     await pair.slack.mention("one more")
