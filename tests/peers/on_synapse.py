@@ -313,11 +313,13 @@ class SynapseDriver:
 
 def _buttons(content: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """The buttons of a message: emoji, action, value, and what the last line says of it."""
-    labels = str(content["body"]).rpartition("\n\n")[2].split(" · ")
-    meant: Mapping[str, Any] = content[FIELD]["buttons"]
+    meant: Mapping[str, Any] = content[FIELD]["buttons"]  # a homeserver sorts them
+    labels = str(content["body"]).rpartition("\n\n")[2].split(" · ") if meant else ()
     return [
-        (emoji, name, value, label.removeprefix(emoji).strip())
-        for (emoji, (name, value)), label in zip(meant.items(), labels, strict=False)
+        (emoji, *meant[emoji], label.removeprefix(emoji).strip())
+        for label in labels
+        for emoji in meant
+        if label.startswith(emoji)
     ]
 
 
