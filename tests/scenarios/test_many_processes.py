@@ -22,6 +22,7 @@ from tests.scenarios.process import SLOW
 from tests.scenarios.setup.setup_house import TOKENS, House, open_house
 
 WITHIN_S = 60.0
+_TAKEN = "SELECT count(*) FROM processed_events"
 TAKEOVER_S = 15.0
 CUT = "This answer was interrupted by a restart."
 
@@ -119,6 +120,8 @@ async def test_questions_that_come_to_any_process_are_answered_once_and_in_their
         for topic, ts in enumerate(threads):
             slack._asked = ts
             await slack.follow_up(f"number {topic}-{number}")
+        taken = 4 * (number + 1)  # which of them came first is known by then
+        await crew.until(lambda taken=taken: crew.row(_TAKEN) == taken)
 
     def answered() -> bool:
         return all(len(_complete(crew, ts)) == 4 for ts in threads) and not slack.working()
