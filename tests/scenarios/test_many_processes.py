@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,10 @@ class Crew:
             found = connection.execute(statement).fetchone()
         return found[0] if found else None
 
+    def has(self, statement: str, value: Any) -> bool:
+        """Whether a query in the database has this as its first value."""
+        return bool(self.row(statement) == value)
+
     def thread(self, ts: str) -> list[Posted]:
         """What the bot has said in a thread of Slack, in order."""
         posted = self.house.slack.fake.workspace.messages.values()
@@ -121,7 +126,7 @@ async def test_questions_that_come_to_any_process_are_answered_once_and_in_their
             slack._asked = ts
             await slack.follow_up(f"number {topic}-{number}")
         taken = 4 * (number + 1)  # which of them came first is known by then
-        await crew.until(lambda taken=taken: crew.row(_TAKEN) == taken)
+        await crew.until(partial(crew.has, _TAKEN, taken))
 
     def answered() -> bool:
         return all(len(_complete(crew, ts)) == 4 for ts in threads) and not slack.working()
