@@ -105,8 +105,10 @@ class Soak:
             await self._until_ended(thread, topic, number)
             number += 1
             await asyncio.sleep(self.random.uniform(0, 2))
-        order = [int(found[1]) for one in self._of(thread)
-                 if (found := re.search(rf"number {topic}-(\d+)", seen(one)))]  # fmt: skip
+        whole = [one for one in self._of(thread) if "word39" in seen(one)]
+        numbers = [re.search(rf"number {topic}-(\d+)", seen(one)) for one in whole]
+        order = [int(found[1]) for found in numbers if found]
+        self.counts["left unfinished"] += sum(not _is_over(one) for one in self._of(thread))
         self.counts["out of order"] += order != sorted(order)
         self.counts["answered twice"] += len(order) - len(set(order))
 
@@ -196,7 +198,7 @@ def main() -> int:
     counts = asyncio.run(soak(given.kills, given.conversations, given.seed))
     for what, number in sorted(counts.items()):
         print(f"{what}: {number:,}")
-    wrong = ("lost", "out of order", "answered twice", "tickets left")
+    wrong = ("lost", "out of order", "answered twice", "left unfinished", "tickets left")
     late = counts["slowest answer after a kill, ms"] > TAKEOVER_S * 1e3
     return int(late or any(counts[what] for what in wrong))
 

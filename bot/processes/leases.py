@@ -91,6 +91,8 @@ class SharedLeases:
                 async with asyncio.timeout(LOOK_S):
                     await self._freed.wait()
             self._freed.clear()
+        if name in self._held:  # another task of this process has taken it meanwhile
+            return
         self._held.add(name)
         log.info("lease.taken", lease=name)
         for watcher in self._watchers:

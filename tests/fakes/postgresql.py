@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +21,8 @@ from bot.storage.postgresql.schema import prepare_schema
 
 _TEMPLATE = "with_tables"
 _USER = "parlance"
-FAST = "-c fsync=off -c synchronous_commit=off -c jit=off -c max_connections=200"
+_START_S = 60.0
+FAST = "-c fsync=off -c synchronous_commit=off -c jit=off -c autovacuum=off -c max_connections=200"
 """Options of a server whose data may be lost when it fails."""
 
 
@@ -42,6 +44,7 @@ class PostgresqlServer:
     folder: Path
     options: str = FAST
     _template_made: bool = field(default=False, init=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
     def socket(self) -> Path:
@@ -61,14 +64,30 @@ class PostgresqlServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = f"-k {self.socket} -c listen_addresses='' {self.options}"
-        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", str(self.folder / "log"),
-                  "-o", options, "start")  # fmt: skip
+        options = ["-k", str(self.socket), "-c", "listen_addresses=", *self.options.split()]
+        log = (self.folder / "log").open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                [*_as_owner(dies_with_us=True), str(self.programs / "postgres"),
+                 "-D", str(self.folder / "data"), *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+            )  # fmt: skip
+        until = time.monotonic() + _START_S
+        while True:
+            try:
+                self.execute("SELECT 1")
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > until or self._process.poll() is not None:
+                    raise
+                time.sleep(0.02)
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it; `immediate` is as if its machine had failed."""
         with suppress(subprocess.CalledProcessError):
             self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", mode, "stop")
+        if self._process is not None:
+            self._process.wait(_START_S)
 
     def execute(self, statement: str, database: str = "postgres") -> Sequence[Sequence[object]]:
         """Run a statement as its owner; returns the rows."""
@@ -106,11 +125,8 @@ class PostgresqlServer:
         self.execute(f'DROP DATABASE IF EXISTS "{address.url.database}" WITH (FORCE)')
 
     def _run(self, program: str, *arguments: str) -> None:
-        as_owner = []
-        if os.geteuid() == 0:
-            as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         subprocess.run(
-            [*as_owner, str(self.programs / program), *arguments],
+            [*_as_owner(), str(self.programs / program), *arguments],
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -118,6 +134,17 @@ class PostgresqlServer:
             cwd="/",
             timeout=60,
         )
+
+
+def _as_owner(*, dies_with_us: bool = False) -> Sequence[str]:
+    """What a program of the server is run by: as another user where this one is root, and so that
+    it ends should this process be killed."""
+    set_by = []
+    if dies_with_us and shutil.which("setpriv"):
+        set_by = ["--pdeathsig=QUIT"]
+    if os.geteuid() == 0:
+        set_by += ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    return ["setpriv", *set_by] if set_by else []
 
 
 @contextmanager

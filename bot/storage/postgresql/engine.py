@@ -127,7 +127,7 @@ class PostgresqlEngine:
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    url, autocommit=True, connect_timeout=5
+                    url, autocommit=True, connect_timeout=5, application_name="parlance"
                 ) as connection:
                     await connection.execute(f"LISTEN {_CHANNEL}")
                     if lost:
