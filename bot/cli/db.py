@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(no_args_is_help=True, help="The database: where it is; move it.")
 
-_SCHEME: Final = re.compile(r"[a-z+]+://")
-_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+_SCHEME: Final = re.compile(r"[a-z+]{1,30}://")
+_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
 
 
 @commands.command("show")

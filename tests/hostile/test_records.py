@@ -55,6 +55,7 @@ def take_in(engine: Engine, folder: Path, data: bytes) -> tuple[Imported, int]:
         counts = [
             connection.scalar(sa.select(sa.func.count()).select_from(table))
             for table in Base.metadata.sorted_tables
+            if table.name != "first_revision"  # a migration has written it
         ]
         connection.rollback()
     return done, sum(count or 0 for count in counts)

@@ -4,7 +4,7 @@ import os
 import pytest
 from parlance_folder import FolderSettings, check, create, manifest
 
-from bot.api import PlatformContext
+from bot.api import PlatformContext, PrivateFolder
 
 PLUGINS = [
     "plugins.chat",
@@ -18,7 +18,8 @@ PLUGINS = [
 @pytest.fixture
 def context(tmp_path):
     settings = FolderSettings(path=str(tmp_path / "board"), every_s=0.02)
-    return PlatformContext(settings, secret=lambda name: None, data_dir=tmp_path)
+    private = PrivateFolder(tmp_path / "private")
+    return PlatformContext(settings, secret=lambda name: None, data_dir=tmp_path, folder=private)
 
 
 @pytest.fixture

@@ -130,7 +130,8 @@ async def test_a_call_that_may_have_been_done_is_listed_until_it_is_noted(room: 
     (call,) = await calls.of_turn(turn)
     await suspensions.take(turn)
     await calls.save(replace(call, state="running"))
-    await calls.interrupt()  # as the next process does
+    await room.app.services.history.interrupt_running()  # as the next process does
+    await calls.interrupt()
     bob = await room.browser("bob")
     assert "Please look whether it was done" in (await bob.get(AGENTS)).text
     assert await press(await room.browser("ann"), f"{AGENTS}/approvals/{turn}/seen") == 404
