@@ -190,13 +190,16 @@ class Membership:
             self._database.tell(connection, _REMOVED)
         return dead, others
 
-    def _guard(self, connection: Connection) -> None:
-        """Refuse to write where this process was removed; called first in each transaction."""
-        if connection.scalar(_LIVES, {"id": self.id}) is None:
+    def _guard(self, connection: Connection) -> str:
+        """Refuse to write where this process was removed; called first in each transaction, whose
+        id it returns."""
+        transaction: str | None = connection.scalar(_LIVES, {"id": self.id})
+        if transaction is None:
             self._database.call_in_loop(self.lost.set)
             raise UnusableError(
                 "The other processes have not heard of this one for too long and go on without it."
             )
+        return transaction
 
     def _mourn(self) -> None:
         for mourner in self._mourners:
@@ -208,7 +211,9 @@ def _name_of_process() -> str:
     return f"{socket.gethostname()[:100]}:{os.getpid()}"
 
 
-_LIVES: Final = text("SELECT 1 FROM processes WHERE id = :id FOR KEY SHARE")
+_LIVES: Final = text(
+    "SELECT cast(pg_current_xact_id() AS text) FROM processes WHERE id = :id FOR KEY SHARE"
+)
 
 
 def _read(row: Row[Any]) -> Mapping[str, Any]:

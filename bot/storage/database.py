@@ -57,9 +57,9 @@ class Database:
 
     def __init__(self, engine: DatabaseEngine) -> None:
         self._engine = engine
-        self.guard: Job[None] | None = None
+        self.guard: Job[str] | None = None
         """Called first in each transaction; raises `UnusableError` where this process may not write
-        any more."""
+        any more, and returns the transaction's id."""
         self.may_write: Callable[[], bool] = lambda: True
         """Whether this process knows that the others hold it for alive, and so may write, here and
         on platforms."""
@@ -220,7 +220,7 @@ class Database:
             try:
                 with self._engine.transaction() as connection:
                     if self.guard is not None:
-                        self.guard(connection)
+                        self._engine.identify(self.guard(connection))
                     results: list[tuple[Any, Exception | None]]
                     results = [(write.job(connection), None) for write in batch]
                     finish(connection)

@@ -37,6 +37,10 @@ class DatabaseEngine(Protocol):
         """A transaction on the connection that writes, committed at the end of the block; blocks.
         A connection that fails is opened again by the next call."""
 
+    def identify(self, transaction: str) -> None:
+        """Say which id the open transaction has, by which it can be looked up; where nobody says
+        it, the database is asked."""
+
     def is_passing(self, exc: Exception) -> bool:
         """Whether the transaction that failed so may succeed if it is run again, and is certain not
         to have been committed."""

@@ -47,6 +47,7 @@ class PostgresqlEngine:
         self._own_pid = 0
         self._committing = False
         """Whether the transaction that failed last was being committed."""
+        self._xid: str | None = None
 
     @classmethod
     def open(cls, address: ServerAddress) -> PostgresqlEngine:
@@ -81,18 +82,18 @@ class PostgresqlEngine:
     def transaction(self) -> Iterator[Connection]:
         connection = self._writing_connection()
         self._committing = False
-        xid = None
+        self._xid = None
         transaction = connection.begin()
         try:
             yield connection
             # Only what has written something has an id, and can be lost.
-            xid = connection.scalar(_XID)
-            self._committing = xid is not None
+            self._xid = self._xid or connection.scalar(_XID)
+            self._committing = self._xid is not None
             transaction.commit()
         except BaseException as exc:
             if is_away(exc):
                 self._drop_connection()
-                if self._committing and self._was_committed(xid):
+                if self._committing and self._was_committed(self._xid):
                     return
             else:
                 with suppress(SQLAlchemyError):
@@ -111,6 +112,9 @@ class PostgresqlEngine:
                 return bool(status == "committed")
             time.sleep(_FIRST_PAUSE_S)
         return False
+
+    def identify(self, transaction: str) -> None:
+        self._xid = transaction
 
     def is_passing(self, exc: Exception) -> bool:
         return is_passing(exc) or (not self._committing and is_away(exc))
