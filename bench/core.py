@@ -10,6 +10,7 @@ import asyncio
 import gc
 import itertools
 import logging
+import os
 import statistics
 import sys
 import tempfile
@@ -103,7 +104,9 @@ async def ask(core: Core, number: int, sink: TimingSink) -> TimingSink:
     key = ConversationKey("bench", "work", f"c{number}")
     person = Author("bench", f"p{number}", "Somebody")
     sink.asked = time.perf_counter()
-    await core.accept(Message(f"e{next(_events)}", key, person, "How do the logs rotate?"), sink)
+    await core.accept(
+        Message(f"e{os.getpid()}-{next(_events)}", key, person, "How do the logs rotate?"), sink
+    )
     await sink.over.wait()
     return sink
 
