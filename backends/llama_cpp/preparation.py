@@ -179,17 +179,24 @@ async def _run_child(
 ) -> dict[str, Any] | str:
     """Have the child write the copy and time it; return what it found, or why it did not."""
     threads, _ = await asyncio.to_thread(options.threads)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "backends.llama_cpp.preparation_child"),
-        *(str(source), str(partial), str(threads), str(int(timed))),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**child_environment(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        start_new_session=True,
-    )
     (size,) = await asyncio.to_thread(_sizes, source)
     limit_s = _BASE_TIMEOUT_S + size / _BYTES_PER_S
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "backends.llama_cpp.preparation_child"),
+            *(str(source), str(partial), str(threads), str(int(timed))),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**child_environment(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,
+        )
+    )
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:  # it may run already
+        await end_process(await starting, _GRACE_S)
+        raise
     try:
         async with asyncio.timeout(limit_s):
             output, _ = await process.communicate()
