@@ -20,6 +20,7 @@ from bot.background import background
 from bot.errors import AdapterError, StorageError
 from bot.history.interruption import interrupt_turns
 from bot.history.retention import remove_expired_daily
+from bot.installation import Installation
 from bot.knowledge.service import KnowledgeService
 from bot.mcp.servers import ToolServers
 from bot.notices.notices import Notices
@@ -45,7 +46,7 @@ class Served(Protocol):
     """The app whose adapters are run: what of `bot.app.App` is used."""
 
     @property
-    def installation(self) -> Any: ...
+    def installation(self) -> Installation: ...
     @property
     def database(self) -> Database: ...
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -24,7 +24,6 @@ HOUSEKEEPING: Final = "housekeeping"
 """The lease of what is done once for all: old rows, schedules of documents, dead processes."""
 DUTY_EVERY_S: Final = 30.0
 """How often a duty is done that nobody has called for, in seconds."""
-_INTERRUPTED: Final = "turns_interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Crew:
     """The processes that share a database. Where this one is alone, `membership`, `lanes` and
     `peers` are None, and it has every lease."""
 
-    leases: Leases
+    leases: Leases = field(default_factory=OwnLeases)
     membership: Membership | None = None
     lanes: SharedLanes | None = None
     peers: Peers | None = None
@@ -46,10 +45,6 @@ class Crew:
     def accompanied(self) -> bool:
         """Whether there are others now."""
         return self.membership is not None and bool(self.membership.others)
-
-    def may_write(self) -> bool:
-        """Whether this process may change what stands on platforms."""
-        return self.membership is None or self.membership.may_write
 
     def leads(self, platform: str) -> bool:
         """Whether it is this process that does for a platform what one alone does."""
@@ -66,7 +61,7 @@ async def open_crew(database: Database) -> AsyncIterator[Crew]:
     """Join the processes on this database, and leave them at the end; a file has but one. Raises
     `StorageError`."""
     if not isinstance(database.address, ServerAddress):
-        yield Crew(OwnLeases())
+        yield Crew()
         return
     membership = Membership(database)
     leases, lanes, peers = SharedLeases(database), SharedLanes(database), Peers(database)

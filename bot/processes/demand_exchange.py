@@ -20,12 +20,11 @@ from backends.pool.sharing import Sharing
 from bot.errors import StorageError
 from bot.processes.membership import Membership
 from bot.storage.database import Database
+from bot.storage.database_engine import MAX_TOLD_BYTES
 
 log = structlog.get_logger(__name__)
 
 _TOPIC: Final = "demand"
-_MAX_NOTICE_BYTES: Final = 7_000
-"""What is longer is told with the next beat alone."""
 _SHORTEST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
 
@@ -62,7 +61,7 @@ class DemandExchange:
 
     async def _tell(self) -> None:
         text = json.dumps([self._membership.id, self._number, self._told])
-        if len(text) > _MAX_NOTICE_BYTES:
+        if len(text) > MAX_TOLD_BYTES:  # it is told with the next beat alone
             self._membership.hurry()
             return
 

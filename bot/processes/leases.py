@@ -19,7 +19,7 @@ from bot.storage.insert import insert_into
 log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 2.0
-"""How often a process that waits for a lease looks, beside being told, in seconds."""
+"""How often whoever waits for another process looks, beside being told, in seconds."""
 _FREED: Final = "lease_freed"
 
 

@@ -18,13 +18,12 @@ from sqlalchemy import Connection, select
 
 from bot.processes.tables import processes
 from bot.storage.database import Database
+from bot.storage.database_engine import MAX_TOLD_BYTES
 
 log = structlog.get_logger(__name__)
 
 ASK_S: Final = 3.0
 """How long the answers of the other processes are waited for, in seconds."""
-MAX_REQUEST_BYTES: Final = 7_000
-"""Longest request or answer; the database carries no longer ones."""
 _ASKED: Final = "asked"
 _ANSWERED: Final = "answered"
 
@@ -33,7 +32,7 @@ Answering: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 
 class TooLongToTell(Exception):
-    """What is to be told to other processes is longer than `MAX_REQUEST_BYTES`."""
+    """What is to be told to other processes is longer than `MAX_TOLD_BYTES`."""
 
 
 @dataclass(eq=False, slots=True)
@@ -145,6 +144,6 @@ class Peers:
 
     def _written(self, said: Mapping[str, Any]) -> str:
         text = json.dumps({**said, "from": self._database.process}, ensure_ascii=False)
-        if len(text.encode()) > MAX_REQUEST_BYTES:
+        if len(text.encode()) > MAX_TOLD_BYTES:
             raise TooLongToTell
         return text

@@ -17,13 +17,12 @@ import structlog
 from sqlalchemy import Connection, func, or_, select, text, update
 
 from bot.errors import StorageError
+from bot.processes.leases import LOOK_S
 from bot.processes.tables import lane_tickets
 from bot.storage.database import Database
 
 log = structlog.get_logger(__name__)
 
-LOOK_S: Final = 2.0
-"""How often a ticket that waits looks, beside being told, in seconds."""
 _UNNOTICED_WAIT_S: Final = 0.05
 _MOVED: Final = "lane_moved"
 _TAKE: Final = text(

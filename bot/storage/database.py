@@ -130,7 +130,7 @@ class Database:
 
     def tell(self, connection: Connection, topic: str, text: str = "") -> None:
         """Within a job: tell the other processes something of a topic, which is one word, once the
-        job is committed. At most about 7,000 bytes; where there is no other process nothing is
+        job is committed. At most `MAX_TOLD_BYTES`; where there is no other process nothing is
         done."""
         self._engine.tell(connection, topic, text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +15,10 @@ from bot.storage.address import DatabaseAddress
 OnNotice: TypeAlias = Callable[[str, str], Any]
 """Called in the event loop with the topic and the text of what another process told, and with two
 empty strings where something may have been missed."""
+
+
+MAX_TOLD_BYTES: Final = 7_000
+"""Longest text that one process tells the others; PostgreSQL carries 8,000 bytes with the topic."""
 
 
 class UnusableError(StorageError):

@@ -22,7 +22,6 @@ from bot.history.prompts import KeptPrompts
 from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
 from bot.processes.crew import Crew
-from bot.processes.leases import OwnLeases
 from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.protocol import Arrival, Replies, Sink
 from bot.schedules.scheduler import Scheduler
@@ -411,7 +410,7 @@ def assemble(
     timeouts = timeouts or DeliveryTimeouts()
     redact = redact or Redactor()
     platforms = platforms or Platforms(policy.is_admin)
-    crew = crew or Crew(OwnLeases())
+    crew = crew or Crew()
     inquiries = OpenInquiries(
         open_turns,
         platforms,

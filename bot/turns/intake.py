@@ -19,7 +19,6 @@ from bot.errors import Busy, Denied
 from bot.events import ActionCall, AnswerDeleted, CommandCall, Event, Message, MessageDeleted
 from bot.history.protocol import StoredMessage
 from bot.processes.crew import Crew
-from bot.processes.leases import OwnLeases
 from bot.processes.shared_lanes import SharedLanes
 from bot.replies.protocol import Replies, Sink
 from bot.settings.admin_word import AdminWord
@@ -84,7 +83,7 @@ class Intake:
         self._platforms = platforms
         self._replies = replies
         self.inquiries = inquiries
-        self._crew = crew or Crew(OwnLeases())
+        self._crew = crew or Crew()
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()

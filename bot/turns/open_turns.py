@@ -11,7 +11,6 @@ import structlog
 from bot.commands.authorization import Authorize, Authorizer
 from bot.commands.checks import Asker
 from bot.processes.crew import Crew
-from bot.processes.leases import OwnLeases
 from bot.turns.private_replies import PrivateReplies
 from bot.turns.turn import Turn
 from bot.turns.turns_elsewhere import END_TIMEOUT_S, TurnsElsewhere
@@ -41,7 +40,7 @@ class OpenTurns:
         self._unended: set[Turn] = set()
         self.private_replies = PrivateReplies()
         """Replies of turns that have ended, which can still be shared."""
-        self.elsewhere = TurnsElsewhere(crew or Crew(OwnLeases()), self)
+        self.elsewhere = TurnsElsewhere(crew or Crew(), self)
 
     def __len__(self) -> int:
         return len(self._open)

@@ -21,6 +21,7 @@ from bot.history.protocol import StoredMessage
 from bot.history.suspensions import Suspension
 from bot.replies.protocol import Sink
 from bot.skills.current_turn import Resumption
+from bot.turns.inquiries_elsewhere import GONE
 from bot.turns.platforms import Platforms
 from bot.turns.regenerate import rebuild_event
 from bot.turns.runner import TurnDependencies
@@ -34,7 +35,6 @@ _POLL_INTERVAL_S = 5.0
 _SHORTEST_PAUSE_S = 0.2
 _RETRY_INTERVAL = timedelta(minutes=1)
 """When a turn is tried again whose platform is not connected, or does not let the bot write."""
-_GONE = say("This was answered already, or its time is over.")
 _AT_IT = say("This was answered already, and I am at it.")
 
 
@@ -75,7 +75,7 @@ class Resumer:
         wait, and `Denied` if this person may not press."""
         suspension = await self._suspensions.get(answer.id) if self._suspensions else None
         if suspension is None or not suspension.open:
-            raise NotFound(_AT_IT if answer.status == "running" else _GONE)
+            raise NotFound(_AT_IT if answer.status == "running" else GONE)
         own = presser.author.key == suspension.person
         if not (presser.admin if suspension.who == "admins" else own):
             raise Denied(
@@ -89,7 +89,7 @@ class Resumer:
         resumption = Resumption(suspension.state, call.value, presser.author.name)
         task = await self._continue(suspension, asker, resumption, sink)
         if task is None:
-            raise NotFound(_GONE)
+            raise NotFound(GONE)
         return task
 
     async def watch(self) -> None:
