@@ -120,7 +120,7 @@ async def run_server(
         while chunk := await stderr.read(_CHUNK_BYTES):
             process.said.append(chunk)
 
-    tasks = [asyncio.create_task(work()) for work in (take, give, hear)]
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work()) for work in (take, give, hear)]
     try:
         yield read, write
     finally:
@@ -138,4 +138,5 @@ async def run_server(
             for stream in (to_us, read, write, from_us):
                 stream.close()
             transport.close()
-        await asyncio.wait(tasks)
+            tasks.append(asyncio.create_task(child.wait()))
+        await asyncio.wait(tasks, timeout=GRACE_S)
