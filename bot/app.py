@@ -21,6 +21,7 @@ from bot.assembly import load_rules, open_core, reserved_names
 from bot.background import background
 from bot.catalogue.languages import set_folders
 from bot.config.mcp import KEY_VARIABLE
+from bot.errors import ConfigError
 from bot.history.interruption import interrupt_turns
 from bot.installation import Installation
 from bot.knowledge.embedders import create_embedders, loaded_embedder
@@ -43,6 +44,7 @@ from bot.platforms import forget_hooks
 from bot.private_files import create_privately
 from bot.processes.crew import Crew, open_crew
 from bot.processes.demand_exchange import DemandExchange
+from bot.processes.received_events import Role
 from bot.prompting.templates import JinjaPrompts
 from bot.serving import Serving
 from bot.settings.choices_store import SqlPreferences
@@ -147,13 +149,19 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(installation: Installation) -> AsyncIterator[App]:
+async def open_app(installation: Installation, role: Role = "all") -> AsyncIterator[App]:
     """Open the database, the services and the core; close them in reverse order at the end.
 
-    Raises `StorageError` if the data directory is in use by another process or of a newer version,
-    and `ConfigError` if the configured reranker cannot be used.
+    `role` is what this process does among those on a PostgreSQL. Raises `StorageError` if the data
+    directory is in use by another process or of a newer version, and `ConfigError` if the
+    configured reranker cannot be used, or the database cannot have several processes.
     """
     config = installation.config
+    if role != "all" and isinstance(installation.database, Path):
+        raise ConfigError(
+            f"A process that is only a {role} needs a PostgreSQL that it shares with others "
+            "(database.url)."
+        )
     async with AsyncExitStack() as stack:
         stack.enter_context(create_privately())
         await stack.enter_async_context(hold_data_dir(config.data_dir))
@@ -260,6 +268,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 pulls=pulls,
                 console=sign_in if config.console.enabled else None,
                 crew=crew,
+                role=role,
             )
         )
         yield App(

@@ -86,9 +86,16 @@ class Serving:
         self._house_kept = False
         crew = app.crew
         self._house = Duty(crew.leases, HOUSEKEEPING, self._keep_house)
+        worker = app.core.received is not None and app.core.received.role == "worker"
         self._takeovers = [
-            Duty(crew.leases, platform_lease(one.name), self._take_over(one)) for one in adapters
+            Duty(crew.leases, platform_lease(one.name), self._take_over(one))
+            for one in adapters
+            if is_served_everywhere(one) or not worker
         ]
+        if worker:
+            for one in adapters:
+                one.listening = False  # type: ignore[attr-defined]  # it may have it
+        self._worker = worker
         if crew.membership is not None:
             crew.membership.mourn(self._house.call)
             app.database.on_told(_TAKE_OVER, lambda _: self._call_takeovers())
@@ -140,6 +147,7 @@ class Serving:
             ("tools of servers", app.servers.list_new()),
             ("notices", app.notices.run(app.core.announce, app.notices_every_s)),
             ("reminders and schedules", app.core.run_jobs()),
+            ("events that were received", app.core.handle_received()),
             ("history: removing what is too old", self._for_all(expiring)),
         ]
         if not app.crew.shared:
@@ -164,8 +172,11 @@ class Serving:
     async def _serve(self, adapter: Adapter) -> None:
         app, name = self._app, adapter.name
         try:
-            if is_served_everywhere(adapter):
+            if is_served_everywhere(adapter) or (self._worker and _handles_received(adapter)):
                 await self._connect(adapter)
+            elif self._worker:
+                app.platforms[name] = ("standby", "")
+                await asyncio.Event().wait()
             else:
                 if app.crew.shared:
                     app.platforms[name] = ("standby", "")
@@ -252,3 +263,8 @@ class Serving:
             await app.core.show_waiting_cards()
 
         return take_over
+
+
+def _handles_received(adapter: Adapter) -> bool:
+    """Whether a process can answer on this platform what another one has received."""
+    return hasattr(adapter, "handle_received")

@@ -6,10 +6,10 @@ for the reply, and knows nothing of skills, models or history.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
@@ -35,8 +35,38 @@ class Question:
     cut_off: bool = False
 
 
+class ReceivedEvents(Protocol):
+    """Keeps events as they came, so that none is lost with its process (`bot.processes`)."""
+
+    async def put(
+        self,
+        platform: str,
+        key: str,
+        event: str,
+        place: str,
+        person: str,
+        payload: Mapping[str, Any],
+    ) -> Literal["here", "elsewhere", "known"]:
+        """Store an event before it is acknowledged, and return who handles it: "here" this process,
+        "elsewhere" another one, by its `Adapter.handle_received`; "known" is one that was stored
+        before, and is dropped.
+
+        `key` is the platform's id of this delivery, `event` the id by which the core will claim
+        what is asked (`Message.id`, `CommandCall.id`), `place` that within which events keep their
+        order (an id of a channel), `person` the `Author.key` of who caused it, and `payload` what
+        `handle_received` takes, as JSON can hold it. Raises `StorageError` where it cannot be
+        stored within 1.5 s; then it is to be handled here.
+        """
+        ...
+
+
 class Core(Protocol):
     """What an adapter may call of the core."""
+
+    @property
+    def received(self) -> ReceivedEvents | None:
+        """Where events are stored before they are acknowledged; None where nothing is kept."""
+        ...
 
     @property
     def commands(self) -> Sequence[Command]:

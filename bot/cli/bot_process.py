@@ -30,11 +30,13 @@ from bot.observability.log_file import LogFile
 from bot.observability.logs import configure
 from bot.platforms import CreatedAdapters, create_adapters
 from bot.ports import open_ports
+from bot.processes.received_events import Role
 from bot.web.late_fetch import CLIENT_MODULE
 
 log = structlog.get_logger(__name__)
 
 _WARM_UP_STOP_S = 2.0
+_DOING = {"all": "serves", "front": "receives what is asked on", "worker": "answers on"}
 _LATE_MODULES = ("numpy", "rich.markdown", "jsonschema", CLIENT_MODULE)
 """Imported behind the first prompt instead of before it: the first question may need them. The
 lines of a pipe are there already, and wait for what they need alone."""
@@ -54,9 +56,11 @@ def serve(
     *,
     examples: Sequence[str] = (),
     guide: Guide | None = None,
+    role: Role = "all",
 ) -> int:
     """Serve until it is stopped; returns the exit status. `examples` are what is answered where
-    there is nothing to read, in place of the usual lines."""
+    there is nothing to read, in place of the usual lines. `role` is what this process does among
+    those on the same database."""
     logging = here.config.logging
     created = create_adapters(here, conversation=conversation)
     shown = logging.level
@@ -78,7 +82,7 @@ def serve(
     _tell_what_is_amiss(here, created)
     fetch_missing(here)
     try:
-        return run_async(_serve(here, created, kept, guide))
+        return run_async(_serve(here, created, kept, guide, role))
     finally:
         if kept is not None:
             kept.close()
@@ -119,13 +123,17 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
 
 
 async def _serve(
-    here: Installation, created: CreatedAdapters, kept: LogFile | None, guide: Guide | None
+    here: Installation,
+    created: CreatedAdapters,
+    kept: LogFile | None,
+    guide: Guide | None,
+    role: Role,
 ) -> int:
     serving, service = created.adapters, not created.alone
     interactive = any(getattr(adapter, "interactive", False) for adapter in serving)
     signals = StopSignals(interactive=interactive)
     try:
-        async with open_app(here) as app, open_ports(app, serving, signals.stop):
+        async with open_app(here, role) as app, open_ports(app, serving, signals.stop):
             if kept is not None:
                 kept.open()  # the data folder is this process's now
             await (guide.prepare(app) if guide is not None else _ingest_once(app))
@@ -139,7 +147,8 @@ async def _serve(
             try:
                 if service and guide is None:
                     names = " and ".join(adapter.name for adapter in serving)
-                    errors.print(f"Parlance serves {names}. Ctrl-C ends it.")
+                    doing = _DOING[role]
+                    errors.print(f"Parlance {doing} {names}. Ctrl-C ends it.")
                 # A chat that crashes ends; nobody reads what a pipe would be answered again. And
                 # whoever ends a chat waits for nothing.
                 drained = signals.drained_by(partial(app.drain, serving))

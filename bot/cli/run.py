@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from bot.installation import Installation
 
 
+class ProcessRole(StrEnum):
+    """What a process does among those that share a database."""
+
+    ALL = "all"
+    FRONT = "front"
+    WORKER = "worker"
+
+
 def run(
     config: ConfigPath = None,
     conversation: Annotated[
@@ -27,6 +36,14 @@ def run(
         Demo | None,
         typer.Option(help="Show a scripted model at work in the terminal; nothing is kept."),
     ] = None,
+    role: Annotated[
+        ProcessRole,
+        typer.Option(
+            envvar="PARLANCE_ROLE",
+            help="Of several processes on one PostgreSQL: a front receives what people ask, and "
+            "gives it to a worker, which answers.",
+        ),
+    ] = ProcessRole.ALL,
 ) -> None:
     """Start Parlance: the platforms whose tokens are set, or a chat in the terminal."""
     if demo is None:
@@ -36,17 +53,22 @@ def run(
 
             if (status := offer(config)) is not None:
                 raise typer.Exit(status)
-        raise typer.Exit(_serve(here, conversation))
+        raise typer.Exit(_serve(here, conversation, role=role))
     with open_demo(demo) as here:
         errors.print(introduction(demo), soft_wrap=False)
         raise typer.Exit(_serve(here, conversation, LINES[demo]))
 
 
-def _serve(here: Installation, conversation: str | None, examples: Sequence[str] = ()) -> int:
+def _serve(
+    here: Installation,
+    conversation: str | None,
+    examples: Sequence[str] = (),
+    role: ProcessRole = ProcessRole.ALL,
+) -> int:
     with importing():  # what a wrong configuration need not wait for
         from bot.cli.bot_process import serve
 
-    return serve(here, conversation, examples=examples)
+    return serve(here, conversation, examples=examples, role=role.value)
 
 
 def _is_first_start(here: Installation) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, literal, select, text, update
+from sqlalchemy import Connection, Row, bindparam, literal, select, text, union_all, update
 
 from bot.history.protocol import StoredMessage
 from bot.history.tables import replies, suspended, turns
@@ -77,7 +77,11 @@ _elsewhere = select(replies).where(
     replies.c.finished.is_(False),
     replies.c.process != bindparam("but_process"),
 )
-_known = select(literal(1)).where(replies.c.conversation == bindparam("conversation")).limit(1)
+_known = union_all(
+    select(literal(1)).where(replies.c.conversation == bindparam("conversation")),
+    select(literal(1)).where(turns.c.conversation == bindparam("conversation")),
+).limit(1)
+"""A question is stored before its answer shows, and the address of the answer after that."""
 
 
 class SqlReplies:

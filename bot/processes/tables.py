@@ -49,6 +49,31 @@ lane_tickets = sa.Table(
     sa.Column("stored", sa.Boolean, nullable=False),
 )
 
+received_events = sa.Table(
+    "received_events",
+    Base.metadata,
+    # Events of platforms as they came, until they are surely handled.
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("platform", sa.String, nullable=False),
+    # The platform's id of this delivery.
+    sa.Column("key", sa.String, nullable=False),
+    # The id by which it is claimed in `processed_events`.
+    sa.Column("event", sa.String, nullable=False),
+    # That within which events keep their order.
+    sa.Column("place", sa.String, nullable=False),
+    sa.Column("person", sa.String, nullable=False, index=True),
+    # The process that handles it, which may have died.
+    sa.Column("process", sa.String, nullable=False, index=True),
+    # Whether that process has begun to.
+    sa.Column("begun", sa.Boolean, nullable=False),
+    # How many processes it was given to.
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.UniqueConstraint("platform", "key"),
+    sqlite_autoincrement=True,
+)
+
 first_revision = sa.Table(
     "first_revision",
     Base.metadata,

@@ -129,5 +129,6 @@ class Replies(Protocol):
         ...
 
     async def known_thread(self, conversation: ConversationKey) -> bool:
-        """Whether the bot has answered in this thread, and so may answer without a mention."""
+        """Whether the bot answers or has answered in this thread, and so may do it without a
+        mention."""
         ...

@@ -19,9 +19,7 @@ from bot.storage.engine import Base
 
 _WITH_TABLES = (
     "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.processes", "bot.schedules",
-    "bot.sign_in",
-    "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.schedules", "bot.sign_in",
-    "bot.storage",
+    "bot.sign_in", "bot.storage",
 )  # fmt: skip
 for _module in (f"{_room}.tables" for _room in _WITH_TABLES):
     importlib.import_module(_module)  # a table that is named here is there, whoever else needs it
@@ -260,6 +258,14 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         "the platform's numbers of messages, not whose they are",
         Forgetting.STAYS,
         why="an event that the platform delivers again would be answered again",
+        at="at",
+        keep_at_most=EVENT_RETENTION,
+    ),
+    PersonalData(
+        "received_events",
+        "what they have just written or called, until it is surely handled: a minute",
+        Forgetting.DELETED,
+        of="person = :person",
         at="at",
         keep_at_most=EVENT_RETENTION,
     ),

@@ -171,6 +171,7 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
         "login", "server at", left_out="person sealed", why="what a login gave is a secret"
     ),
     "processed_events": Unrecorded("it does not say whose the messages are"),
+    "received_events": Unrecorded("it is about what comes in just now, and is kept as a question"),
     "capabilities": Unrecorded("it is about models"),
     "processes": Unrecorded("it is about the processes that run"),
     "leases": Unrecorded("it is about the processes that run"),

@@ -22,6 +22,7 @@ from bot.history.prompts import KeptPrompts
 from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
 from bot.processes.crew import Crew
+from bot.processes.received_events import ReceivedEvents
 from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.protocol import Arrival, Replies, Sink
 from bot.schedules.scheduler import Scheduler
@@ -120,6 +121,7 @@ class Core:
     services: Services = field(repr=False)
     platforms: Platforms
     crew: Crew
+    received: ReceivedEvents | None = None
 
     @property
     def commands(self) -> Sequence[Command]:
@@ -262,6 +264,12 @@ class Core:
             )
             await cards.show_again()
 
+    async def handle_received(self) -> None:
+        """Handle the events that are given to this process, until cancelled."""
+        if self.received is not None:
+            self.platforms.watch(self.received.look_again)
+            await self.received.run()
+
     async def run_jobs(self) -> None:
         """Run reminders and schedules as they become due, until cancelled."""
         if self.services.schedules is None:
@@ -348,6 +356,8 @@ class Core:
         """Take nothing new and begin nothing, and wait until every accepted turn has ended, at most
         `within_s` seconds. `close` must follow."""
         self.platforms.drain()
+        if self.received is not None:
+            self.received.stop_taking()
         await self.intake.drain(within_s)
 
     async def close(self, within_s: float = 1.5) -> None:
@@ -395,6 +405,7 @@ def assemble(
     prompts: KeptPrompts | None = None,
     crew: Crew | None = None,
     quota: Quota | None = None,
+    received: ReceivedEvents | None = None,
 ) -> Core:
     """Build the core.
 
@@ -403,7 +414,8 @@ def assemble(
     metrics, permissions, quota and `middleware`, in this order, before it reaches its skill. A turn
     can be suspended if `suspensions` are given. `prompts` keeps what models are sent. `crew` are
     the processes on the same database; without it this one is alone. `quota` counts the turns that
-    `policy.quota_per_hour` limits; by default in memory.
+    `policy.quota_per_hour` limits; by default in memory. `received` keeps events until they are
+    handled; without it none are kept.
     """
     policy = policy or Policy()
     limits = limits or TurnLimits()
@@ -455,4 +467,4 @@ def assemble(
         policy.admin_word,
         crew,
     )
-    return Core(intake, open_turns, router, replies, policy, services, platforms, crew)
+    return Core(intake, open_turns, router, replies, policy, services, platforms, crew, received)

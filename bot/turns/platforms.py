@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import structlog
 
@@ -38,6 +38,14 @@ class Platforms:
         """The names of the platforms on which the bot may begin something by itself: those that are
         connected, and none while it drains."""
         return () if self._draining else self._adapters.keys()
+
+    def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
+        """What handles an event that was stored as it came, for each connected platform that has
+        such a function; none while the process drains."""
+        found = {
+            name: getattr(self._adapters[name], "handle_received", None) for name in self.connected
+        }
+        return {name: handle for name, handle in found.items() if handle is not None}
 
     def drain(self) -> None:
         """From now on the bot begins nothing by itself: the process is about to end."""

@@ -180,6 +180,8 @@ def keep_something(connection: Connection) -> None:
         ("choices", {"name": "admin", "scope": ADA, "by": EVE}),
         ("choices", {"name": "blocked", "scope": EVE, "by": ADA, "value": "yes"}),
         ("processed_events", {"platform": "discord", "event_id": "1"}),
+        ("received_events", {"number": 1, "person": EVE, "key": "1", "payload": '"Eve writes"'}),
+        ("received_events", {"number": 2, "person": ADA, "key": "2", "payload": '"Ada writes"'}),
         ("capabilities", {"replica": "r"}),
         ("processes", {"id": "p"}),
         ("leases", {"process": "p"}),

@@ -24,6 +24,7 @@ from tests.scenarios.setup.setup_house import TOKENS, House, open_house
 
 WITHIN_S = 60.0
 _TAKEN = "SELECT count(*) FROM processed_events"
+_WORKERS = "SELECT count(*) FROM processes WHERE told LIKE '%%takes\": [\"%%'"
 TAKEOVER_S = 15.0
 CUT = "This answer was interrupted by a restart."
 
@@ -38,18 +39,22 @@ class Crew:
     stack: AsyncExitStack
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
 
-    async def start(self, **tokens: str) -> asyncio.subprocess.Process:
+    async def start(self, role: str = "all", **tokens: str) -> asyncio.subprocess.Process:
         """Start one more, with a data folder of its own, and wait until it serves."""
         number, connections = len(self.processes), self.house.slack.fake.connections
+        workers = self.row(_WORKERS) if number else 0
         url = self.address.url.set(drivername="postgresql").render_as_string(hide_password=False)
         env = {
             **tokens,
             "PARLANCE_DATABASE_URL": url,
             "PARLANCE_DATA_DIR": str(self.folder / f"data{number}"),
+            "PARLANCE_ROLE": role,
         }
         process = await self.stack.enter_async_context(self.house.started("run", env=env))
         self.processes.append(process)
-        if "SLACK_APP_TOKEN" in tokens:
+        if role == "worker":
+            await self.until(partial(self.has, _WORKERS, workers + 1))
+        elif "SLACK_APP_TOKEN" in tokens:
             await self.until(lambda: self.house.slack.fake.connections > connections)
         return process
 
@@ -77,7 +82,8 @@ class Crew:
     def thread(self, ts: str) -> list[Posted]:
         """What the bot has said in a thread of Slack, in order."""
         posted = self.house.slack.fake.workspace.messages.values()
-        return [m for m in posted if m.thread_ts == ts and m.user == "UBOT"]
+        ours = [m for m in posted if m.thread_ts == ts and m.user == "UBOT"]
+        return [m for m in ours if not m.deleted]
 
 
 @pytest.fixture
@@ -89,7 +95,7 @@ async def crew(tmp_path: Path, address: ServerAddress) -> AsyncIterator[Crew]:
                 "default": {
                     "backend": "scripted",
                     "replies": [{"match": "take your time", "text": SLOW}],
-                    "tokens_per_s": 60,
+                    "tokens_per_s": 20,
                 },
                 "embedder": {"backend": "scripted"},
             },
@@ -155,8 +161,44 @@ async def test_questions_that_come_to_any_process_are_answered_once_and_in_their
     await crew.until(lambda: "number 9-0" in _text(crew, last) and not slack.working())
 
 
+async def test_what_a_front_gives_to_workers_is_answered_although_one_is_killed_before_it_has_begun(
+    crew: Crew,
+) -> None:
+    front = await crew.start("front", **SLACK)
+    workers = [await crew.start("worker", **SLACK) for _ in range(2)]
+    slack = crew.house.slack
+    await slack.mention("number 1")
+    first = slack._asked
+    await crew.until(lambda: "You said: number 1" in _text(crew, first))
+    await slack.command("help")
+    await crew.until(partial(crew.has, _TAKEN, 2))
+    hosts = crew.row(
+        "SELECT string_agg(host, ' ') FROM processes WHERE id IN"
+        " (SELECT process FROM turns WHERE process IS NOT NULL)"
+    )
+    assert hosts
+    assert f":{front.pid}" not in hosts
+
+    slack.fake.hold_next("users.info", done=False)
+    await slack.mention("number 2", by="eve")
+    second = slack._asked
+    given = (
+        "SELECT host FROM processes JOIN received_events ON process = id"
+        " WHERE person = 'slack:U0EVE' AND begun"
+    )
+    await crew.until(lambda: crew.row(given))
+    killed = next(one for one in workers if crew.row(given).endswith(f":{one.pid}"))
+    assert len(slack.fake.acks) == len(slack.fake.sent)
+    crew.kill(killed)
+    await killed.wait()
+    slack.fake.heal()
+    await crew.until(lambda: "You said: number 2" in _text(crew, second), TAKEOVER_S)
+    await crew.until(lambda: not slack.working())
+    assert len(crew.thread(second)) == 1
+
+
 def _complete(crew: Crew, ts: str) -> list[Posted]:
-    return [one for one in crew.thread(ts) if "number" in seen(one)]
+    return [one for one in crew.thread(ts) if "You said: number" in seen(one)]
 
 
 def _order_of_answers(crew: Crew, ts: str, topic: int) -> list[str]:
@@ -165,7 +207,8 @@ def _order_of_answers(crew: Crew, ts: str, topic: int) -> list[str]:
     that shows nothing yet."""
     ours = {one.ts for one in crew.thread(ts)}
     steps = crew.house.slack.fake.workspace.timeline.steps
-    shown = [re.search(rf"number {topic}-(\d)", s.content) for s in steps if s.message in ours]
+    answer = re.compile(rf"You said: number {topic}-(\d)")
+    shown = [answer.search(step.content) for step in steps if step.message in ours]
     return list(dict.fromkeys(match[1] for match in shown if match))
 
 

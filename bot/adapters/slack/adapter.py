@@ -22,6 +22,7 @@ from bot.adapters.slack.inbound.files import Files
 from bot.adapters.slack.inbound.history import HistoryReader
 from bot.adapters.slack.inbound.listeners import register_listeners
 from bot.adapters.slack.inbound.membership import Membership
+from bot.adapters.slack.inbound.reception import Reception
 from bot.adapters.slack.inbound.user_groups import UserGroups
 from bot.adapters.slack.inbound.users import UserDirectory
 from bot.adapters.slack.outbound.new_reply import UNREACHABLE, open_reply
@@ -63,6 +64,7 @@ class _Run:
     """What the core's questions need of the run that is under way."""
 
     client: Client
+    reception: Reception
     replies: Replies
     membership: Membership
     groups: UserGroups
@@ -90,6 +92,8 @@ class SlackAdapter:
     name: str = "slack"
     everywhere: ClassVar[bool] = True
     """Slack gives each event to one of the connections, or of the processes behind a balancer."""
+    listening: bool = True
+    """Whether Slack's events come to this process; else only what others have received."""
     max_tasks: int = MAX_TASKS
     """Events that are handled at the same time; the authors of further ones are refused."""
     commands: Sequence[Command] = ()
@@ -117,6 +121,8 @@ class SlackAdapter:
     @property
     def connected(self) -> bool:
         """Whether Slack's events can arrive: a connection is open, or requests are taken."""
+        if not self.listening:
+            return self._running is not None
         if self._endpoint is not None:
             return self._endpoint.serving
         return self._socket_mode is not None and self._socket_mode.connected
@@ -156,17 +162,19 @@ class SlackAdapter:
                 users = UserDirectory(client, groups)
                 membership = Membership(client, users, self.timing, str(me["team_id"]))
                 history_reader = HistoryReader(client, users, Files(client), depth=0)
-                self._running = _Run(
-                    client, core.replies, membership, groups, history_reader, str(me["bot_user_id"])
-                )
                 known = [command.name for command in core.commands]
                 client.write_commands = partial(self._names.in_notice, known=known)
-                register_listeners(
+                reception = register_listeners(
                     app, core, client, self.timing, background_tasks, str(me["bot_user_id"]),
                     users, groups, names=self._names,
                     introduction=self.settings.introduction,
                     thread_context=self.settings.thread_context,
                     streaming=self.settings.agent and self.settings.streaming == "auto",
+                )  # fmt: skip
+
+                self._running = _Run(
+                    client, reception, core.replies, membership, groups, history_reader,
+                    str(me["bot_user_id"]),
                 )  # fmt: skip
 
                 def start_repair(unfinished: Sequence[Reply]) -> None:
@@ -176,11 +184,17 @@ class SlackAdapter:
                 start_repair(unfinished)
                 with core.connect(self):
                     await _run_until_first(
-                        self._serve(app, client, session), self._until_refused(watch, client)
+                        self._serve(reception, client, session), self._until_refused(watch, client)
                     )
             finally:
                 self._running = self._repair = None
                 await background_tasks.close()
+
+    async def handle_received(self, payload: Mapping[str, Any]) -> None:
+        """Handle a request of Slack that was stored when it came, perhaps by another process."""
+        if (run := self._running) is None:
+            raise AdapterError("Slack is not connected.")
+        await run.reception.handle(payload)
 
     async def check(self) -> Sequence[str]:
         """What the operator should change, one sentence each; empty when all is well.
@@ -335,13 +349,17 @@ class SlackAdapter:
         )
 
     def _serve(
-        self, app: AsyncApp, client: AsyncWebClient, session: aiohttp.ClientSession
+        self, reception: Reception, client: AsyncWebClient, session: aiohttp.ClientSession
     ) -> Coroutine[Any, Any, Any]:
+        if not self.listening:
+            return asyncio.Event().wait()
         if self._endpoint is not None:
-            return self._endpoint.serve(app)
+            return self._endpoint.serve(reception.dispatch)
         # Its calls wait as our own backoff says.
         opening = Client(self.app_token, self.base_url, session=session, retry_handlers=[])
-        self._socket_mode = SocketMode(app, opening, session, self.timing, client.auth_test)
+        self._socket_mode = SocketMode(
+            reception.dispatch, opening, session, self.timing, client.auth_test
+        )
         return self._socket_mode.serve()
 
     async def _until_refused(self, watch: TokenWatch, client: AsyncWebClient) -> None:

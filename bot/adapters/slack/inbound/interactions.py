@@ -54,6 +54,11 @@ GONE_QUESTION = say("The question is no longer there; please ask again.")
 _ACTIONS = frozenset(get_args(ActionName))
 
 
+def command_id(body: Body) -> str:
+    """The id of the event of a slash command."""
+    return f"command:{body['trigger_id']}"
+
+
 class Interactions:
     """Turns commands, forms, shortcuts and presses of buttons into events."""
 
@@ -106,7 +111,7 @@ class Interactions:
         ):
             return
         earlier = self._history_reader.make_reader(channel, None, own_id)
-        id_ = f"command:{body['trigger_id']}"
+        id_ = command_id(body)
         call: CommandCall | Message = CommandCall(
             id_, key, author, name, text=text, direct=direct, earlier=earlier
         )

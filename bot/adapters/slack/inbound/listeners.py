@@ -18,6 +18,7 @@ from bot.adapters.slack.inbound.interactions import MENU, Interactions
 from bot.adapters.slack.inbound.messages import Messages
 from bot.adapters.slack.inbound.modal_views import FORM
 from bot.adapters.slack.inbound.origin import refusal_of
+from bot.adapters.slack.inbound.reception import Reception
 from bot.adapters.slack.inbound.user_groups import UserGroups
 from bot.adapters.slack.inbound.users import PLATFORM, UserDirectory
 from bot.adapters.slack.outbound.agent_status import AgentStatus
@@ -39,8 +40,8 @@ def register_listeners(
     introduction: bool = True,
     thread_context: int = 20,
     streaming: bool = False,
-) -> None:
-    """Register a listener with Bolt for every kind of event."""
+) -> Reception:
+    """Register a listener with Bolt for every kind of event; returns what hands requests to it."""
     history_reader = HistoryReader(client, users, Files(client), depth=thread_context)
     agent_status = AgentStatus(
         client, background_tasks, streaming=streaming, refresh_s=timing.status_refresh,
@@ -101,6 +102,7 @@ def register_listeners(
     app.shortcut(re.compile("^" + re.escape(MENU)))(on_menu)
     app.action(re.compile("^parlance:"))(on_button)
     app.command(re.compile("^/"))(on_command)  # also those that are no longer there
+    return Reception(app, core, messages, own_id)
 
 
 def _introduce_where_invited(

@@ -90,6 +90,13 @@ class Messages:
 
     # --- whether it is for the bot, and where it is answered ------------------------------------
 
+    async def asks(self, event: Event, team: str, own_id: str) -> bool:
+        """Whether an event is a message of a person to the bot."""
+        if not is_from_a_person(event, own_id):
+            return False
+        kind = event.get("type")
+        return kind == "app_mention" or (kind == "message" and await self._is_for_us(event, team))
+
     async def _decode(
         self, event: Event, team: str, own_id: str, *, mention: bool
     ) -> Incoming | None:

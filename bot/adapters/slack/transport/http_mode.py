@@ -6,11 +6,10 @@ import asyncio
 from typing import NoReturn
 
 import structlog
-from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
-from bot.adapters.slack.transport.socket_mode import dispatch
+from bot.adapters.slack.transport.socket_mode import Dispatch
 from bot.adapters.slack.transport.timing import Timing
 from bot.http.messages import HttpError, Message, Receive, Request, Response, Send, endpoint
 
@@ -35,7 +34,7 @@ class HttpEndpoint:
     def __init__(self, secret: str, timing: Timing) -> None:
         self._verifier = SignatureVerifier(secret)
         self._body_timeout_s = timing.request
-        self._app: AsyncApp | None = None
+        self._dispatch: Dispatch | None = None
         self._draining = False
         self._pending = 0
         self._idle = asyncio.Event()
@@ -45,20 +44,20 @@ class HttpEndpoint:
     @property
     def serving(self) -> bool:
         """Whether requests are taken."""
-        return self._app is not None
+        return self._dispatch is not None
 
     def drain(self) -> None:
         """Leave events to another process from now on."""
         self._draining = True
 
-    async def serve(self, app: AsyncApp) -> NoReturn:
-        """Have an app handle the requests until cancelled, then finish pending ones."""
-        self._app = app
+    async def serve(self, dispatch: Dispatch) -> NoReturn:
+        """Have the requests handled until cancelled, then finish pending ones."""
+        self._dispatch = dispatch
         try:
             await asyncio.Event().wait()
             raise AssertionError("nothing ends the wait")
         finally:
-            self._app = None
+            self._dispatch = None
             try:
                 async with asyncio.timeout(_SHUTDOWN_TIMEOUT_S):
                     await self._idle.wait()
@@ -76,8 +75,8 @@ class HttpEndpoint:
                 self._idle.set()
 
     async def _answer(self, request: Request) -> Response:
-        app = self._app
-        if app is None:
+        dispatch = self._dispatch
+        if dispatch is None:
             return Response(503)
         try:
             body = (await request.body(MAX_BODY_BYTES, self._body_timeout_s)).decode()
@@ -89,9 +88,7 @@ class HttpEndpoint:
         if self._draining and request.header("content-type").startswith(_JSON_TYPE):
             return Response(503)
         headers = {name: list(values) for name, values in request.headers.items()}
-        answer = await dispatch(
-            app, AsyncBoltRequest(body=body, query=request.query, headers=headers)
-        )
+        answer = await dispatch(AsyncBoltRequest(body=body, query=request.query, headers=headers))
         return Response(answer.status, answer.body.encode(), answer.headers)
 
     def _is_signed(self, request: Request, body: str) -> bool:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import aiohttp
 import structlog
-from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.request import SocketModeRequest
@@ -29,6 +28,9 @@ from bot.errors import AdapterError
 
 _log = structlog.get_logger(__name__)
 
+Dispatch: TypeAlias = Callable[[AsyncBoltRequest], Awaitable[BoltResponse]]
+"""Handles a request of Slack, and returns what is answered to it."""
+
 _REPLACE_REASONS = frozenset({"refresh_requested", "warning"})
 """Reasons for which Slack asks for a new connection while the old one still works."""
 _MAX_PENDING_ACKS = 5000
@@ -41,23 +43,12 @@ class ConnectionRejected(ConnectionError):
     """Slack did not greet the connection, or ends it; `str(exc)` is the reason."""
 
 
-async def dispatch(app: AsyncApp, request: AsyncBoltRequest) -> BoltResponse:
-    """Have Bolt handle a request.
-
-    An event without a listener counts as handled, so that Slack does not send it again.
-    """
-    response: BoltResponse = await app.async_dispatch(request)
-    if response.status == 404 and request.body.get("type") == "event_callback":
-        return BoltResponse(status=200, body="")
-    return response
-
-
 class SocketConnection:
     """A greeted connection: reads envelopes, and acknowledges each on the same socket."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, app: AsyncApp) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, dispatch: Dispatch) -> None:
         self._socket = socket
-        self._app = app
+        self._dispatch = dispatch
         self._acks: set[asyncio.Task[None]] = set()
         self._goodbye: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.create_task(self._read(), name="slack socket")
@@ -119,7 +110,7 @@ class SocketConnection:
             bolt_request = AsyncBoltRequest(
                 mode="socket_mode", body=request.payload, headers=headers
             )
-            response = await dispatch(self._app, bolt_request)
+            response = await self._dispatch(bolt_request)
             if response.status == 200:
                 answer = SocketModeResponse(request.envelope_id, _payload(response))
                 await self._socket.send_json(answer.to_dict())
@@ -130,17 +121,18 @@ class SocketConnection:
 
 
 class SocketMode:
-    """Keeps a connection for `app`; `check_token` verifies the bot token."""
+    """Keeps a connection whose requests `dispatch` handles; `check_token` verifies the bot
+    token."""
 
     def __init__(
         self,
-        app: AsyncApp,
+        dispatch: Dispatch,
         web: AsyncWebClient,
         session: aiohttp.ClientSession,
         timing: Timing,
         check_token: Callable[[], Awaitable[Any]],
     ) -> None:
-        self._app = app
+        self._dispatch = dispatch
         self._web = web
         self._session = session
         self._timing = timing
@@ -243,7 +235,7 @@ class SocketMode:
             except BaseException:
                 await socket.close()
                 raise
-        return SocketConnection(socket, self._app)
+        return SocketConnection(socket, self._dispatch)
 
     async def _close_connections(self, *, keep: int = 0) -> None:
         """Close all connections but the latest `keep`."""

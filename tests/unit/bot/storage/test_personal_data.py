@@ -151,6 +151,7 @@ def plant(connection: Connection, person: str) -> None:
         ("quotas", {"person": person}),
         ("turn_counts", {"kind": "person", "name": person}),
         ("processed_events", {"event_id": person}),
+        ("received_events", {"person": person, "key": person}),
         ("capabilities", {"replica": person}),
         ("installation", {"name": person}),
         ("knowledge_bases", {"name": mine}),

@@ -14,7 +14,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from bot.adapters.protocol import Adapter, Question
+from bot.adapters.protocol import Adapter, Question, ReceivedEvents
 from bot.adapters.terminal.prompt import CommandCompleter, Prompt
 from bot.api import Context, Option, Part, Text, command
 from bot.commands.declaration import Command
@@ -49,6 +49,7 @@ class Suggesting:
 
     commands: Sequence[Command] = (model, modest)
     replies: Replies
+    received: ReceivedEvents | None = None
 
     def connect(self, adapter: Adapter) -> AbstractContextManager[None]:
         return nullcontext()

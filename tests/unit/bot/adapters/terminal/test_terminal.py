@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bot.adapters.protocol import Adapter, Question
+from bot.adapters.protocol import Adapter, Question, ReceivedEvents
 from bot.adapters.terminal.adapter import TerminalAdapter
 from bot.adapters.terminal.lines import read_lines
 from bot.adapters.terminal.saved_files import save_file
@@ -40,6 +40,7 @@ class EchoCore:
 
     commands: Sequence[Command] = ()
     replies: Replies
+    received: ReceivedEvents | None = None
 
     def __init__(self) -> None:
         self.events: list[Event] = []

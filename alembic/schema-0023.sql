@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0022');
+INSERT INTO "alembic_version" VALUES('0023');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -301,6 +301,20 @@ CREATE TABLE "quoted" (
 )
  WITHOUT ROWID
 ;
+CREATE TABLE received_events (
+	number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	platform VARCHAR NOT NULL,
+	"key" VARCHAR NOT NULL,
+	event VARCHAR NOT NULL,
+	place VARCHAR NOT NULL,
+	person VARCHAR NOT NULL,
+	process VARCHAR NOT NULL,
+	begun BOOLEAN NOT NULL,
+	tries INTEGER NOT NULL,
+	payload TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT uq_received_events_platform_key UNIQUE (platform, "key")
+);
 CREATE TABLE "replies" (
 	turn VARCHAR NOT NULL,
 	platform VARCHAR NOT NULL,
@@ -416,13 +430,13 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
+CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
+CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
 CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
-CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
-CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
+CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_turns_at ON turns (at);
@@ -460,5 +474,7 @@ CREATE INDEX ix_duel_votes_at ON duel_votes (at);
 CREATE INDEX ix_prompts_at ON prompts (at);
 CREATE INDEX ix_lane_tickets_process ON lane_tickets (process);
 CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation, number);
+CREATE INDEX ix_received_events_person ON received_events (person);
+CREATE INDEX ix_received_events_process ON received_events (process);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);
