@@ -43,6 +43,8 @@ class PostgresqlServer:
     programs: Path
     folder: Path
     options: str = FAST
+    port: int | None = None
+    """Where it also listens on the loopback address; without one there is its socket alone."""
     _template_made: bool = field(default=False, init=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -64,7 +66,10 @@ class PostgresqlServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = ["-k", str(self.socket), "-c", "listen_addresses=", *self.options.split()]
+        listening = ["-c", "listen_addresses="]
+        if self.port is not None:
+            listening = ["-c", "listen_addresses=127.0.0.1", "-p", str(self.port)]
+        options = ["-k", str(self.socket), *listening, *self.options.split()]
         log = (self.folder / "log").open("ab")
         with log:
             self._process = subprocess.Popen(
@@ -92,7 +97,7 @@ class PostgresqlServer:
     def execute(self, statement: str, database: str = "postgres") -> Sequence[Sequence[object]]:
         """Run a statement as its owner; returns the rows."""
         with psycopg.connect(
-            host=str(self.socket), user=_USER, dbname=database, autocommit=True
+            host=str(self.socket), port=self.port, user=_USER, dbname=database, autocommit=True
         ) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []

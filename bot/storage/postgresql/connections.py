@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
 from psycopg.abc import AdaptContext
 from psycopg.types.string import StrDumper
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from bot.storage.address import ServerAddress
 
@@ -21,6 +23,8 @@ READING_WAIT_S: Final = 300.0
 """How long a read may wait for one of them: a turn has its own deadline, and must not fail before
 it because many read at once on a machine that has much to do."""
 CONNECT_TIMEOUT_S: Final = 5
+_DIALECT: Final[Any] = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+_EPOCH: Final = "epoch"
 _MAX_LAST_WORDS: Final = 10
 _KEEPALIVE: Final = {
     "connect_timeout": CONNECT_TIMEOUT_S,
@@ -46,6 +50,21 @@ def _prepare(connection: AdaptContext) -> None:
     connection.adapters.register_dumper(str, _TextDumper)
 
 
+async def connect_to_listen(address: ServerAddress) -> psycopg.AsyncConnection[Any]:
+    """A connection that takes in notices. Raises an error of psycopg."""
+    _, given = _DIALECT.create_connect_args(address.url)
+    return await psycopg.AsyncConnection.connect(**{**given, **_KEEPALIVE}, autocommit=True)
+
+
+def _for_reading(address: ServerAddress) -> URL:
+    """The address for connections that cannot write: where only a server is to be taken that can be
+    written to, libpq would refuse them, so they ask for one that is no standby."""
+    wanted = address.url.query.get("target_session_attrs")
+    return address.url.update_query_dict(
+        {"target_session_attrs": "primary"} if wanted == "read-write" else {}
+    )
+
+
 def writing_engine(address: ServerAddress) -> Engine:
     """An engine for one thread, that writes; each connection of it is a new one."""
     engine = create_engine(
@@ -65,7 +84,7 @@ def writing_engine(address: ServerAddress) -> Engine:
 def reading_snapshot_engine(address: ServerAddress) -> Engine:
     """An engine for one thread, whose transactions read what was there when they began."""
     return create_engine(
-        address.url,
+        _for_reading(address),
         poolclass=NullPool,
         isolation_level="REPEATABLE READ",
         connect_args={**_KEEPALIVE, "options": "-c default_transaction_read_only=on"},
@@ -77,10 +96,11 @@ def schema_engine(address: ServerAddress) -> Engine:
     return create_engine(address.url, poolclass=NullPool, connect_args=dict(_KEEPALIVE))
 
 
-def reading_engine(address: ServerAddress) -> AsyncEngine:
-    """An engine whose connections read, and cannot write."""
+def reading_engine(address: ServerAddress, epoch: Callable[[], int]) -> AsyncEngine:
+    """An engine whose connections read, and cannot write. Those of an earlier `epoch` than that of
+    the moment are opened anew: the server is at another place by now."""
     engine = create_async_engine(
-        address.url,
+        _for_reading(address),
         connect_args={
             **_KEEPALIVE,
             "options": f"{_SETTINGS} -c default_transaction_read_only=on",
@@ -93,12 +113,13 @@ def reading_engine(address: ServerAddress) -> AsyncEngine:
     )
 
     @event.listens_for(engine.sync_engine, "connect")
-    def _connect(connection: Any, _: object) -> None:
+    def _connect(connection: Any, record: ConnectionPoolEntry) -> None:
         _prepare(connection.driver_connection)
+        record.info[_EPOCH] = epoch()
 
     @event.listens_for(engine.sync_engine, "checkout")
-    def _checkout(connection: Any, *_: object) -> None:
-        if _is_cut(connection.driver_connection):
+    def _checkout(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+        if record.info[_EPOCH] != epoch() or _is_cut(connection.driver_connection):
             raise DisconnectionError("the server has closed it")  # the pool opens another
 
     return engine

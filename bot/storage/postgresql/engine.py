@@ -18,8 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import StorageError
 from bot.storage.address import ServerAddress
 from bot.storage.database_engine import OnNotice, UnusableError
-from bot.storage.postgresql.connections import reading_engine, writing_engine
-from bot.storage.postgresql.errors import is_away, is_passing, storage_error
+from bot.storage.postgresql.connections import (
+    connect_to_listen,
+    reading_engine,
+    writing_engine,
+)
+from bot.storage.postgresql.errors import (
+    is_away,
+    is_passing,
+    is_read_only,
+    storage_error,
+)
 from bot.storage.postgresql.schema import prepare_schema
 
 log = structlog.get_logger(__name__)
@@ -28,6 +37,8 @@ PATIENCE_S: Final = 25.0
 """How long a read or a write waits for a server that is away, such as one that restarts."""
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
+_LISTENING_S: Final = 5.0
+"""How long notices are waited for until it is looked whether the server has moved."""
 _CHANNEL: Final = "parlance"
 _TELL: Final = sa.text("SELECT pg_notify(:channel, :said)")
 _XID: Final = sa.text("SELECT cast(pg_current_xact_id_if_assigned() AS text)")
@@ -41,7 +52,10 @@ class PostgresqlEngine:
 
     def __init__(self, address: ServerAddress) -> None:
         self.address = address
-        self._readers = reading_engine(address)
+        self._epoch = 0
+        """Grows when the server has become one that can only be read: that which can be written to
+        is at another place, where all connections have to go."""
+        self._readers = reading_engine(address, lambda: self._epoch)
         self._engine = writing_engine(address)
         self._connection: Connection | None = None
         self._own_pid = 0
@@ -91,8 +105,9 @@ class PostgresqlEngine:
             self._committing = self._xid is not None
             transaction.commit()
         except BaseException as exc:
-            if is_away(exc):
+            if is_away(exc) or is_read_only(exc):
                 self._drop_connection()
+                self._epoch += is_read_only(exc)
                 if self._committing and self._was_committed(self._xid):
                     return
             else:
@@ -117,7 +132,8 @@ class PostgresqlEngine:
         self._xid = transaction
 
     def is_passing(self, exc: Exception) -> bool:
-        return is_passing(exc) or (not self._committing and is_away(exc))
+        away = is_away(exc) or is_read_only(exc)
+        return is_passing(exc) or (not self._committing and away)
 
     def storage_error(self, exc: Exception) -> StorageError | None:
         return storage_error(self.address, exc)
@@ -127,20 +143,18 @@ class PostgresqlEngine:
 
     async def listen(self, on_notice: OnNotice) -> None:
         pause, lost = _FIRST_PAUSE_S, False
-        url = self.address.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(
-                    url, autocommit=True, connect_timeout=5, application_name="parlance"
-                ) as connection:
+                async with await connect_to_listen(self.address) as connection:
                     await connection.execute(f"LISTEN {_CHANNEL}")
                     if lost:
                         log.info("database.listener_back")
                     on_notice("", "")
-                    pause, lost = _FIRST_PAUSE_S, False
-                    async for notice in connection.notifies():
-                        if notice.pid != self._own_pid:
-                            on_notice(*_topic_of(notice.payload))
+                    pause, lost, epoch = _FIRST_PAUSE_S, False, self._epoch
+                    while epoch == self._epoch:
+                        async for notice in connection.notifies(timeout=_LISTENING_S):
+                            if notice.pid != self._own_pid:
+                                on_notice(*_topic_of(notice.payload))
             except (psycopg.Error, OSError) as exc:
                 if not lost:
                     log.warning("database.listener_lost", reason=type(exc).__name__)

@@ -18,9 +18,10 @@ finds it so."""
 _AWAY_STATES: Final = ("08", "57P", "53300")
 """By how they begin: the connection was cut or could not be made, the server stops or starts, or
 has no connection left."""
+_READ_ONLY_STATE: Final = "25006"
 _EXPLAINED: Final = (
     ("53100", "there is no space left on its disk"),
-    ("25006", "it can only be read; it may be a standby"),
+    (_READ_ONLY_STATE, "it can only be read; it may be a standby"),
     ("28", "it does not accept the name or the password"),
     ("3D000", "there is no such database; create it first"),
     ("42501", "this user may not do that there"),
@@ -35,6 +36,8 @@ _REFUSALS: Final = (
     ("does not exist", "3D000"),
     ("too many clients", "53300"),
     ("connection slots", "53300"),
+    ("session is read-only", _READ_ONLY_STATE),
+    ("hot standby mode", _READ_ONLY_STATE),
     ("starting up", "57P03"),
     ("shutting down", "57P03"),
 )
@@ -62,6 +65,12 @@ def is_passing(exc: BaseException) -> bool:
     return found is not None and found.sqlstate in _PASSING_STATES
 
 
+def is_read_only(exc: BaseException) -> bool:
+    """Whether the server, or its database, can only be read by now."""
+    found = driver_error(exc)
+    return found is not None and found.sqlstate == _READ_ONLY_STATE
+
+
 def is_away(exc: BaseException) -> bool:
     """Whether the server cannot be reached, or has cut the connection."""
     if isinstance(exc, DBAPIError) and exc.connection_invalidated:
@@ -69,6 +78,8 @@ def is_away(exc: BaseException) -> bool:
     found = driver_error(exc)
     if found is None:
         return False
+    if found.sqlstate is None and _state_of(found) == _READ_ONLY_STATE:
+        return True  # of a connection that is to be one that writes: another may be that soon
     if state := _state_of(found):
         return state.startswith(_AWAY_STATES)
     return isinstance(found, OperationalError)
