@@ -16,6 +16,7 @@ from bot.adapters.protocol import Core
 from bot.adapters.slack.outbound.escaping import escape
 from bot.adapters.slack.outbound.pressed_message import fetch_message
 from bot.adapters.slack.outbound.render import INTERRUPTED, MAX_PAGE_CHARS, button_block
+from bot.adapters.slack.outbound.unconfirmed_posts import find_last_of
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.catalogue.languages import translate
@@ -63,6 +64,7 @@ async def _mark(client: AsyncWebClient, core: Core, reply: Reply) -> None:
     thread = key.thread
     if reply.address and (not channel or not (last or thread)):
         return
+    last = last or await _find_posted(client, reply.turn, key) or ""
     locale = await core.find_language(key, answer=reply.turn)
     said = translate(INTERRUPTED, locale)
     again = Action("regenerate", translate(say("Try again"), locale))
@@ -82,6 +84,17 @@ async def _mark(client: AsyncWebClient, core: Core, reply: Reply) -> None:
             await client.agents_sessions_setStatus(
                 channel_id=channel, thread_ts=thread, status="active"
             )
+
+
+async def _find_posted(client: AsyncWebClient, turn: str, place: ConversationKey) -> str | None:
+    """A message of the answer that was posted and not noted; None also where Slack refuses to tell
+    of it."""
+    try:
+        return await find_last_of(client, turn, place)
+    except SlackApiError as exc:
+        if not _is_permanent(exc):
+            raise
+        return None
 
 
 async def _mark_in_place(

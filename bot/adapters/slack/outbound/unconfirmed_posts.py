@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.adapters.slack.transport.errors import error_of
 from bot.replies.message_port import Unconfirmed
@@ -24,8 +25,8 @@ _MAX_THREAD_MESSAGES = 1000
 """Messages of a thread that are looked through, the oldest first, as Slack returns them."""
 _MAX_CHANNEL_MESSAGES = 100
 """Messages of a channel that are looked through, the newest first."""
-_CLOCK_SKEW_S = 60.0
-"""How far Slack's clock may be behind ours."""
+_CLOCK_SKEW_S = 300.0
+"""How far Slack's clock may be behind that of the process that posted."""
 _FAILED_ERRORS = frozenset({
     "fatal_error", "internal_error", "request_timeout", "service_unavailable",
 })  # fmt: skip
@@ -89,27 +90,42 @@ class UnconfirmedPosts:
     async def _look(self, key: str, place: ConversationKey) -> str | None:
         """The message of a key in its thread or channel. Raises `LookupError` if there are more
         messages than are looked through."""
-        if place.thread is not None:
-            answer = await self._client.conversations_replies(
-                channel=place.channel,
-                ts=place.thread,
-                limit=_MAX_THREAD_MESSAGES,
-                include_all_metadata=True,
-            )
-        else:
-            answer = await self._client.conversations_history(
-                channel=place.channel, limit=_MAX_CHANNEL_MESSAGES, include_all_metadata=True
-            )
+        answer = await _read(self._client, place)
         messages: list[dict[str, Any]] = answer.get("messages") or []
         for message in messages:
-            metadata = message.get("metadata") or {}
-            if (metadata.get("event_payload") or {}).get("key") == key:
+            if _told_by(message).get("key") == key:
                 return str(message["ts"])
         since = self._since.get(key)
         reached = place.thread is None and (since is None or _reaches(messages, since))
         if answer.get("has_more") and not reached:
             raise LookupError("too many messages")
         return None
+
+
+async def find_last_of(client: AsyncWebClient, turn: str, place: ConversationKey) -> str | None:
+    """The time stamp of the last message of a turn in its thread or channel, as far as is looked
+    for it: the process that posted it died before it was noted. Raises what the Web API raises."""
+    messages: list[dict[str, Any]] = (await _read(client, place)).get("messages") or []
+    return max((str(m["ts"]) for m in messages if _told_by(m).get("turn") == turn), default=None)
+
+
+async def _read(client: AsyncWebClient, place: ConversationKey) -> AsyncSlackResponse:
+    """Messages of a thread or a channel, with their metadata."""
+    if place.thread is None:
+        return await client.conversations_history(
+            channel=place.channel, limit=_MAX_CHANNEL_MESSAGES, include_all_metadata=True
+        )
+    return await client.conversations_replies(
+        channel=place.channel,
+        ts=place.thread,
+        limit=_MAX_THREAD_MESSAGES,
+        include_all_metadata=True,
+    )
+
+
+def _told_by(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the metadata of a message tells of it."""
+    return (message.get("metadata") or {}).get("event_payload") or {}
 
 
 def _reaches(messages: Sequence[Mapping[str, Any]], since: datetime) -> bool:

@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.slack import SlackAdapter
+from bot.adapters.slack.outbound.unconfirmed_posts import metadata_of
 from bot.adapters.slack.transport.tokens import TokenWatch
 from bot.app import App, open_app
 from bot.config.platforms import DiscordSettings, SlackSettings
@@ -358,6 +359,19 @@ class TestRepair:
         assert note.thread_ts == "4.4"
         assert "interrupted by a restart" in note.shown
         assert fake.workspace.sessions[DM, "4.4"] == "active"
+
+    @pytest.mark.parametrize("thread", ["4.4", None])
+    async def test_one_whose_message_was_not_noted_is_found_by_its_metadata(
+        self, build: Any, fake: FakeSlack, cut: Any, thread: str | None
+    ) -> None:
+        """The process died between the post and the note of it: the message went on saying that
+        something was being written, beside another one that said the opposite."""
+        message, reply = cut(CHANNEL, thread)
+        message.metadata = metadata_of("t1", "a key")
+        await self.repaired(build, fake, replace(reply, address={}))
+        assert "interrupted by a restart" in message.shown
+        assert not unfinished(message)
+        assert len(answers(fake)) == 1
 
     async def test_one_that_was_deleted_is_let_go(
         self, build: Any, fake: FakeSlack, cut: Any
