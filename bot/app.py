@@ -241,6 +241,7 @@ async def open_app(installation: Installation, role: Role = "all") -> AsyncItera
             reranker=_reranker(installation, pool),
             channels_of=rules.platforms.channels_of,
             secret=installation.secrets.get,
+            leases=crew.leases,
         )
         stack.push_async_callback(knowledge.aclose)
         await knowledge.start()

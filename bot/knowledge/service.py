@@ -53,6 +53,7 @@ from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
 from bot.knowledge.retrieval.query import Wording
 from bot.knowledge.retrieval.reranking import Reranker
 from bot.knowledge.retrieval.retriever import Retriever
+from bot.processes.leases import Leases, OwnLeases
 from bot.skills.document_tree import to_markdown
 from bot.storage.database import Database
 from bot.surrogates import repair_surrogates
@@ -102,7 +103,8 @@ class KnowledgeService:
 
     `directory` is Chroma's folder; it lies in the data directory, whose lock keeps other processes
     out. It is not used where the settings name a Chroma server. `document_reader` reads the
-    documents; without one the service makes its own, with the loaders that ship.
+    documents; without one the service makes its own, with the loaders that ship. `leases` are those
+    of the processes that share the database; without them this one is alone.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class KnowledgeService:
         channels_of: ChannelsOf = no_channels,
         clock: Clock = time.time,
         secret: Callable[[str], str | None] = no_secret,
+        leases: Leases | None = None,
     ) -> None:
         self._settings = settings or KnowledgeSettings()
         self._access = DocumentAccess(self._settings.bases, chosen_base, channels_of)
@@ -144,6 +147,7 @@ class KnowledgeService:
             resolver=resolver,
             settings=self._settings,
             document_reader=self._document_reader,
+            leases=leases or OwnLeases(),
         )
         self._syncs = SyncStore(database)
         self.source_sync = SourceSync(self._jobs, self._store, self._syncs, self._settings, clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Protocol
 
@@ -29,11 +29,12 @@ class Leases(Protocol):
     def holds(self, name: str) -> bool:
         """Whether this process has the lease."""
 
-    async def keep(self, name: str) -> None:
-        """Wait for the lease, and have it until cancelled or the process ends."""
+    async def take(self, *names: str) -> None:
+        """Wait until this process has all of these leases at once; it has them until they were
+        given back as often as they were taken, or it ends."""
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """Have something called when a lease was taken."""
+    async def give_back(self, *names: str) -> None:
+        """Have them no longer, unless another task of this process has them as well."""
 
 
 class OwnLeases:
@@ -43,12 +44,11 @@ class OwnLeases:
         """Always."""
         return True
 
-    async def keep(self, name: str) -> None:
-        """Until cancelled."""
-        await asyncio.Event().wait()
+    async def take(self, *names: str) -> None:
+        """They are here."""
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """Nothing changes."""
+    async def give_back(self, *names: str) -> None:
+        """Nobody else wants them."""
 
 
 class SharedLeases:
@@ -57,84 +57,81 @@ class SharedLeases:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._held: set[str] = set()
-        self._keepers: Counter[str] = Counter()
+        self._takers: Counter[str] = Counter()
         self._freed = asyncio.Event()
-        self._watchers: list[Callable[[], None]] = []
         database.on_told(_FREED, lambda _: self._freed.set())
 
     def holds(self, name: str) -> bool:
         """Whether this process has the lease."""
         return name in self._held
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """Have something called when a lease was taken."""
-        self._watchers.append(changed)
-
     def look_again(self) -> None:
         """Have those who wait look at once: a process was removed."""
         self._freed.set()
 
-    async def keep(self, name: str) -> None:
-        """Wait for the lease, and have it until cancelled."""
-        self._keepers[name] += 1
+    async def take(self, *names: str) -> None:
+        """Wait until this process has all of these leases at once: whoever waits has none of them,
+        so that two who want several never wait for each other."""
+        self._takers.update(names)
         try:
-            await self._take(name)
-            await asyncio.Event().wait()
-        finally:
-            self._keepers[name] -= 1
-            if not self._keepers[name]:
-                await self._give_back(name)
+            while not await self._try(names):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S):
+                        await self._freed.wait()
+                self._freed.clear()
+        except BaseException:
+            await self.give_back(*names)
+            raise
+        if taken := set(names) - self._held:
+            self._held |= taken
+            log.info("leases.taken", first=min(taken), count=len(taken))
 
-    async def _take(self, name: str) -> None:
-        while name not in self._held and not await self._try(name):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
-                    await self._freed.wait()
-            self._freed.clear()
-        if name in self._held:  # another task of this process has taken it meanwhile
-            return
-        self._held.add(name)
-        log.info("lease.taken", lease=name)
-        for watcher in self._watchers:
-            watcher()
+    async def _try(self, names: Sequence[str]) -> bool:
+        wanted = set(names) - self._held
+        if not wanted:
+            return True
 
-    async def _try(self, name: str) -> bool:
         def job(connection: Connection) -> bool:
-            row = {"name": name, "process": self._database.process}
+            process = self._database.process
             taking = insert_into(connection, leases).on_conflict_do_nothing()
-            if connection.execute(taking, row).rowcount == 1:
+            rows = [{"name": name, "process": process} for name in sorted(wanted)]
+            taken = set(connection.scalars(taking.returning(leases.c.name), rows))
+            mine = leases.c.process == process
+            if wanted - taken <= set(connection.scalars(select(leases.c.name).where(mine))):
                 return True
-            having = select(leases.c.process).where(leases.c.name == name)
-            return bool(connection.scalar(having) == self._database.process)
+            if taken:
+                connection.execute(delete(leases).where(mine & leases.c.name.in_(taken)))
+            return False
 
         try:
             return await self._database.write(job)
         except StorageError as error:  # it may be back by the next look
-            log.warning("lease.not_taken", lease=name, reason=str(error))
+            log.warning("leases.not_taken", reason=str(error))
             return False
 
-    async def _give_back(self, name: str) -> None:
-        self._held.discard(name)
+    async def give_back(self, *names: str) -> None:
+        """Have them no longer, unless another task of this process has them as well."""
+        self._takers.subtract(names)
+        gone = {name for name in names if self._takers[name] <= 0}
+        for name in gone:
+            del self._takers[name]
+        self._held -= gone
 
         def job(connection: Connection) -> None:
-            mine = (leases.c.name == name) & (leases.c.process == self._database.process)
-            connection.execute(delete(leases).where(mine))
-            self._database.tell(connection, _FREED)
+            mine = (leases.c.process == self._database.process) & leases.c.name.in_(gone)
+            if connection.execute(delete(leases).where(mine)).rowcount:
+                self._database.tell(connection, _FREED)
 
-        with suppress(StorageError):  # it goes with the process
-            await self._database.write(job)
+        if gone:
+            with suppress(StorageError):  # they go with the process
+                await self._database.write(job)
 
 
 @asynccontextmanager
-async def held(leases: Leases, name: str) -> AsyncIterator[None]:
-    """Have a lease within the block, which is entered once it is taken."""
-    taken = asyncio.Event()
-    leases.watch(lambda: taken.set() if leases.holds(name) else None)
-    keeping = asyncio.create_task(leases.keep(name), name=f"lease {name}")
+async def held(leases: Leases, *names: str) -> AsyncIterator[None]:
+    """Have leases within the block, which is entered once they are taken."""
+    await leases.take(*names)
     try:
-        if not leases.holds(name):
-            await taken.wait()
         yield
     finally:
-        keeping.cancel()
-        await asyncio.wait([keeping])
+        await leases.give_back(*names)

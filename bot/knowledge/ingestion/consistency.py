@@ -117,9 +117,9 @@ async def _repair_vectors(
     store: KnowledgeStore, chroma: ChromaIndex, waiting: Mapping[str, AbstractSet[str]]
 ) -> _VectorRepairs:
     """Make Chroma hold the live passages, and nothing else. Raises `IndexDamaged`."""
+    present = await chroma.names()  # first: what is made meanwhile is no stranger
     live = (await store.bases()).values()
-    names = {collection_name(base.name, base.generation) for base in live}
-    strangers = await chroma.names() - names
+    strangers = present - {collection_name(base.name, base.generation) for base in live}
     for name in strangers:
         await chroma.drop(name)
     added = removed = 0

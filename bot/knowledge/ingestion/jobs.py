@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,13 +34,15 @@ from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.skipped_files import describe_skipped
 from bot.knowledge.loading.sources import SourceItems, full_path, is_gone, is_url, upload_item
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
+from bot.processes.leases import Leases, held
 from bot.skills.document_loader import NoText
 from bot.storage.database import Database
 from bot.values import Ingested
 
 
 class IngestionJobs:
-    """The jobs on documents. Jobs on the same base wait for each other."""
+    """The jobs on documents. Jobs on the same base wait for each other, in whichever process they
+    are: `leases` are those of the processes that share the database."""
 
     def __init__(
         self,
@@ -52,8 +55,10 @@ class IngestionJobs:
         resolver: Resolver,
         settings: KnowledgeSettings,
         document_reader: DocumentReader,
+        leases: Leases,
     ) -> None:
         self._db = database
+        self._leases = leases
         self._store = store
         self._chroma = chroma
         self._full_text = full_text
@@ -128,7 +133,7 @@ class IngestionJobs:
         """
         single = source.kind not in ("folder", "sitemap", "git")
         gone: dict[str, Ingested] = {}
-        async with self._lock(source.base):
+        async with self._alone(source.base):
             await self._store.begin_source(source)
             done, total = 0, len(items)
             async with aclosing(self._read_items(source, items)) as events:
@@ -208,7 +213,7 @@ class IngestionJobs:
         """Forgets a source that no longer exists and has no stored document: no sync can continue
         it, and there is no document to remove."""
         location = await asyncio.to_thread(full_path, location)
-        async with self._lock(base):
+        async with self._alone(base):
             for source in await self._store.sources(base):
                 if (source.location, source.complete) != (location, False):
                     continue
@@ -250,7 +255,7 @@ class IngestionJobs:
         """Builds a new index of a base with the embedder that config.yaml names now, and swaps it
         for the old one. Raises `NotFound`."""
         await self.repair_vectors()
-        async with self._lock(base):
+        async with self._alone(base):
             old = (await self._store.bases()).get(base)
             if old is None:
                 raise NotFound(say("The knowledge base {base!r} has no documents.", base=base[:60]))
@@ -265,9 +270,7 @@ class IngestionJobs:
 
     async def verify(self) -> VerificationReport:
         """Checks that database, full text and vectors agree, and repairs what does not."""
-        async with AsyncExitStack() as stack:
-            for base in sorted(await self._store.bases()):
-                await stack.enter_async_context(self._lock(base))
+        async with self._alone(*await self._store.bases()):
             return await verify(self._db, self._store, self._chroma, self._full_text)
 
     async def repair_vectors(self, *, check_all: bool = False) -> None:
@@ -292,7 +295,7 @@ class IngestionJobs:
     async def remove(self, row: DocumentRow) -> None:
         """Removes a document from the database and all indexes."""
         try:
-            async with self._lock(row.base):
+            async with self._alone(row.base):
                 if row.base in await self._store.bases():  # else it was forgotten meanwhile
                     await self._remove(row)
         except IndexDamaged:
@@ -300,7 +303,7 @@ class IngestionJobs:
 
     async def forget(self, base: str) -> int:
         """Removes a whole base; returns the number of its documents."""
-        async with self._lock(base):
+        async with self._alone(base):
             has_vectors = base in await self._store.bases()
             count = await self._store.forget(base)
             try:
@@ -322,8 +325,15 @@ class IngestionJobs:
             source = SourceRow(row.base, row.location, "file", "", complete=True)
             await self._store.end_source(source, keep=False)
 
-    def _lock(self, base: str) -> asyncio.Lock:
-        return self._locks.setdefault(base, asyncio.Lock())
+    @asynccontextmanager
+    async def _alone(self, *names: str) -> AsyncIterator[None]:
+        """Has some bases to itself, among the jobs of all processes."""
+        async with AsyncExitStack() as stack:
+            for name in sorted(names):
+                lock = self._locks.setdefault(name, asyncio.Lock())
+                await stack.enter_async_context(lock)
+            async with held(self._leases, *map(_lease_of, names)):
+                yield
 
     def _check_name(self, base: str) -> None:
         if base not in self._settings.bases and not is_private(base):
@@ -332,6 +342,13 @@ class IngestionJobs:
             raise NotFound(
                 say("There is no knowledge base {base!r}.{hint}", base=base[:60], hint=hint)
             )
+
+
+def _lease_of(base: str) -> str:
+    """The name of the lease of a base's jobs; it does not tell whose documents these are."""
+    if is_private(base):
+        base = hashlib.blake2b(base.encode(), digest_size=16).hexdigest()
+    return f"documents:{base}"
 
 
 def _find_vanished(rows: Sequence[DocumentRow], there: AbstractSet[str]) -> list[DocumentRow]:

@@ -22,6 +22,7 @@ from bot.knowledge.ingestion.source_sync import Clock
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory
 from bot.knowledge.retrieval.reranking import Reranker
 from bot.knowledge.service import KnowledgeService
+from bot.processes.leases import Leases
 from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.values import Ingested
@@ -59,6 +60,7 @@ class Room:
         reranker: Reranker | None = None,
         clock: Clock = time.time,
         embedder: EmbedderFactory | None = None,
+        leases: Leases | None = None,
     ) -> KnowledgeService:
         limits = FetchSettings(allow_hosts=(f"127.0.0.1:{self.web.port}",))
         service = KnowledgeService(
@@ -69,6 +71,7 @@ class Room:
             settings=settings or KnowledgeSettings(chunk_tokens=60),
             reranker=reranker,
             clock=clock,
+            leases=leases,
         )
         self.stack.push_async_callback(service.aclose)
         return service

@@ -57,26 +57,43 @@ async def test_one_that_stands_still_is_removed_and_writes_nothing_when_it_wakes
 
 async def test_a_lease_is_had_by_one_and_goes_on_to_another_with_its_process(begin: Begin) -> None:
     one, two = await begin(), await begin()
-    kept = asyncio.create_task(one.leases.keep("platform"))
-    await until(lambda: one.leases.holds("platform"))
-    waiting = asyncio.create_task(two.leases.keep("platform"))
+    await one.leases.take("platform")
+    waiting = asyncio.create_task(two.leases.take("platform"))
     await asyncio.sleep(0.3)
     assert not two.leases.holds("platform")
     await one.stand_still()  # it dies without a word
-    await until(lambda: two.leases.holds("platform"))
-    for task in (kept, waiting):
-        task.cancel()
-    await asyncio.wait([kept, waiting])
+    await waiting
+    assert two.leases.holds("platform")
 
 
 async def test_a_lease_that_is_given_back_is_had_by_the_next_at_once(begin: Begin) -> None:
     one, two = await begin(), await begin()
     async with held(one.leases, "platform"):
-        waiting = asyncio.create_task(two.leases.keep("platform"))
+        waiting = asyncio.create_task(two.leases.take("platform"))
         await asyncio.sleep(0.2)
-    await until(lambda: two.leases.holds("platform"))
-    waiting.cancel()
-    await asyncio.wait([waiting])
+    await waiting
+    await two.leases.give_back("platform")
+    async with two.database.read() as connection:
+        assert not (await connection.scalars(sa.select(leases.c.name))).all()
+
+
+async def test_who_waits_for_several_leases_has_none_of_them_meanwhile(begin: Begin) -> None:
+    one, two = await begin(), await begin()
+    await one.leases.take("b")
+    both = asyncio.create_task(two.leases.take("a", "b", "c"))
+    await asyncio.sleep(0.2)
+    await one.leases.take("a", "b")
+    await one.leases.give_back("a", "b")
+    assert one.leases.holds("b")  # it was taken twice
+    assert not both.done()
+    await one.leases.give_back("b")
+    async with asyncio.timeout(20):
+        await both
+    stopped = asyncio.create_task(one.leases.take("c"))
+    await asyncio.sleep(0.1)
+    stopped.cancel()
+    await asyncio.wait([stopped])
+    await two.leases.give_back("a", "b", "c")
     async with two.database.read() as connection:
         assert not (await connection.scalars(sa.select(leases.c.name))).all()
 
