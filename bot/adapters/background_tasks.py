@@ -14,6 +14,7 @@ import structlog
 
 from backends.lru import LruDict
 from bot.catalogue.sentence import say
+from bot.errors import StorageError
 from bot.replies.protocol import Sink
 from bot.types import Notice, View
 
@@ -21,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 MAX_TASKS = 5000
 MAX_TASKS_PER_PLACE = 200
-BUSY = say("Too many questions are open just now; try again in about 30 s.")
+BUSY = say("I cannot take this just now; try again in about 30 s.")
 """What a person is told whose event is not taken."""
 REFUSAL = Notice(BUSY, "refusal", private=True)
 _MAX_REFUSALS = 20
@@ -81,18 +82,22 @@ class BackgroundTasks:
         """Run `work` as a task and return at once; exceptions are logged, not raised.
 
         When too many tasks run already, `work` is closed, an error is logged, and the `refusal` is
-        sent. It cannot pile up: each place gets one in 30 seconds, and at most 20 are under way.
+        sent; also where the database could not be used. It cannot pile up: each place gets one in
+        30 seconds, and at most 20 are under way.
         """
         if len(self._tasks) < self._limit and (
             place is None or self._by_place[place] < MAX_TASKS_PER_PLACE
         ):
-            task = self._own(self._tasks, work, name)
+            task = self._own(self._tasks, work, name, refusal)
             if place is not None:
                 self._by_place[place] += 1
                 task.add_done_callback(lambda _: self._leave(place))
             return
         work.close()
         _log.error(f"{self._platform}.task_rejected", dropped=name, running=len(self._tasks))
+        self._refuse(refusal, name)
+
+    def _refuse(self, refusal: Refusal | None, name: str) -> None:
         if refusal is not None and len(self._refusals) < _MAX_REFUSALS:
             told_at = self._refused_at.get(refusal.place)
             if told_at is None or self._clock() - told_at >= _REFUSAL_PAUSE_S:
@@ -105,16 +110,24 @@ class BackgroundTasks:
             del self._by_place[place]
 
     def _own(
-        self, tasks: set[asyncio.Task[None]], work: Awaitable[object], name: str
+        self,
+        tasks: set[asyncio.Task[None]],
+        work: Awaitable[object],
+        name: str,
+        refusal: Refusal | None = None,
     ) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._run(work, name), name=f"{self._platform} {name}")
+        running = self._run(work, name, refusal)
+        task = asyncio.create_task(running, name=f"{self._platform} {name}")
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         return task
 
-    async def _run(self, work: Awaitable[object], name: str) -> None:
+    async def _run(self, work: Awaitable[object], name: str, refusal: Refusal | None) -> None:
         try:
             await work
+        except StorageError as error:
+            _log.error(f"{self._platform}.event_not_taken", what=name, reason=str(error))
+            self._refuse(refusal, name)
         except Exception:  # noqa: BLE001  # a task's top: one event must not end the others
             _log.exception(f"{self._platform}.event_failed", what=name)
 

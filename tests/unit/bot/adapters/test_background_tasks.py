@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bot.adapters.background_tasks import BackgroundTasks, Refusal
+from bot.errors import StorageError
 
 
 class Room:
@@ -78,6 +79,23 @@ async def test_refusals_under_way_end_with_the_platform() -> None:
     await room.tasks.close()
     assert asyncio.all_tasks() == before
     assert room.told == []
+
+
+async def test_who_asked_while_the_database_cannot_be_used_is_told_so() -> None:
+    """Nothing but a line in the log came of a question that could not be kept."""
+    room = Room(limit=9)
+
+    async def work() -> None:
+        raise StorageError("There is no space left on the disk.")
+
+    async def send() -> None:
+        room.told.append("ada")
+
+    for _ in range(3):
+        room.tasks.start(work(), "event", Refusal("ada", send))
+    await settle()
+    assert room.told == ["ada"]
+    await room.tasks.close()
 
 
 async def test_a_refusal_that_fails_ends_nothing() -> None:
