@@ -70,6 +70,7 @@ class Suspensions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.now = database.now
         self.changed = asyncio.Event()
         """Set when a turn has begun to wait, or somebody has chosen."""
         database.on_told(_CHANGED, lambda _: self.changed.set())
@@ -130,7 +131,7 @@ class Suspensions:
     async def choose(self, turn: str, choice: str, by: str) -> bool:
         """Have a turn resumed with this choice by the process that runs the bot; False if it does
         not wait, its time is over, or somebody has chosen."""
-        now = datetime.now(UTC)
+        now = self.now()
 
         def job(connection: Connection) -> bool:
             query = update(suspended).where(

@@ -36,6 +36,9 @@ __all__ = [
     "open_client",
 ]
 
+CLOCKS_APART_S: Final = 120
+"""How much earlier than it ends a token is exchanged: clocks of machines differ, and so may those
+of processes that share a login."""
 _PING: Final = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 _HEADERS: Final = {
     "accept": "application/json, text/event-stream",
@@ -109,6 +112,12 @@ class PersonLogin(OAuthClientProvider):
             )
 
 
+def _end_of(lifetime_s: int) -> float:
+    """When a token that lives so long is exchanged: before it ends, also by the clock of another
+    machine."""
+    return time.time() + max(lifetime_s - CLOCKS_APART_S, lifetime_s / 2)
+
+
 class PersonStore:
     """Implements the SDK's `TokenStorage` for one person and server. The registration of this
     client is kept with the tokens: without them it is worth nothing."""
@@ -147,7 +156,7 @@ class PersonStore:
             "client": _dumped(context.client_info),
             "metadata": _dumped(context.oauth_metadata),
             "resource": _dumped(context.protected_resource_metadata),
-            "ends_at": None if tokens.expires_in is None else time.time() + tokens.expires_in,
+            "ends_at": None if tokens.expires_in is None else _end_of(tokens.expires_in),
         }
         await self._store.put(self._server, self._person, value)
 

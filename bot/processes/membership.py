@@ -14,6 +14,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -112,7 +113,11 @@ class Membership:
         schema = await asyncio.to_thread(newest_revision)
         row = {"id": self.id, "host": _name_of_process(), "schema": schema}
         joining = insert(processes).values(**row, started_at=_NOW, beat_at=_NOW, told=self._tells())
-        await self._database.write(lambda connection: connection.execute(joining) and None)
+        await self._database.write(
+            lambda connection: self._compare_clocks(
+                connection.scalar(joining.returning(processes.c.beat_at))
+            )
+        )
         self._heard = self._steady_since = time.monotonic()
         self._database.process = self.id
         self._database.guard = self._guard
@@ -174,7 +179,8 @@ class Membership:
     ) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
         """Beat, and remove those who do not; returns how many, and what the others tell."""
         beating = update(processes).where(processes.c.id == self.id)
-        connection.execute(beating.values(beat_at=_NOW, told=told))
+        beating = beating.values(beat_at=_NOW, told=told).returning(processes.c.beat_at)
+        self._compare_clocks(connection.scalar(beating))
         oldest = _NOW - int(self._lifetime_s * _MICROSECONDS)
         late = processes.c.beat_at < oldest
         rows = connection.execute(
@@ -189,6 +195,11 @@ class Membership:
         if dead:
             self._database.tell(connection, _REMOVED)
         return dead, others
+
+    def _compare_clocks(self, beat_at: datetime | None) -> None:
+        """Take over the database's time, which was this a moment ago."""
+        if beat_at is not None:
+            self._database.clock_ahead = beat_at - datetime.now(UTC)
 
     def _guard(self, connection: Connection) -> str:
         """Refuse to write where this process was removed; called first in each transaction, whose

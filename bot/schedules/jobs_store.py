@@ -43,6 +43,7 @@ class Jobs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.now = database.now
         self._states: list[dict[str, Any]] = []
         self._saving: asyncio.Task[None] | None = None
         self.changed = asyncio.Event()

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from bot.catalogue.sentence import say
@@ -78,7 +78,7 @@ class NewJob:
 
 
 class Schedules:
-    """The reminders and schedules of everybody. `clock` is the wall clock."""
+    """The reminders and schedules of everybody. `clock` is that of the jobs unless it is given."""
 
     def __init__(
         self,
@@ -88,14 +88,14 @@ class Schedules:
         authorize: Authorize,
         limits: ScheduleLimits,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.jobs = jobs
         self._directory = directory
         self._preferences = preferences
         self._authorize = authorize
         self._limits = limits
-        self._clock = clock
+        self._clock = clock or jobs.now
         self._machine_zone = ""
 
     # --- time zones -----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection, Table
@@ -63,6 +64,8 @@ class Database:
         self.may_write: Callable[[], bool] = lambda: True
         """Whether this process knows that the others hold it for alive, and so may write, here and
         on platforms."""
+        self.clock_ahead = timedelta()
+        """How far the clock of the database is ahead of this machine's, where it was compared."""
         self.process: str | None = None
         """The id of this process among those that share the database; None where it is alone."""
         self._loop = asyncio.get_running_loop()
@@ -120,6 +123,11 @@ class Database:
         """What changes with every write that says that it changes the table, also of another
         process: what was read at another version may be out of date."""
         return self._versions[table.name], self._generation
+
+    def now(self) -> datetime:
+        """The time by which moments are stored and compared: it is the same for all processes that
+        share the database, however their machines' clocks differ."""
+        return datetime.now(UTC) + self.clock_ahead
 
     async def size(self) -> int:
         """How large it is, in bytes. Raises `StorageError`."""

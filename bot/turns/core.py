@@ -276,7 +276,7 @@ class Core:
             return
         jobs = self.services.schedules.jobs
         self.platforms.watch(jobs.changed.set)
-        await Scheduler(jobs, self.job_runs).run()
+        await Scheduler(jobs, self.job_runs, clock=jobs.now).run()
 
     @property
     def job_runs(self) -> JobRuns:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
@@ -101,7 +101,7 @@ class Resumer:
             self._suspensions.changed.clear()
             pause: float | None = _POLL_INTERVAL_S
             try:
-                due = await self._suspensions.due(datetime.now(UTC))
+                due = await self._suspensions.due(self._suspensions.now())
                 away = [one for one in due if not self._is_connected(one)]
                 for suspension in due:
                     if suspension not in away:
@@ -110,7 +110,7 @@ class Resumer:
                 if following is None:
                     pause = None  # nobody else can suspend a turn
                 else:
-                    left = (following - datetime.now(UTC)).total_seconds()
+                    left = (following - self._suspensions.now()).total_seconds()
                     shortest = _POLL_INTERVAL_S if away else _SHORTEST_PAUSE_S
                     pause = min(max(left, shortest), _POLL_INTERVAL_S)
             except Exception:  # the next one may succeed
@@ -131,7 +131,8 @@ class Resumer:
             sink = await self._platforms.open_reply(place, None, turn=suspension.turn)
         except UserFacingError as error:
             log.info("turn.not_resumed", turn=suspension.turn, reason=str(error))
-            await self._suspensions.postpone(suspension.turn, datetime.now(UTC) + _RETRY_INTERVAL)
+            later = self._suspensions.now() + _RETRY_INTERVAL
+            await self._suspensions.postpone(suspension.turn, later)
             return
         resumption = Resumption(suspension.state, suspension.choice, suspension.by)
         await self._continue(suspension, await self._asker_now(suspension), resumption, sink)

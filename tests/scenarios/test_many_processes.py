@@ -23,7 +23,7 @@ from tests.scenarios.process import SLOW
 from tests.scenarios.setup.setup_house import TOKENS, House, open_house
 
 WITHIN_S = 60.0
-_TAKEN = "SELECT count(*) FROM processed_events"
+TAKEN = "SELECT count(*) FROM processed_events"
 _WORKERS = "SELECT count(*) FROM processes WHERE told LIKE '%%takes\": [\"%%'"
 TAKEOVER_S = 15.0
 CUT = "This answer was interrupted by a restart."
@@ -39,14 +39,18 @@ class Crew:
     stack: AsyncExitStack
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
 
+    @property
+    def url(self) -> str:
+        """The address of the database, as an operator writes it."""
+        return self.address.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
     async def start(self, role: str = "all", **tokens: str) -> asyncio.subprocess.Process:
         """Start one more, with a data folder of its own, and wait until it serves."""
         number, connections = len(self.processes), self.house.slack.fake.connections
         workers = self.row(_WORKERS) if number else 0
-        url = self.address.url.set(drivername="postgresql").render_as_string(hide_password=False)
         env = {
             **tokens,
-            "PARLANCE_DATABASE_URL": url,
+            "PARLANCE_DATABASE_URL": self.url,
             "PARLANCE_DATA_DIR": str(self.folder / f"data{number}"),
             "PARLANCE_ROLE": role,
         }
@@ -70,8 +74,7 @@ class Crew:
 
     def row(self, statement: str) -> Any:
         """The first value of a query in the database."""
-        url = self.address.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url) as connection:
+        with psycopg.connect(self.url) as connection:
             found = connection.execute(statement).fetchone()
         return found[0] if found else None
 
@@ -132,7 +135,7 @@ async def test_questions_that_come_to_any_process_are_answered_once_and_in_their
             slack._asked = ts
             await slack.follow_up(f"number {topic}-{number}")
         taken = 4 * (number + 1)  # which of them came first is known by then
-        await crew.until(partial(crew.has, _TAKEN, taken))
+        await crew.until(partial(crew.has, TAKEN, taken))
 
     def answered() -> bool:
         return all(len(_complete(crew, ts)) == 4 for ts in threads) and not slack.working()
@@ -140,7 +143,7 @@ async def test_questions_that_come_to_any_process_are_answered_once_and_in_their
     await crew.until(answered)
     for topic, ts in enumerate(threads):
         assert len(crew.thread(ts)) == 4
-        assert _order_of_answers(crew, ts, topic) == ["0", "1", "2", "3"]
+        assert order_of_answers(crew, ts, topic) == ["0", "1", "2", "3"]
     assert crew.row("SELECT count(*) FROM lane_tickets") == 0
 
     await slack.mention("take your time")
@@ -171,7 +174,7 @@ async def test_what_a_front_gives_to_workers_is_answered_although_one_is_killed_
     first = slack._asked
     await crew.until(lambda: "You said: number 1" in _text(crew, first))
     await slack.command("help")
-    await crew.until(partial(crew.has, _TAKEN, 2))
+    await crew.until(partial(crew.has, TAKEN, 2))
     hosts = crew.row(
         "SELECT string_agg(host, ' ') FROM processes WHERE id IN"
         " (SELECT process FROM turns WHERE process IS NOT NULL)"
@@ -201,7 +204,7 @@ def _complete(crew: Crew, ts: str) -> list[Posted]:
     return [one for one in crew.thread(ts) if "You said: number" in seen(one)]
 
 
-def _order_of_answers(crew: Crew, ts: str, topic: int) -> list[str]:
+def order_of_answers(crew: Crew, ts: str, topic: int) -> list[str]:
     """The questions of a thread in the order in which their answers showed. A message's place in
     the thread does not tell it: one that waits in line says so at once, perhaps above an answer
     that shows nothing yet."""

@@ -51,7 +51,7 @@ class VersionStore:
         query = (
             sa.select(*columns)
             .where(versions.c.base.in_(bases), versions.c.at > since)
-            .order_by(versions.c.at.desc(), versions.c.number.desc())
+            .order_by(versions.c.number.desc())
             .limit(limit)
         )
         async with self._db.read() as connection:
@@ -60,13 +60,12 @@ class VersionStore:
     async def before(self, document: str, since: float | None) -> tuple[float, bytes] | None:
         """Returns when a document changed, and what it said until then: at its first change after a
         time, or at its last one. None if that is not kept."""
-        when = versions.c.at.desc() if since is None else versions.c.at.asc()
         order = versions.c.number.desc() if since is None else versions.c.number.asc()
         query = (
             sa.select(versions.c.at, versions.c.before)
             .where(versions.c.document == document, versions.c.before.is_not(None))
             .where(sa.true() if since is None else versions.c.at > since)
-            .order_by(when, order)
+            .order_by(order)
             .limit(1)
         )
         async with self._db.read() as connection:
