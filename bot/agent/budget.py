@@ -45,24 +45,25 @@ class StepMeter:
 
     async def take_step(self) -> str:
         """Count a step before it is done. Returns why it may not be done, or an empty text."""
-        reached = await self._add(1)
+        if (use := self._ctx.services.daily_use) is None:
+            return ""
+        reached = await use.add(*_whose(self._ctx), steps=1, seconds=self._take_seconds())
         return "" if reached is None or self._ctx.asker.admin else _words(reached)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Count what has not been counted yet."""
-        if self._seconds:
-            await self._add(0)
+        seconds = self._take_seconds()
+        if seconds and (use := self._ctx.services.daily_use) is not None:
+            use.add_seconds(*_whose(self._ctx), seconds)
 
     @property
     def _waited_s(self) -> float:
         usage = self._ctx.record.usage
         return (usage.queue_s or 0.0) if usage is not None else 0.0
 
-    async def _add(self, steps: int) -> LimitReached | None:
+    def _take_seconds(self) -> float:
         seconds, self._seconds = self._seconds, 0.0
-        if (use := self._ctx.services.daily_use) is None:
-            return None
-        return await use.add(*_whose(self._ctx), steps=steps, seconds=seconds)
+        return seconds
 
 
 def _whose(ctx: Context) -> tuple[str, str]:

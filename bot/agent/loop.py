@@ -155,7 +155,7 @@ class _Run:
 
     async def close(self, *, suspended: bool) -> None:
         """Count what was used; a call that waited and does no longer was not carried out."""
-        await self._meter.close()
+        self._meter.close()
         calls = self._ctx.services.calls
         if calls is not None and self._ctx.resumed is not None and not suspended:
             await calls.drop(self._ctx.turn)

@@ -6,17 +6,30 @@ finds those of the day before as they were.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, select
 
 from bot.history.tables import daily_use
 from bot.storage.database import Database
-from bot.storage.insert import insert_into
-from bot.storage.one_at_a_time import one_at_a_time
+from bot.storage.insert import InsertInto, InsertStatement, Returning
+from bot.storage.last_work import do_last
+
+Whose = Literal["person", "place"]
+
+
+@InsertStatement
+def _add(insert_into: InsertInto) -> Returning:
+    insert = insert_into(daily_use)
+    adding = insert.on_conflict_do_update(
+        index_elements=["day", "who"],
+        set_={name: daily_use.c[name] + insert.excluded[name] for name in ("steps", "seconds")},
+    )
+    return adding.returning(*daily_use.c)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +48,33 @@ class DailyLimits:
 class LimitReached:
     """Whose limit it is, and when the next day begins."""
 
-    whose: Literal["person", "place"]
+    whose: Whose
     anew_at: datetime
+
+
+@dataclass(slots=True)
+class _Use:
+    """What is to be counted; `reached` is the limit that was reached before its steps."""
+
+    day: datetime
+    person: str
+    place: str
+    steps: int = 0
+    seconds: float = 0.0
+    reached: LimitReached | None = None
+
+    @property
+    def whose(self) -> tuple[str, str]:
+        """For whom it counts."""
+        return self.person, self.place
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What somebody has used on a day."""
+
+    steps: int = 0
+    seconds: float = 0.0
 
 
 def _now() -> datetime:
@@ -61,61 +99,74 @@ class DailyUse:
     async def reached(self, person: str, place: str) -> LimitReached | None:
         """Return which limit a person (`Author.key`) has reached in a place
         (`ConversationKey.scope`); None if they have not."""
-        day = self._today()
+        use = _Use(self._today(), person, place)
+        found = select(daily_use).where(
+            daily_use.c.day == use.day, daily_use.c.who.in_((person, place))
+        )
         async with self._database.read() as connection:
-            return await connection.run_sync(self._reached, day, person, place)
+            rows = (await connection.execute(found)).all()
+        return self._reached(use, {row.who: _Sum(row.steps, row.seconds) for row in rows})
 
     async def add(
         self, person: str, place: str, *, steps: int = 0, seconds: float = 0.0
     ) -> LimitReached | None:
         """Count what was used. Steps are counted only where no limit is reached; returns which one
         is."""
-        day = self._today()
+        use = _Use(self._today(), person, place, steps, seconds)
+        await self._database.write(lambda connection: do_last(connection, self._count, use))
+        return use.reached
 
-        def job(connection: Connection) -> LimitReached | None:
-            if steps:
-                one_at_a_time(connection, f"daily_use:{person}", f"daily_use:{place}")
-            _count(connection, day, (person, place), 0, seconds)
-            reached = self._reached(connection, day, person, place)
-            if reached is None:
-                _count(connection, day, (person, place), steps, 0.0)
-            return reached
-
-        return await self._database.write(job)
+    def add_seconds(self, person: str, place: str, seconds: float) -> None:
+        """Count seconds that were used; nobody waits for it."""
+        use = _Use(self._today(), person, place, 0, seconds)
+        self._database.write_along(lambda connection: do_last(connection, self._count, use))
 
     def _today(self) -> datetime:
         return self._now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
-    def _reached(
-        self, connection: Connection, day: datetime, person: str, place: str
-    ) -> LimitReached | None:
-        found = select(daily_use).where(
-            and_(daily_use.c.day == day, daily_use.c.who.in_((person, place)))
-        )
-        used = {row.who: row for row in connection.execute(found).all()}
-        anew_at = day + timedelta(days=1)
-        if (mine := used.get(person)) and self._person.reached(mine.steps, mine.seconds):
-            return LimitReached("person", anew_at)
-        if (all_of_us := used.get(place)) and self._place.reached(
-            all_of_us.steps, all_of_us.seconds
+    def _count(self, connection: Connection, uses: Sequence[_Use]) -> None:
+        """Count everything, and take back the steps of those who had reached a limit before. The
+        rows are locked by their keys, so that two processes do not wait for each other."""
+        added = _sums(uses)
+        used = {
+            (row.day, row.who): _Sum(row.steps - added[row.day, row.who].steps, row.seconds)
+            for row in connection.execute(_add(connection), _rows(added)).all()
+        }
+        refused = []
+        for use in uses:
+            use.reached = self._reached(use, {who: used[use.day, who] for who in use.whose})
+            if use.reached is not None:
+                refused.append(replace(use, steps=-use.steps, seconds=0.0))
+                continue
+            for who in use.whose:
+                used[use.day, who].steps += use.steps
+        if any(use.steps for use in refused):
+            connection.execute(_add(connection), _rows(_sums(refused)))
+
+    def _reached(self, use: _Use, used: Mapping[str, _Sum]) -> LimitReached | None:
+        """Which limit is reached, by what each has used."""
+        anew_at = use.day + timedelta(days=1)
+        whose: Whose
+        for whose, who, limits in (
+            ("person", use.person, self._person),
+            ("place", use.place, self._place),
         ):
-            return LimitReached("place", anew_at)
+            if (found := used.get(who)) and limits.reached(found.steps, found.seconds):
+                return LimitReached(whose, anew_at)
         return None
 
 
-def _count(
-    connection: Connection, day: datetime, whose: tuple[str, ...], steps: int, seconds: float
-) -> None:
-    if not steps and not seconds:
-        return
-    add = insert_into(connection, daily_use)
-    connection.execute(
-        add.on_conflict_do_update(
-            index_elements=["day", "who"],
-            set_={
-                "steps": daily_use.c.steps + add.excluded.steps,
-                "seconds": daily_use.c.seconds + add.excluded.seconds,
-            },
-        ),
-        [{"day": day, "who": who, "steps": steps, "seconds": seconds} for who in whose],
-    )
+def _sums(uses: Sequence[_Use]) -> dict[tuple[datetime, str], _Sum]:
+    sums: defaultdict[tuple[datetime, str], _Sum] = defaultdict(_Sum)
+    for use in uses:
+        for who in use.whose:
+            sums[use.day, who].steps += use.steps
+            sums[use.day, who].seconds += use.seconds
+    return sums
+
+
+def _rows(sums: Mapping[tuple[datetime, str], _Sum]) -> Sequence[Mapping[str, Any]]:
+    return [
+        {"day": day, "who": who, "steps": sums[day, who].steps, "seconds": sums[day, who].seconds}
+        for day, who in sorted(sums)
+    ]

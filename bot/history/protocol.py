@@ -113,8 +113,9 @@ class HistoryStore(Protocol):
         """What has been written so far of a running answer, so that a crash does not lose it."""
         ...
 
-    async def finish(self, answer: StoredMessage) -> None:
-        """Close a running answer with its text, status, model, usage and explanation."""
+    async def finish(self, answer: StoredMessage, *, before: StoredMessage | None = None) -> None:
+        """Close a running answer with its text, status, model, usage and explanation. `before` is
+        what was stored of it when it went on, if it did."""
         ...
 
     async def reopen(self, turn: str) -> bool:

@@ -7,8 +7,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
+from bot.errors import StorageError
 from bot.history.attachments import AttachmentSnapshot
 from bot.history.erasure import forget_conversation, forget_person
 from bot.history.mapping import (
@@ -19,7 +28,7 @@ from bot.history.mapping import (
     to_message,
     to_row,
 )
-from bot.history.protocol import Report, StoredMessage, TurnStatus, Verdict
+from bot.history.protocol import Report, StoredMessage, Verdict
 from bot.history.tables import (
     IS_ABANDONED,
     Moment,
@@ -34,12 +43,15 @@ from bot.history.tables import (
 )
 from bot.history.turn_counts import count_end, count_reopened, find_counted
 from bot.storage.database import Database
-from bot.storage.insert import Insert, InsertInto, InsertStatement
+from bot.storage.insert import Insert, InsertInto, InsertStatement, Returning
 from bot.storage.one_at_a_time import one_at_a_time
 
-_insert = insert(turns)
 # Written out, not bound: SQLite uses an index over part of a table only where it sees why it may.
 _is_running = turns.c.status == literal_column("'running'")
+_asked = turns.alias("asked")
+_author_of_question = (
+    select(_asked.c.author).where(_asked.c.id == bindparam("question")).scalar_subquery()
+)
 _progress = (
     update(turns).where(turns.c.id == bindparam("turn"), _is_running).values(text=bindparam("text"))
 )
@@ -52,6 +64,7 @@ _finish = (
             for name in ("text", "status", "model", "usage", "explanation", "cut", "remember")
         }
     )
+    .returning(_author_of_question)
 )
 _reopen = (
     update(turns)
@@ -120,12 +133,15 @@ def _claim(insert_into: InsertInto) -> Insert:
 
 
 @InsertStatement
-def _insert_question(insert_into: InsertInto) -> Insert:
+def _open(insert_into: InsertInto) -> Returning:
     insert = insert_into(turns)
     edited = ("text", "command", "options", "remember")
-    return insert.on_conflict_do_update(
-        index_elements=["id"], set_={name: insert.excluded[name] for name in edited}
+    opening = insert.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: insert.excluded[name] for name in edited},
+        where=turns.c.role == literal_column("'user'"),
     )
+    return opening.returning(turns.c.id)
 
 
 @InsertStatement
@@ -171,15 +187,16 @@ class SqlHistoryStore:
     async def open(
         self, question: StoredMessage, answer: StoredMessage, *, claim: bool = False
     ) -> bool:
-        asked, answered = to_row(question), to_row(answer)
         platform = platform_of(question.conversation)
+        asked = {**to_row(question), "process": None}
+        answered = {**to_row(answer), "process": self._database.process}
         event = {"platform": platform, "event_id": question.event_id, "at": datetime.now(UTC)}
 
         def job(connection: Connection) -> bool:
             if claim and connection.execute(_claim(connection), event).rowcount != 1:
                 return False
-            connection.execute(_insert_question(connection), asked)
-            connection.execute(_insert, {**answered, "process": self._database.process})
+            if len(connection.execute(_open(connection), [asked, answered]).all()) != 2:
+                raise StorageError("There is an answer with this id already.")
             return True
 
         return await self._database.write(job)
@@ -187,15 +204,18 @@ class SqlHistoryStore:
     async def progress(self, turn: str, text: str) -> None:
         await self._execute(_progress, {"turn": turn, "text": text})
 
-    async def finish(self, answer: StoredMessage) -> None:
-        row = {"turn": answer.id, "remember": answer.remember, **answer_columns(answer)}
+    async def finish(self, answer: StoredMessage, *, before: StoredMessage | None = None) -> None:
+        row = {"turn": answer.id, "question": answer.answers, "remember": answer.remember}
+        row |= answer_columns(answer)
+        counted, usage = answer, answer.usage
+        if before is not None:
+            counted = replace(answer, model=answer.model or before.model)
+            usage = answer.usage if answer.usage != before.usage else None
 
         def job(connection: Connection) -> None:
-            stored = find_counted(connection, answer.id)
-            if connection.execute(_finish, row).rowcount and stored is not None:
-                # Of one that went on and said nothing more the same is stored again.
-                usage = answer.usage if row["usage"] != stored["usage"] else None
-                count_end(connection, stored, answer.status, answer.model, usage)
+            author = connection.execute(_finish, row).scalar()
+            if author is not None:  # else it is not running, or forgotten
+                count_end(connection, counted, author, usage)
 
         await self._database.write(job)
 
@@ -269,11 +289,9 @@ class SqlHistoryStore:
             connection.execute(_wait)  # it ended just after a turn was suspended
             found = [to_message(row._mapping) for row in connection.execute(_running)]
             connection.execute(_interrupt)
-            broken = {turn.id for turn in found}
             for turn in open_turns:
                 if (stored := find_counted(connection, turn)) is not None:
-                    status: TurnStatus = "interrupted" if turn in broken else "waiting"
-                    count_end(connection, stored, status)
+                    count_end(connection, *stored)
             return [replace(turn, status="interrupted") for turn in found]
 
         return await self._database.write(job)

@@ -14,9 +14,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, select
 
 from backends.base import Usage
-from bot.history.protocol import TurnStatus
+from bot.history.mapping import to_message
+from bot.history.protocol import StoredMessage
 from bot.history.tables import turn_counts, turns
-from bot.storage.insert import Insert, InsertInto, InsertStatement
+from bot.storage.insert import InsertInto, InsertStatement, Returning
 from bot.storage.last_work import do_last
 
 MESSAGE: Final = "message"
@@ -34,39 +35,34 @@ _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 _answer, _question = turns.alias("answer"), turns.alias("question")
 _counted = (
-    select(
-        _answer.c.at, _answer.c.conversation, _answer.c.private, _answer.c.command,
-        _answer.c.model, _answer.c.usage, _question.c.author,
-    )
+    select(_answer, _question.c.author.label("asked_by"))
     .join(_question, _answer.c.answers == _question.c.id)
     .where(_answer.c.id == bindparam("turn"))
-)  # fmt: skip
+)
 
 
 @InsertStatement
-def _add(insert_into: InsertInto) -> Insert:
+def _add(insert_into: InsertInto) -> Returning:
     insert = insert_into(turn_counts)
-    return insert.on_conflict_do_update(
+    adding = insert.on_conflict_do_update(
         index_elements=_KEY,
         set_={name: turn_counts.c[name] + insert.excluded[name] for name in SUMS},
     )
+    return adding.returning(turn_counts.c.kind)
 
 
-def find_counted(connection: Connection, turn: str) -> Mapping[Any, Any] | None:
-    """What is stored of an answer as far as it is counted; None where it is forgotten."""
-    return connection.execute(_counted, {"turn": turn}).mappings().first()
+def find_counted(connection: Connection, turn: str) -> tuple[StoredMessage, str] | None:
+    """A stored answer, and who asked; None where it is forgotten."""
+    row = connection.execute(_counted, {"turn": turn}).mappings().first()
+    return None if row is None else (to_message(row), row["asked_by"])
 
 
 def count_end(
-    connection: Connection,
-    stored: Mapping[Any, Any],
-    status: TurnStatus,
-    model: str = "",
-    usage: Usage | None = None,
+    connection: Connection, answer: StoredMessage, author: str, usage: Usage | None = None
 ) -> None:
-    """Count an answer that has ended; `stored` is what `find_counted` told before. `usage` is what
-    it took since it began or went on, None where no model was asked since."""
-    sums = {"turns": 1, "failed": int(status in FAILED_STATUSES)}
+    """Count an answer that has ended; `author` asked for it. `usage` is what it took since it began
+    or went on, None where no model was asked since."""
+    sums = {"turns": 1, "failed": int(answer.status in FAILED_STATUSES)}
     if usage is not None:
         wait_s = usage.queue_s + usage.load_s + usage.prefill_s
         sums |= {
@@ -77,21 +73,21 @@ def count_end(
             "wait_ms": round(wait_s * 1000),
             "machine_ms": round((wait_s - usage.queue_s + usage.decode_s) * 1000),
         }
-    _count(connection, stored, model or stored["model"], sums)
+    _count(connection, answer, author, sums)
 
 
 def count_reopened(connection: Connection, turn: str) -> None:
     """An answer goes on: it is counted again when it ends, but as the same turn."""
     if (stored := find_counted(connection, turn)) is not None:
-        _count(connection, stored, stored["model"], {"turns": -1})
+        _count(connection, *stored, {"turns": -1})
 
 
 def _count(
-    connection: Connection, stored: Mapping[Any, Any], model: str, sums: Mapping[str, int]
+    connection: Connection, answer: StoredMessage, author: str, sums: Mapping[str, int]
 ) -> None:
-    at = stored["at"]
-    place = place_of(stored["conversation"]) if stored["private"] is False else PRIVATE_PLACE
-    skill = stored["command"] or MESSAGE
+    at = answer.at
+    place = place_of(answer.conversation) if answer.private is False else PRIVATE_PLACE
+    model, skill = answer.model, answer.command or MESSAGE
     row = {
         **dict.fromkeys(SUMS, 0),
         **sums,
@@ -107,7 +103,7 @@ def _count(
         {
             **row,
             "kind": "person",
-            "name": stored["author"],
+            "name": author,
             "place": place,
             "model": model,
             "skill": skill,

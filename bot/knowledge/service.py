@@ -170,7 +170,7 @@ class KnowledgeService:
 
         `DocumentAccess.bases` says which those are.
         """
-        stored = await self._store.bases()
+        stored = await self._store.base_names()
         return [name for name in await self._access.bases(asker) if name in stored]
 
     async def search(

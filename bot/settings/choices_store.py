@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, delete, select
@@ -33,19 +34,36 @@ _clear = delete(choices).where(
 )
 
 
+_scopes = select(choices.c.scope).distinct().limit(bindparam("most"))
+
+
 MAX_KNOWN_SCOPES = 10_000
 """Scopes of which the choices are kept in memory."""
+MAX_LISTED_SCOPES = 5_000
+"""Where no more scopes have choices, it is known of each other that it has none."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was read of the table. `scopes` are those that have choices: None before they are read,
+    and of too many."""
+
+    choices: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    prefixes: dict[str, Sequence[tuple[str, str, str]]] = field(default_factory=dict)
+    scopes: Collection[str] | None = None
+    too_many: bool = False
 
 
 class SqlPreferences:
     """Implements `Preferences` on a `Database`, which it does not own.
 
-    The choices of a scope are read together and kept until anything in the table changes.
+    What is read is kept until anything in the table changes: the choices of a scope, and which
+    scopes have any.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: dict[str, Mapping[str, str]] = {}
+        self._known = _Known()
         self._version = database.version(choices)
 
     async def get(self, name: str, scope: str) -> str | None:
@@ -57,10 +75,13 @@ class SqlPreferences:
             return {row.scope: row.value for row in rows}
 
     async def starting_with(self, prefix: str) -> Sequence[tuple[str, str, str]]:
-        found = _every.where(choices.c.name.startswith(prefix, autoescape=True))
-        async with self._database.read() as connection:
-            rows = (await connection.execute(found)).all()
-        return [(row.name, row.scope, row.value) for row in rows]
+        known = self._up_to_date()
+        if prefix not in known.prefixes:
+            found = _every.where(choices.c.name.startswith(prefix, autoescape=True))
+            async with self._database.read() as connection:
+                rows = (await connection.execute(found)).all()
+            known.prefixes[prefix] = [(row.name, row.scope, row.value) for row in rows]
+        return known.prefixes[prefix]
 
     async def put(self, name: str, scope: str, value: str, by: str) -> None:
         row = {"name": name, "scope": scope, "value": value, "by": by, "at": datetime.now(UTC)}
@@ -87,23 +108,42 @@ class SqlPreferences:
     async def choices(self, scopes: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         """What was chosen for each of these scopes, by name."""
         known = self._up_to_date()
-        found = {scope: known[scope] for scope in scopes if scope in known}
-        missing = {scope: dict[str, str]() for scope in scopes if scope not in known}
+        await self._list_scopes(known)
+        found: dict[str, Mapping[str, str]] = {}
+        missing: dict[str, dict[str, str]] = {}
+        for scope in scopes:
+            if scope in known.choices:
+                found[scope] = known.choices[scope]
+            elif known.scopes is not None and scope not in known.scopes:
+                found[scope] = {}
+            else:
+                missing[scope] = {}
         if missing:
             async with self._database.read() as connection:
                 for row in await connection.execute(_find, {"scopes": list(missing)}):
                     missing[row.scope][row.name] = row.value
-            if known is self._up_to_date():  # else what was read may be out of date already
-                if len(known) + len(missing) > MAX_KNOWN_SCOPES:
-                    known.clear()
-                known.update(missing)
+            if len(known.choices) + len(missing) > MAX_KNOWN_SCOPES:
+                known.choices.clear()
+            known.choices.update(missing)
         return {**found, **missing}
 
-    def _up_to_date(self) -> dict[str, Mapping[str, str]]:
-        """What is known of the table as it is now: a new dictionary after every change."""
+    async def _list_scopes(self, known: _Known) -> None:
+        if known.scopes is not None or known.too_many:
+            return
+        async with self._database.read() as connection:
+            values = {"most": MAX_LISTED_SCOPES + 1}
+            scopes = (await connection.scalars(_scopes, values)).all()
+        if len(scopes) > MAX_LISTED_SCOPES:
+            known.too_many = True
+        else:
+            known.scopes = frozenset(scopes)
+
+    def _up_to_date(self) -> _Known:
+        """What is known of the table as it is now: another object after every change, so that
+        nobody else sees what was read before it."""
         version = self._database.version(choices)
         if version != self._version:
-            self._known, self._version = {}, version
+            self._known, self._version = _Known(), version
         return self._known
 
 

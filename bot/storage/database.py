@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
+import structlog
 from sqlalchemy import Connection, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +27,8 @@ from bot.storage.database_engine import DatabaseEngine, UnusableError
 from bot.storage.engine import Base
 from bot.storage.last_work import finish
 from bot.storage.opening import open_engine
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["Base", "Database", "Job"]
 
@@ -40,6 +43,8 @@ MAX_WAITING_WRITES = 2000
 """Writes that may wait; beyond it a caller waits to be let in."""
 MAX_BATCH_WRITES = 256
 """Most writes in one transaction, so that the first of them does not wait for long."""
+ALONG_S = 0.2
+"""How long a write that nobody waits for may wait for a transaction, in seconds."""
 MAX_COMMIT_TRIES = 5
 """How often a transaction is run that meets what passes, such as a deadlock of two processes."""
 CHANGED_TABLE = "changed"
@@ -71,6 +76,7 @@ class Database:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parlance-writer")
         self._queue: asyncio.Queue[_Write[Any]] = asyncio.Queue(MAX_WAITING_WRITES)
+        self._along: list[_Write[Any]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._versions: Counter[str] = Counter()
@@ -118,6 +124,15 @@ class Database:
         write = _Write(job, asyncio.get_running_loop().create_future(), changes)
         await self._queue.put(write)
         return cast(T, await write.done)
+
+    def write_along(self, job: Job[Any]) -> None:
+        """Run a job before the next write, in its transaction, or else in one of its own after
+        `ALONG_S`. It is lost where the process is killed before; an error is logged."""
+        if not self._along:
+            self._loop.call_later(ALONG_S, self._send_along)
+        write = _Write(job, self._loop.create_future(), None)
+        write.done.add_done_callback(_log_error)
+        self._along.append(write)
 
     def version(self, table: Table) -> tuple[int, int]:
         """What changes with every write that says that it changes the table, also of another
@@ -196,6 +211,7 @@ class Database:
         """Commit the waiting writes, and close the database. Safe to call twice."""
         self._closing = True
         if self._tasks:
+            self._send_along()
             await self._queue.join()  # those that still wait to be let in are let in first
             for task in self._tasks:
                 task.cancel()
@@ -215,12 +231,19 @@ class Database:
             batch = [await self._queue.get()]
             while len(batch) < MAX_BATCH_WRITES and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
+            asked = len(batch)
+            batch, self._along = [*self._along, *batch], []
             results = await loop.run_in_executor(self._thread, self._commit, batch)
             # Also where a caller was cancelled, and before any of them goes on.
             self._versions.update(_changed_tables(batch))
             _resolve(batch, results)
-            for _ in batch:
+            for _ in range(asked):
                 self._queue.task_done()
+
+    def _send_along(self) -> None:
+        """Have what waits for another write done by itself, unless one is there."""
+        if self._along and self._queue.empty():
+            self._queue.put_nowait(self._along.pop())
 
     def _commit(self, batch: list[_Write[Any]]) -> list[tuple[Any, Exception | None]]:
         """In the writing thread: all jobs in one transaction, or else each in its own."""
@@ -255,6 +278,11 @@ class Database:
 
 def _changed_tables(batch: list[_Write[Any]]) -> set[str]:
     return {write.changes.name for write in batch if write.changes is not None}
+
+
+def _log_error(done: asyncio.Future[Any]) -> None:
+    if (error := done.exception()) is not None:
+        log.warning("database.not_written", reason=type(error).__name__)
 
 
 def _resolve(batch: list[_Write[Any]], results: list[tuple[Any, Exception | None]]) -> None:

@@ -25,8 +25,10 @@ def do_last(connection: Connection, work: Work[T], given: T) -> None:
 
 
 def finish(connection: Connection) -> None:
-    """Do what waits for the end of the transaction."""
+    """Do what waits for the end of the transaction: each work in the same place among the others,
+    so that two processes do not wait for each other."""
     transaction = connection.get_transaction()
     if isinstance(transaction, RootTransaction):
-        for work, given in _waiting.pop(transaction, {}).items():
-            work(connection, given)
+        waiting = _waiting.pop(transaction, {})
+        for work in sorted(waiting, key=lambda work: work.__qualname__):
+            work(connection, waiting[work])

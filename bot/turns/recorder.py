@@ -46,7 +46,7 @@ class TurnRecorder:
         continues: StoredMessage | None = None,
         prompts: KeepPrompts | None = None,
     ) -> None:
-        self.answer = continues
+        self.answer = self._continued = continues
         self._before = continues.text if continues is not None else ""
         self._joint = ""
         if continues is not None and continues.cut is None:
@@ -211,7 +211,7 @@ class TurnRecorder:
 
     async def _finish(self, answer: StoredMessage) -> None:
         try:
-            await unless_cancelled(self._store.finish(answer))
+            await unless_cancelled(self._store.finish(answer, before=self._continued))
         except Exception:  # the person gets the answer even where it cannot be kept
             log.exception("turn.answer_not_stored")
 

@@ -48,7 +48,7 @@ class MemoryHistoryStore:
         if (old := self.turns.get(turn)) is not None and old.status == "running":
             self.turns[turn] = replace(old, text=text)
 
-    async def finish(self, answer: StoredMessage) -> None:
+    async def finish(self, answer: StoredMessage, *, before: StoredMessage | None = None) -> None:
         if (old := self.turns.get(answer.id)) is not None and old.status == "running":
             self.turns[answer.id] = answer
 

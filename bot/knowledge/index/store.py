@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +47,7 @@ class KnowledgeStore:
     def __init__(self, database: Database, versions: VersionRules | None = None) -> None:
         self._db = database
         self._versions = versions or VersionSettings()
+        self._names: tuple[object, Collection[str]] | None = None
 
     # --- knowledge bases -------------------------------------------------------------------------
 
@@ -57,6 +58,14 @@ class KnowledgeStore:
             return {
                 row.name: BaseRow(*row) for row in await connection.execute(sa.select(*columns))
             }
+
+    async def base_names(self) -> Collection[str]:
+        """Returns the names of all bases that have been written to; they are read again once any
+        has changed."""
+        version = self._db.version(bases)
+        if self._names is None or version != self._names[0]:
+            self._names = version, frozenset(await self.bases())
+        return self._names[1]
 
     async def make_base(self, row: BaseRow) -> None:
         """Stores a base unless it exists."""
@@ -72,7 +81,7 @@ class KnowledgeStore:
             connection.execute(insert_into(connection, bases).on_conflict_do_nothing(), values)
             writer_of(connection).make_table(connection, row.name)
 
-        await self._db.write(job)
+        await self._db.write(job, changes=bases)
 
     # --- sources ---------------------------------------------------------------------------------
 

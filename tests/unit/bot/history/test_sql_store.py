@@ -200,7 +200,8 @@ class TestLoad:
             explained = f"EXPLAIN QUERY PLAN {query.statement}"
             return [row[3] for row in driver.execute(explained, query.parameters)]
 
-        plan = await in_file.write(explain)
+        headings = {"SCALAR SUBQUERY 1"}  # its steps follow
+        plan = [step for step in await in_file.write(explain) if step not in headings]
         assert plan
         assert all("USING" in step and "SCAN" not in step for step in plan), plan
         assert not any("TEMP B-TREE" in step for step in plan), plan

@@ -121,7 +121,7 @@ class TestCounting:
         once = USED + Use(0, 0, 1, 7, 3, 0.0, 1.0, 2.0)
         assert (await counts.report(DAYS)).total == once
         assert await store.reopen(answer.id)
-        await store.finish(replace(more, cut=None))  # it said nothing more
+        await store.finish(replace(more, cut=None), before=more)  # it said nothing more
         assert (await counts.report(DAYS)).total == once
         await store.finish(more)  # it has ended before
         assert (await counts.report(DAYS)).total == once

@@ -84,10 +84,10 @@ class Cancels(MemoryHistoryStore):
             await cancelled_future()
         return await super().open(question, answer, claim=claim)
 
-    async def finish(self, answer: StoredMessage) -> None:
+    async def finish(self, answer: StoredMessage, *, before: StoredMessage | None = None) -> None:
         if self.call == "finish":
             await cancelled_future()
-        await super().finish(answer)
+        await super().finish(answer, before=before)
 
 
 @pytest.mark.parametrize("call", ["claim", "open", "finish"])

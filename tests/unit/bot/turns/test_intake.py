@@ -340,9 +340,9 @@ class FullDisk(MemoryHistoryStore):
         self._fail("open")
         return await super().open(question, answer, claim=claim)
 
-    async def finish(self, answer: StoredMessage) -> None:
+    async def finish(self, answer: StoredMessage, *, before: StoredMessage | None = None) -> None:
         self._fail("finish")
-        await super().finish(answer)
+        await super().finish(answer, before=before)
 
     def _fail(self, step: str) -> None:
         if step == self.step:
