@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, insert
 
@@ -41,23 +41,11 @@ async def fill_store(path: Path, count: int) -> None:
             ) -> None:
                 connection.execute(insert(turns), [to_row(one) for pair in batch for one in pair])
                 for question, answer in batch:
-                    stored = _stored(question, answer)
-                    count_end(connection, stored, answer.status, answer.model, answer.usage)
+                    count_end(connection, answer, question.author, answer.usage)
 
             await database.write(write)
     finally:
         await database.close()
-
-
-def _stored(question: StoredMessage, answer: StoredMessage) -> Mapping[str, Any]:
-    return {
-        "at": answer.at,
-        "conversation": answer.conversation,
-        "private": answer.private,
-        "command": answer.command,
-        "model": answer.model,
-        "author": question.author,
-    }
 
 
 def _exchanges(count: int) -> Iterator[tuple[StoredMessage, StoredMessage]]:

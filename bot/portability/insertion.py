@@ -153,7 +153,7 @@ class Insertion:
         if added and kind == "turn" and row["answers"]:
             stored = find_counted(self._connection, row["id"])
             assert stored is not None
-            count_end(self._connection, stored, row["status"], usage=read_usage(row["usage"]))
+            count_end(self._connection, *stored, stored[0].usage)
         if added and kind == "material":
             people = SNAPSHOT.validate_json(row["kept"]).people
             if rows := [{"person": person, "turn": row["turn"]} for person in sorted(people)]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Connection, Table
@@ -18,7 +18,6 @@ from sqlalchemy.dialects.sqlite import Insert
 __all__ = ["Insert", "InsertInto", "InsertStatement", "Returning", "insert_into", "new_numbers"]
 
 Returning = sa.sql.dml.ReturningInsert[Any]
-Statement = TypeVar("Statement", bound="Insert | Returning")
 
 InsertInto = Callable[[Table], Insert]
 """Begins an insert into a table, which may go on with `on_conflict_do_nothing` and the like."""
@@ -50,13 +49,13 @@ def new_numbers(connection: Connection, column: Column[Any], count: int) -> Sequ
     return sorted(connection.scalars(query))
 
 
-class InsertStatement(Generic[Statement]):
+class InsertStatement:
     """A statement that is often executed: `build` is called once for each dialect. Many rows are
     sent as one statement where it returns something, else each is one of its own."""
 
-    def __init__(self, build: Callable[[InsertInto], Statement]) -> None:
+    def __init__(self, build: Callable[[InsertInto], Insert | Returning]) -> None:
         self.for_dialect = functools.cache(lambda dialect: build(_insert_of(dialect)))
         """The statement for a dialect by its name."""
 
-    def __call__(self, connection: Connection) -> Statement:
+    def __call__(self, connection: Connection) -> Insert | Returning:
         return self.for_dialect(connection.dialect.name)
