@@ -27,6 +27,7 @@ from bench.rows import Row
 from bot.processes.crew import open_crew
 from bot.storage.address import DatabaseAddress, ServerAddress
 from bot.storage.database import Database
+from bot.turns.core import Core
 from tests.fakes.postgresql import PostgresqlServer, find_programs, running_server
 
 WORKERS = 50
@@ -61,16 +62,20 @@ async def run_turns(address: DatabaseAddress | None, turns: int, first: int = 0)
     """Turns in this process, as fast as they are answered."""
     backend = ScriptedBackend("default", replies=[ANSWER], cycle=True)
 
+    async with core(backend, address) as here:
+        began, cpu = time.perf_counter(), time.process_time()
+        await _ask_all(here, turns, first)
+        return Run(turns, time.perf_counter() - began, time.process_time() - cpu)
+
+
+async def _ask_all(here: Core, turns: int, first: int = 0) -> None:
     async def converse(number: int) -> None:
         for _ in range(turns // WORKERS):
             await ask(here, first + number, TimingSink(terminal()))
 
-    async with core(backend, address) as here:
-        began, cpu = time.perf_counter(), time.process_time()
-        async with asyncio.TaskGroup() as group:
-            for number in range(WORKERS):
-                group.create_task(converse(number))
-        return Run(turns, time.perf_counter() - began, time.process_time() - cpu)
+    async with asyncio.TaskGroup() as group:
+        for number in range(WORKERS):
+            group.create_task(converse(number))
 
 
 async def run_processes(server: PostgresqlServer, turns: int, count: int) -> Run:
@@ -122,12 +127,13 @@ async def arrivals(
 
 @contextlib.asynccontextmanager
 async def counted(database: Database) -> AsyncIterator[list[int]]:
-    """Counts the statements that a process sends within the block, each row of a batch as one."""
+    """Counts the statements that a process sends within the block, without those that begin and
+    end transactions."""
     found = [0]
     engine: Any = database._engine
 
     def count(_c: Any, _cursor: Any, _s: str, parameters: Any, _x: Any, many: bool) -> None:
-        found[0] += len(parameters) if many else 1
+        found[0] += len(parameters) if many and isinstance(parameters, list) else 1
 
     engines = [engine._engine, engine._readers.sync_engine]
     for one in engines:
@@ -135,6 +141,16 @@ async def counted(database: Database) -> AsyncIterator[list[int]]:
     yield found
     for one in engines:
         sa.event.remove(one, "before_cursor_execute", count)
+
+
+async def statements(address: DatabaseAddress, turns: int) -> float:
+    """Statements of a turn, where `WORKERS` conversations ask as fast as they are answered."""
+    backend = ScriptedBackend("default", replies=[ANSWER], cycle=True)
+    async with core(backend, address) as here:
+        store: Any = here.services.history
+        async with counted(store._database) as found:
+            await _ask_all(here, turns)
+        return found[0] / turns
 
 
 async def idle_connections(server: PostgresqlServer) -> int:
@@ -182,6 +198,7 @@ async def rows(quick: bool) -> list[Row]:
         few = await arrivals(server.create(), LOAD * rate, seconds, 100)
         wide = await arrivals(server.create(), LOAD * rate, seconds, 10_000)
         connections = await idle_connections(server)
+        each = await statements(server.create(), turns // 3)
     cost = statistics.median(run.cpu_ms for run in one)
     ratio = p99(wide) / p99(few)
     return [
@@ -190,6 +207,7 @@ async def rows(quick: bool) -> list[Row]:
         Row("PostgreSQL: CPU of a turn, four processes beside one", many, "×", "≤ 1.15",
             many <= 1.15),
         Row("PostgreSQL: turns of one process", rate, "turns/s", "≥ 250", rate >= 250),
+        Row("PostgreSQL: statements of a turn of those", each, "", "≤ 8", each <= 8),
         Row(f"PostgreSQL: first text at {LOAD:.0%} of that, 10,000 channels, p99",
             p99(wide) * 1e3, "ms", "≤ 50", p99(wide) <= 0.05),
         Row("PostgreSQL: the same beside 100 channels", ratio, "×", "≤ 1.1", ratio <= 1.1),

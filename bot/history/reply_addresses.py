@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,8 @@ from bot.history.tables import replies, suspended, turns
 from bot.replies.left_messages import ABOVE
 from bot.replies.protocol import Reply
 from bot.storage.database import Database
-from bot.storage.insert import Insert, InsertInto, InsertStatement
+from bot.storage.insert import Insert, InsertInto, InsertStatement, Returning
+from bot.storage.last_work import do_together
 from bot.types import ConversationKey
 
 _LOOK_S = 0.1
@@ -24,9 +25,9 @@ _stored_answer = select(turns.c.id).where(turns.c.id == bindparam("of")).scalar_
 
 
 @InsertStatement
-def _save(insert_into: InsertInto) -> Insert:
+def _save(insert_into: InsertInto) -> Returning:
     insert = insert_into(replies).values(answer=_stored_answer)
-    return insert.on_conflict_do_update(
+    saving = insert.on_conflict_do_update(
         index_elements=["turn"],
         set_={
             column: insert.excluded[column]
@@ -41,6 +42,13 @@ def _save(insert_into: InsertInto) -> Insert:
             )
         },
     )
+    return saving.returning(replies.c.turn)
+
+
+def _save_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store each reply as it was given last, in the same order in each process."""
+    newest = {row["turn"]: row for row in rows}
+    connection.execute(_save(connection), [newest[turn] for turn in sorted(newest)])
 
 
 @InsertStatement
@@ -108,11 +116,7 @@ class SqlReplies:
             "at": datetime.now(UTC),
             "process": self._database.process,
         }
-
-        def job(connection: Connection) -> None:
-            connection.execute(_save(connection), row)
-
-        await self._database.write(job)
+        await self._database.write(lambda connection: do_together(connection, _save_all, row))
 
     async def get(self, turn: str) -> Reply | None:
         async with self._database.read() as connection:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from backends.base import Usage
 from bot.errors import StorageError
 from bot.history.attachments import AttachmentSnapshot
 from bot.history.erasure import forget_conversation, forget_person
@@ -44,16 +45,21 @@ from bot.history.tables import (
 from bot.history.turn_counts import count_end, count_reopened, find_counted
 from bot.storage.database import Database
 from bot.storage.insert import Insert, InsertInto, InsertStatement, Returning
+from bot.storage.last_work import do_together
 from bot.storage.one_at_a_time import one_at_a_time
 
 # Written out, not bound: SQLite uses an index over part of a table only where it sees why it may.
 _is_running = turns.c.status == literal_column("'running'")
-_asked = turns.alias("asked")
-_author_of_question = (
-    select(_asked.c.author).where(_asked.c.id == bindparam("question")).scalar_subquery()
-)
 _progress = (
     update(turns).where(turns.c.id == bindparam("turn"), _is_running).values(text=bindparam("text"))
+)
+_asked = turns.alias("asked")
+_ending = (
+    select(
+        turns.c.id, select(_asked.c.author).where(_asked.c.id == turns.c.answers).scalar_subquery()
+    )
+    .where(turns.c.id.in_(bindparam("ids", expanding=True)), _is_running)
+    .with_for_update(of=turns)
 )
 _finish = (
     update(turns)
@@ -64,7 +70,6 @@ _finish = (
             for name in ("text", "status", "model", "usage", "explanation", "cut", "remember")
         }
     )
-    .returning(_author_of_question)
 )
 _reopen = (
     update(turns)
@@ -128,8 +133,10 @@ _material = select(materials.c.kept).where(materials.c.turn == bindparam("of"))
 
 
 @InsertStatement
-def _claim(insert_into: InsertInto) -> Insert:
-    return insert_into(processed_events).on_conflict_do_nothing()
+def _claim(insert_into: InsertInto) -> Returning:
+    events = processed_events.c
+    claiming = insert_into(processed_events).on_conflict_do_nothing()
+    return claiming.returning(events.platform, events.event_id)
 
 
 @InsertStatement
@@ -170,6 +177,65 @@ def _keep(insert_into: InsertInto) -> Insert:
     )
 
 
+def _progress_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(_progress, rows)
+
+
+@dataclass(slots=True)
+class _Opening:
+    """An event that is claimed, a question and its answer that are stored: any of them may be
+    missing. `done` is False where the event was claimed before."""
+
+    event: Mapping[str, Any] | None
+    rows: Sequence[Mapping[str, Any]] = ()
+    done: bool = True
+
+
+def _open_all(connection: Connection, openings: Sequence[_Opening]) -> None:
+    """Claim all events in one statement, in the same order in each process, so that two do not wait
+    for each other; and store all questions and answers in another."""
+    events = {_event_key(one.event): one.event for one in openings if one.event is not None}
+    claimed: set[Any] = set()
+    if events:
+        ordered = [events[key] for key in sorted(events)]
+        claimed.update(map(tuple, connection.execute(_claim(connection), ordered)))
+    rows: list[Mapping[str, Any]] = []
+    for one in openings:
+        one.done = True
+        if one.event is not None:
+            key = _event_key(one.event)
+            one.done = key in claimed
+            claimed.discard(key)  # the others with the same event are too late
+        if one.done:
+            rows += one.rows
+    if rows and len(connection.execute(_open(connection), rows).all()) != len(rows):
+        raise StorageError("There is an answer with this id already.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """The columns of an answer that has ended, and what is counted of it."""
+
+    row: Mapping[str, Any]
+    counted: StoredMessage
+    usage: Usage | None
+
+
+def _end_all(connection: Connection, endings: Sequence[_Ending]) -> None:
+    """Store the ends of all answers that are running, and count them."""
+    waiting = {one.counted.id: one for one in reversed(endings)}
+    found = connection.execute(_ending, {"ids": sorted(waiting)}).all()
+    if found:
+        connection.execute(_finish, [waiting[turn].row for turn, _ in found])
+    for turn, author in found:
+        if author is not None:
+            count_end(connection, waiting[turn].counted, author, waiting[turn].usage)
+
+
+def _event_key(event: Mapping[str, Any]) -> tuple[str, str]:
+    return event["platform"], event["event_id"]
+
+
 class SqlHistoryStore:
     """Implements `HistoryStore` on a `Database`, which it does not own."""
 
@@ -177,12 +243,8 @@ class SqlHistoryStore:
         self._database = database
 
     async def claim(self, platform: str, event_id: str) -> bool:
-        row = {"platform": platform, "event_id": event_id, "at": datetime.now(UTC)}
-
-        def job(connection: Connection) -> bool:
-            return connection.execute(_claim(connection), row).rowcount == 1
-
-        return await self._database.write(job)
+        event = {"platform": platform, "event_id": event_id, "at": datetime.now(UTC)}
+        return await self._open(_Opening(event))
 
     async def open(
         self, question: StoredMessage, answer: StoredMessage, *, claim: bool = False
@@ -191,33 +253,24 @@ class SqlHistoryStore:
         asked = {**to_row(question), "process": None}
         answered = {**to_row(answer), "process": self._database.process}
         event = {"platform": platform, "event_id": question.event_id, "at": datetime.now(UTC)}
+        return await self._open(_Opening(event if claim else None, [asked, answered]))
 
-        def job(connection: Connection) -> bool:
-            if claim and connection.execute(_claim(connection), event).rowcount != 1:
-                return False
-            if len(connection.execute(_open(connection), [asked, answered]).all()) != 2:
-                raise StorageError("There is an answer with this id already.")
-            return True
-
-        return await self._database.write(job)
+    async def _open(self, opening: _Opening) -> bool:
+        await self._database.write(lambda connection: do_together(connection, _open_all, opening))
+        return opening.done
 
     async def progress(self, turn: str, text: str) -> None:
-        await self._execute(_progress, {"turn": turn, "text": text})
+        row = {"turn": turn, "text": text}
+        await self._database.write(lambda connection: do_together(connection, _progress_all, row))
 
     async def finish(self, answer: StoredMessage, *, before: StoredMessage | None = None) -> None:
-        row = {"turn": answer.id, "question": answer.answers, "remember": answer.remember}
-        row |= answer_columns(answer)
+        row = {"turn": answer.id, "remember": answer.remember, **answer_columns(answer)}
         counted, usage = answer, answer.usage
         if before is not None:
             counted = replace(answer, model=answer.model or before.model)
             usage = answer.usage if answer.usage != before.usage else None
-
-        def job(connection: Connection) -> None:
-            author = connection.execute(_finish, row).scalar()
-            if author is not None:  # else it is not running, or forgotten
-                count_end(connection, counted, author, usage)
-
-        await self._database.write(job)
+        ending = _Ending(row, counted, usage)
+        await self._database.write(lambda connection: do_together(connection, _end_all, ending))
 
     async def reopen(self, turn: str) -> bool:
         def job(connection: Connection) -> bool:
@@ -341,12 +394,6 @@ class SqlHistoryStore:
         if person is None:
             return 0
         return await forget_person(self._database, person)
-
-    async def _execute(self, statement: Any, values: dict[str, Any]) -> None:
-        def job(connection: Connection) -> None:
-            connection.execute(statement, values)
-
-        await self._database.write(job)
 
     async def _one(self, statement: Any, values: dict[str, Any]) -> StoredMessage | None:
         async with self._database.read() as connection:

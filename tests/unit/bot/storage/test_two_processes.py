@@ -35,6 +35,7 @@ from bot.sign_in.tables import console_sessions
 from bot.storage.batches import MAX_BATCH_ROWS, delete_batch, in_batches
 from bot.storage.database import Database
 from bot.storage.database import Job as WriteJob
+from bot.storage.last_work import finish
 from bot.types import Author, ConversationKey
 from tests.contracts.history_contract import answering, asked, exchange
 from tests.fakes.postgresql import PostgresqlServer
@@ -48,6 +49,8 @@ class Held(Database):
     """Once it holds, what a job has written is not committed before it is let go."""
 
     holds = False
+    whole = False
+    """Whether it has done by then what its transaction does last."""
     written: threading.Event
     let_go: threading.Event
 
@@ -57,6 +60,8 @@ class Held(Database):
 
         def held(connection: Connection) -> Any:
             found = job(connection)
+            if self.whole:
+                finish(connection)
             self.written.set()
             self.let_go.wait(8)
             return found
@@ -75,9 +80,11 @@ class Two:
     waited: bool = False
     """Whether the second had to wait for the first."""
 
-    async def at_once(self, one: Awaitable[Any], other: Awaitable[Any]) -> list[Any]:
+    async def at_once(
+        self, one: Awaitable[Any], other: Awaitable[Any], *, whole: bool = False
+    ) -> list[Any]:
         self.first.written, self.first.let_go = threading.Event(), threading.Event()
-        self.first.holds = True
+        self.first.holds, self.first.whole = True, whole
         a = asyncio.ensure_future(one)
         await asyncio.to_thread(self.first.written.wait, 8)
         b = asyncio.ensure_future(other)
@@ -111,7 +118,7 @@ async def two(postgresql: PostgresqlServer) -> AsyncIterator[Two]:
 
 async def test_an_event_is_claimed_once(two: Two) -> None:
     a, b = SqlHistoryStore(two.first), SqlHistoryStore(two.second)
-    found = await two.at_once(a.claim("slack", "E1"), b.claim("slack", "E1"))
+    found = await two.at_once(a.claim("slack", "E1"), b.claim("slack", "E1"), whole=True)
     assert found == [True, False]
 
 
@@ -202,9 +209,10 @@ async def test_a_login_and_a_call_of_a_tool_are_there_once(two: Two) -> None:
 
 async def test_what_may_be_done_on_a_day_is_not_exceeded(two: Two) -> None:
     a, b = (DailyUse(one, DailyLimits(steps=1)) for one in (two.first, two.second))
-    one, other = await two.at_once(a.add("p", "c", steps=1), b.add("p", "c", steps=1))
-    assert other is None  # the first has only counted at the end of its transaction
-    assert one.whose == "person"
+    steps = (one.add("p", "c", steps=1) for one in (a, b))
+    one, other = await two.at_once(*steps, whole=True)
+    assert one is None
+    assert other.whose == "person"
 
 
 async def test_a_conversation_is_summarised_once_and_not_of_what_is_forgotten(two: Two) -> None:
