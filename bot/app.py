@@ -208,7 +208,7 @@ async def open_app(installation: Installation, role: Role = "all") -> AsyncItera
             },
         )
         stack.push_async_callback(logins.aclose)
-        sign_in = ConsoleSignIn(config.http.public_url)
+        sign_in = ConsoleSignIn(database, config.http.public_url)
         hooks = (
             *installation.plugins.forget,
             *forget_hooks(installation),
@@ -225,7 +225,7 @@ async def open_app(installation: Installation, role: Role = "all") -> AsyncItera
         )
         logins.connections = servers
         await stack.enter_async_context(servers)
-        rules = await load_rules(config, plugins, preferences, models, servers=servers)
+        rules = await load_rules(config, plugins, database, preferences, models, servers=servers)
         if crew.shared:
             anew = ChosenAnew(database, [*rules.loads, pulls.load])
             await stack.enter_async_context(background(anew.run(), "choices of other processes"))

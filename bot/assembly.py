@@ -40,6 +40,7 @@ from bot.prompting.context_window import Fitter
 from bot.prompting.templates import JinjaPrompts
 from bot.schedules.jobs_store import Jobs
 from bot.schedules.service import ScheduleLimits, Schedules
+from bot.settings.admin_word import AdminWord
 from bot.settings.admins import Admins
 from bot.settings.admission import Admission
 from bot.settings.channel_settings import ChosenSettings
@@ -47,6 +48,7 @@ from bot.settings.choices_store import SqlPreferences
 from bot.settings.from_config import create_authorizer, named_roles, settings_from_config
 from bot.settings.moderation import Moderation
 from bot.settings.places import AllowedPlaces
+from bot.settings.shown_words import ShownWords
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.plugin_lifespans import run_lifespans
 from bot.skills.service_protocols import ConsoleLinks, LikenessOf, Web
@@ -102,6 +104,7 @@ def reserved_names(plugins: Plugins) -> tuple[str, ...]:
 async def load_rules(
     config: Config,
     plugins: Plugins,
+    database: Database,
     preferences: SqlPreferences,
     models: Models,
     *,
@@ -113,9 +116,10 @@ async def load_rules(
     `watch` may wrap what decides, to see the decisions.
     """
     tools = ToolsInEffect(plugins.tools, servers)
-    admins = Admins(preferences, config.is_admin)
+    words = ShownWords(database)
+    admins = Admins(preferences, config.is_admin, AdminWord(words))
     moderation = Moderation(preferences, admins)
-    places = AllowedPlaces(preferences, config.allowed_workspaces, admins)
+    places = AllowedPlaces(preferences, config.allowed_workspaces, admins, words)
     platforms = Platforms(admins.is_admin)
     settings = ChosenSettings(
         preferences,
@@ -219,7 +223,7 @@ async def open_core(
             tokens=PersonalTokens(database),
             logins=logins,
             forget=Erasure(database, open_turns, history, knowledge, plugins.forget, peers),
-            own_data=PersonalFiles(database.address, redact),
+            own_data=PersonalFiles(database, redact),
             searching=Searching(
                 rewrite=config.knowledge.rewrite,
                 multi_query=config.knowledge.multi_query,

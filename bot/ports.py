@@ -22,7 +22,7 @@ from bot.control.protocol import BUG_REPORT, CONSOLE_LINK, OFFER_WORD, WITHDRAW_
 from bot.control.server import Command, serve_control
 from bot.doctor import run_checks
 from bot.errors import StorageError
-from bot.http.messages import ASGIApp, Request, Response, endpoint
+from bot.http.messages import ASGIApp, Message, Receive, Request, Response, Send, endpoint
 from bot.http.port import HttpPort, local_address
 from bot.http.routes import Routes
 from bot.mcp.login_page import client_page, login_page
@@ -30,6 +30,7 @@ from bot.mcp.logins import CALLBACK_PATH, CLIENT_PATH
 from bot.mcp.tokens import PersonalTokens
 from bot.model_changes import take_models
 from bot.settings.admin_word import AdminWord
+from bot.sign_in.service import CONSOLE_PATH
 from bot.sign_in.sessions import any_session
 from bot.status import describe_process, now, report
 from bot.storage.database import Database
@@ -93,6 +94,7 @@ async def open_ports(
 
     if config.console.enabled:
         commands[CONSOLE_LINK] = console_link
+    console = None
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(port)
         if config.console.enabled:
@@ -110,6 +112,7 @@ async def open_ports(
         mcp = await _mount_mcp(routes, app) if serve_mcp or config.mcp.serve else None
         needed = bool(routes) or config.http.port is not None
         _mount_health(routes, app, adapters)
+        _mount_console(routes, console)
         if needed:
             address = await port.open()
             logins.reached_at(config.http.public_url, address)
@@ -121,7 +124,8 @@ async def open_ports(
 
 
 class _LateConsole:
-    """Serves the console from the first link on: importing it takes longer than a start may."""
+    """Serves the console from the first link or request on: importing it takes longer than a start
+    may. A link may have been made by another process of the bot."""
 
     def __init__(self, app: App, adapters: Sequence[Adapter], since: str, port: HttpPort) -> None:
         self._app = app
@@ -136,12 +140,18 @@ class _LateConsole:
         async with self._opening:
             if self._console is None:
                 module = await asyncio.to_thread(importlib.import_module, "bot.console.console")
-                self._console = await asyncio.to_thread(
+                console = await asyncio.to_thread(
                     module.Console, self._app, self._adapters, self._since
                 )
-                await self._console.open()
-                self._port.routes.mount(module.CONSOLE_PATH, self._console.part)
+                await console.open()
+                self._console = console
         return local_address(await self._port.open(anywhere=True))
+
+    async def part(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request; an ASGI app."""
+        if self._console is None:
+            await self.open()
+        await self._console.part(scope, receive, send)
 
     async def open_again(self) -> None:
         """Serve it if somebody is still signed in since before a restart, or comes in without a
@@ -167,20 +177,15 @@ def _word_commands(word: AdminWord | None) -> Mapping[str, Command]:
         return {}
 
     async def offer() -> dict[str, Any]:
-        return {"word": word.offer()}
+        return {"word": await word.offer()}
 
     async def state() -> dict[str, Any]:
-        heard = word.heard_from
-        about = None if heard is None else {"person": heard.key, "name": heard.name}
-        return {"open": word.is_open, "heard_from": about}
-
-    async def withdraw() -> None:
-        word.withdraw()
+        return {"open": await word.is_open(), "heard_from": await word.heard_from()}
 
     return {
         OFFER_WORD: offer,
         WORD_STATE: state,
-        WITHDRAW_WORD: withdraw,
+        WITHDRAW_WORD: word.withdraw,
     }
 
 
@@ -235,6 +240,12 @@ def _mount_health(routes: Routes, app: App, adapters: Sequence[Adapter]) -> None
         routes.mount(path, endpoint("GET", alive))
     for path in READY_PATHS:
         routes.mount(path, endpoint("GET", ready))
+
+
+def _mount_console(routes: Routes, console: _LateConsole | None) -> None:
+    """Mount the console, if there is to be one: a link of another process may be followed here."""
+    if console is not None:
+        routes.mount(CONSOLE_PATH, console.part)
 
 
 async def _reads(database: Database) -> bool:

@@ -22,7 +22,7 @@ from bot.control.protocol import OFFER_WORD, STATUS_TIMEOUT_S, WITHDRAW_WORD, WO
 from bot.errors import ParlanceError
 from bot.history.tables import turns
 from bot.installation import Installation
-from bot.settings.admin_word import LIFETIME_S
+from bot.settings.admin_word import LIFETIME_S, AdminWord
 from bot.setup.settings_file import add_admin
 from bot.setup.state import look
 
@@ -111,17 +111,12 @@ class Guidance:
             if word is None:
                 return
             self.dialogue.heading(say("Who is an admin"))
-            explain_word(self.dialogue, word.offer(), NAMES[platform])
-
-            def heard() -> str | None:
-                person = word.heard_from
-                return None if person is None and word.is_open else (person.key if person else "")
-
+            explain_word(self.dialogue, await word.offer(), NAMES[platform])
             try:
                 hint = say("Waiting for the word … (Enter: later)")
-                person = await self.dialogue.wait(until(heard), hint)
+                person = await self.dialogue.wait(_heard(word), hint)
             finally:
-                word.withdraw()
+                await word.withdraw()
             keep_admin(self.path or app.installation.path, person, self.dialogue)
 
     async def _first_question(self, app: App, serving: Sequence[str], begun: int) -> None:
@@ -189,7 +184,7 @@ async def find_admin_beside(here: Installation, path: Path, dialogue: Dialogue) 
         while True:
             now = await ask(folder, WORD_STATE, STATUS_TIMEOUT_S)
             if now["heard_from"] is not None:
-                return str(now["heard_from"]["person"])
+                return str(now["heard_from"])
             if not now["open"]:
                 return ""
             await asyncio.sleep(_LOOK_AGAIN_S)
@@ -202,6 +197,15 @@ async def find_admin_beside(here: Installation, path: Path, dialogue: Dialogue) 
     finally:
         await ask(folder, WITHDRAW_WORD, STATUS_TIMEOUT_S)
     keep_admin(path, person, dialogue)
+
+
+async def _heard(word: AdminWord) -> str:
+    """Who wrote the word; empty if nobody did in time."""
+    while True:
+        still_open = await word.is_open()
+        if (person := await word.heard_from()) is not None or not still_open:
+            return person or ""
+        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 async def _last_turn(app: App) -> int:

@@ -27,15 +27,13 @@ from bot.console.pages.settings import SettingPages
 from bot.console.pages.turns import TurnPages
 from bot.console.pages.usage import UsagePage
 from bot.console.places import PlaceNames
-from bot.console.site import CONSOLE_PATH, NavigationEntry, Site, make_templates, read_static
+from bot.console.site import NavigationEntry, Site, make_templates, read_static
 from bot.console.uploads import Uploads
 from bot.console.visit import Visits
 from bot.http.messages import ASGIApp
 from bot.sign_in.changes import ChangeRecord
 from bot.sign_in.proxy import ProxySignIn
 from bot.sign_in.sessions import Sessions
-
-__all__ = ["CONSOLE_PATH", "Console"]
 
 NAVIGATION = (
     NavigationEntry("/", say("Now")),

@@ -72,9 +72,10 @@ def _name_of(host: str) -> str:
         return ""
 
 
-def form_token(session_digest: str, secret: bytes) -> str:
-    """The value that every form of a session carries, and nobody else can know."""
-    return hmac.new(secret, session_digest.encode(), hashlib.sha256).hexdigest()
+def form_token(cookie: str) -> str:
+    """The value that every form of a session carries: made of its cookie, which nobody else has, so
+    that any process of the bot knows it."""
+    return hmac.new(cookie.encode(), b"a form of the console", hashlib.sha256).hexdigest()
 
 
 def is_own_path(path: str) -> bool:

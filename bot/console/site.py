@@ -33,11 +33,22 @@ from bot.http.messages import Request as BoundedRequest
 from bot.sign_in.changes import ChangeRecord
 from bot.sign_in.links import SignInLinks
 from bot.sign_in.proxy import ProxySignIn
+from bot.sign_in.service import CONSOLE_PATH
 from bot.sign_in.sessions import Sessions
+
+__all__ = [
+    "CONSOLE_PATH",
+    "NavigationEntry",
+    "Page",
+    "Site",
+    "go_to",
+    "make_templates",
+    "parse_moment",
+    "read_static",
+]
 
 log = structlog.get_logger(__name__)
 
-CONSOLE_PATH: Final = "/console"
 _HERE: Final = Path(__file__).parent
 _REFUSALS: Final[Mapping[Refusal, tuple[int, str, str]]] = {
     "outside": (

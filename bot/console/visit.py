@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import secrets
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -49,7 +48,6 @@ class Visits:
         self._platforms = platforms
         self._authorize = authorize
         self._askers = LookupCache(self._look_up)
-        self._secret = secrets.token_bytes(32)
 
     async def find(self, cookie: str) -> Visit | Refusal:
         """The visit of a session's cookie, or why there is none."""
@@ -61,7 +59,7 @@ class Visits:
             return "unknown"
         if not (await self._authorize(asker, "console", asker.conversation)).allowed:
             return "denied"
-        return Visit(session, asker, form_token(session.digest, self._secret))
+        return Visit(session, asker, form_token(cookie))
 
     async def asker_of(self, visitor: Visitor) -> Asker | None:
         """Somebody as they are now, in the direct message in which they asked for their link."""

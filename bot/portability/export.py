@@ -7,7 +7,8 @@ a row at a time, so that neither memory nor a running bot is in the way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -65,10 +66,11 @@ def export(
             if record.part not in (parts or PARTS) and (parts or person is None):
                 continue
             own = person is not None and not parts
-            for line in _lines(connection, data, record, person, every=own):
-                for piece in line:
-                    write(piece)
-                counts[record.kind] += 1
+            with closing(_lines(connection, data, record, person, every=own)) as lines:
+                for line in lines:
+                    for piece in line:
+                        write(piece)
+                    counts[record.kind] += 1
     write(dump({"kind": END, "records": counts.total()}) + "\n")
     return counts
 
@@ -91,7 +93,7 @@ def _check(address: DatabaseAddress) -> None:
 
 def _lines(
     connection: Connection, data: PersonalData, record: Record, person: str | None, *, every: bool
-) -> Iterator[Iterator[str]]:
+) -> Generator[Iterator[str], None, None]:
     """The lines of a table, each in pieces. Without `every` only what can be taken in again."""
     table = data.table
     names = record.columns.split()
@@ -106,8 +108,9 @@ def _lines(
     query = query.order_by(*(table.c[name] for name in order))
     large = any(isinstance(column.type, LargeBinary) for column in columns)
     options = query.execution_options(yield_per=1 if large else _READ_ROWS)
-    for row in connection.execute(options).mappings():
-        yield _line(table, record, names, row, person)
+    with connection.execute(options) as rows:  # a server keeps a cursor open until it is closed
+        for row in rows.mappings():
+            yield _line(table, record, names, row, person)
 
 
 def _message_columns(table: Table) -> list[Any]:

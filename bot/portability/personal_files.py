@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import zlib
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection, delete, select
 
 from bot.catalogue.sentence import say
 from bot.errors import Busy, Refused
 from bot.portability.export import export
-from bot.storage.address import DatabaseAddress
+from bot.portability.tables import sent_files
+from bot.storage.database import Database
+from bot.storage.insert import insert_into
+from bot.storage.one_at_a_time import one_at_a_time
 from bot.types import File
 
 log = structlog.get_logger(__name__)
@@ -28,48 +31,65 @@ WAIT_S: Final = 3600.0
 """How long a person waits for the next file."""
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def nothing_secret(text: str) -> str:
     """The redactor of a process that knows no secrets."""
     return text
 
 
 class PersonalFiles:
-    """Implements `OwnData` on the database at `address`.
+    """Implements `OwnData` on a `Database`, which it does not own.
 
-    One file is made at a time, in a thread, and not more of it is held than is sent.
+    A process makes one file at a time, in a thread, and not more of it is held than is sent.
     """
 
     def __init__(
         self,
-        address: DatabaseAddress,
+        database: Database,
         redact: Callable[[str], str] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], datetime] = _now,
     ) -> None:
-        self._address, self._redact, self._clock = address, redact or nothing_secret, clock
-        self._made: OrderedDict[str, float] = OrderedDict()
+        self._database, self._redact, self._clock = database, redact or nothing_secret, clock
         self._making = asyncio.Lock()
 
     async def file(self, person: str) -> File:
-        """As the protocol says."""
+        """As the protocol says. Raises `StorageError`."""
         now = self._clock()
-        while self._made and next(iter(self._made.values())) + WAIT_S <= now:
-            self._made.popitem(last=False)
-        if person in self._made:
-            wait = self._made[person] + WAIT_S - now
+        if (wait := await self._begin(person, now)) > 0:
             minutes = max(1, round(wait / 60))
             raise Busy(
                 wait,
                 say("I send this once an hour; ask again in {n} minutes.", n=minutes),
             )
-        self._made[person] = now  # before it is made: two at once would be one too many
         try:
             async with self._making:
                 file, counts = await asyncio.to_thread(self._make, person)
         except BaseException:
-            self._made.pop(person, None)
+            mine = delete(sent_files).where(sent_files.c.person == person, sent_files.c.at == now)
+            await self._database.write(lambda connection: connection.execute(mine).rowcount)
             raise
         log.info("person.data_sent", person=person, records=counts.total(), bytes=len(file.data))
         return file
+
+    async def _begin(self, person: str, now: datetime) -> float:
+        """Note that somebody is sent a file, before it is made: two at once would be one too many.
+        Returns 0, or how long they have to wait, in seconds."""
+        sent = select(sent_files.c.at).where(sent_files.c.person == person)
+
+        def job(connection: Connection) -> float:
+            one_at_a_time(connection, f"sent_files:{person}")
+            at: datetime | None = connection.scalar(sent)
+            if at is not None and (wait := WAIT_S - (now - at).total_seconds()) > 0:
+                return wait
+            putting = insert_into(connection, sent_files)
+            again = putting.on_conflict_do_update(index_elements=["person"], set_={"at": now})
+            connection.execute(again, {"person": person, "at": now})
+            return 0
+
+        return await self._database.write(job)
 
     def _make(self, person: str) -> tuple[File, Counter[str]]:
         """In a thread."""
@@ -78,7 +98,7 @@ class PersonalFiles:
         def write(piece: str) -> None:
             packed.write(self._redact(piece))
 
-        counts = export(self._address, write, person=person)
+        counts = export(self._database.address, write, person=person)
         name = f"mydata-{datetime.now(UTC):%Y-%m-%d}.jsonl"
         data = packed.finish()
         if packed.plain_bytes <= MAX_PLAIN_BYTES:

@@ -17,16 +17,19 @@ ADMIN_CHOICE = "admin"
 
 
 class Admins:
-    """Knows the admins. `configured` tells whether config.yaml names somebody.
+    """Knows the admins. `configured` tells whether config.yaml names somebody, `word` makes those
+    who write it admins.
 
     `load` must be awaited before the first question; after that nothing is read any more.
     """
 
-    def __init__(self, preferences: Preferences, configured: Callable[[Author], bool]) -> None:
+    def __init__(
+        self, preferences: Preferences, configured: Callable[[Author], bool], word: AdminWord
+    ) -> None:
         self._preferences = preferences
         self._configured = configured
         self._chosen: set[str] = set()
-        self.word = AdminWord()
+        self.word = word
 
     async def load(self) -> None:
         """Read who became an admin in earlier processes."""

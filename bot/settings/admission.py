@@ -76,7 +76,7 @@ class Admission:
 
     async def _greet(self, asker: Asker, text: str) -> str:
         if not self._places.is_word(text):
-            return self._places.greet(asker.conversation)
+            return await self._places.greet(asker.conversation)
         try:
             return await self._places.redeem(text, asker.conversation, asker.author.key)
         except Denied as wrong:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from typing import Final
 
 import structlog
 
@@ -19,6 +17,7 @@ from bot.catalogue.sentence import say
 from bot.errors import Denied
 from bot.history.protocol import Preferences
 from bot.settings.admins import Admins
+from bot.settings.shown_words import Offered, ShownWords
 from bot.types import ConversationKey
 
 log = structlog.get_logger(__name__)
@@ -31,8 +30,8 @@ WORD_LIFE_S = 3600.0
 """How long a word can be used, in seconds; a void one is not replaced sooner."""
 INTRODUCTION = "introduced"
 """The name under which it is stored that the bot has introduced itself; the scope is where."""
-_MAX_WORDS = 1_000
-"""Places for which there is a word at once; the oldest is dropped."""
+_PURPOSE: Final = "place:"
+"""Begins the purpose of a word; its place follows."""
 _WORD_BYTES = 8
 _WORD = re.compile(rf"[0-9a-f]{{{2 * _WORD_BYTES}}}")
 
@@ -43,19 +42,12 @@ GREETING = say(
 )
 
 
-@dataclass(slots=True)
-class _Word:
-    text: str
-    expires_at: float
-    tries_left: int = MAX_WRONG_TRIES
-
-
 class AllowedPlaces:
     """Knows where the bot may work.
 
     `configured` are the ids of the workspaces of each platform; a platform without any is open
     everywhere. Direct messages of a platform whose workspaces they do not belong to are open, too.
-    `load` must be awaited before the first question; after that nothing is read any more.
+    `load` must be awaited before the first question; after that only `words` are read.
     """
 
     def __init__(
@@ -63,15 +55,13 @@ class AllowedPlaces:
         preferences: Preferences,
         configured: Mapping[str, Collection[str]],
         admins: Admins,
-        *,
-        clock: Callable[[], float] = time.monotonic,
+        words: ShownWords,
     ) -> None:
         self._preferences = preferences
         self._configured = {platform: frozenset(ids) for platform, ids in configured.items() if ids}
         self._admins = admins
-        self._clock = clock
+        self._words = words
         self._chosen: set[str] = set()
-        self._words: OrderedDict[str, _Word] = OrderedDict()
         self._introducing: set[str] = set()
 
     async def load(self) -> None:
@@ -85,14 +75,12 @@ class AllowedPlaces:
             return True
         return conversation.workspace in listed or conversation.scope("workspace") in self._chosen
 
-    def greet(self, conversation: ConversationKey) -> str:
+    async def greet(self, conversation: ConversationKey) -> str:
         """What to say in a place that is not allowed: a sentence the first time, then nothing.
 
-        Writes a word to the log where none can be used.
+        Writes a word to the log where none can be used. Raises `StorageError`.
         """
-        new = conversation.scope("workspace") not in self._words
-        self._word(conversation)
-        return GREETING if new else ""
+        return GREETING if await self._show_word(conversation) == "first" else ""
 
     async def introduce_once(self, scope: str) -> bool:
         """Whether the bot has not introduced itself in a place, also not in an earlier process;
@@ -120,30 +108,27 @@ class AllowedPlaces:
         if self.allows(conversation):
             return say("I work here already.")
         place = conversation.scope("workspace")
-        word = self._word(conversation)
-        if word.tries_left <= 0:
+        await self._show_word(conversation)
+        came, left = await self._words.attempt(_PURPOSE + place, text.strip())
+        if came == "void":
             raise Denied(say("Too many wrong words; a new one will be in my log within the hour."))
-        word.tries_left -= 1  # before anything is awaited, so that no two tries count as one
-        if not secrets.compare_digest(text.strip().encode(), word.text.encode()):
-            log.warning("place.wrong_word", place=place, person=person, tries_left=word.tries_left)
+        if came == "wrong":
+            log.warning("place.wrong_word", place=place, person=person, tries_left=left)
             raise Denied(say("That is not the word that my log shows for this place."))
-        word.tries_left = 0  # a word is used once
         await self._admins.add(person, person)
         await self._preferences.put(PLACE_CHOICE, place, "yes", person)
         self._chosen.add(place)
-        self._words.pop(place, None)
+        await self._words.end(_PURPOSE + place)
         log.warning("place.allowed", place=place, by=person)
         return say("Thank you: I work here from now on, and you are an admin.")
 
-    def _word(self, conversation: ConversationKey) -> _Word:
-        """The word of a place; a new one where there is none or it has expired."""
-        place = conversation.scope("workspace")
-        word = self._words.get(place)
-        if word is None or word.expires_at <= self._clock():
-            word = _Word(secrets.token_hex(_WORD_BYTES), self._clock() + WORD_LIFE_S)
-            self._words[place] = word
-            self._words.move_to_end(place)
-            while len(self._words) > _MAX_WORDS:
-                self._words.popitem(last=False)
-            log.warning("place.not_allowed", place=place, word=word.text, tries=MAX_WRONG_TRIES)
-        return word
+    async def _show_word(self, conversation: ConversationKey) -> Offered:
+        """Write a new word for a place to the log, where there is none or it has ended; any of the
+        processes on the database takes it."""
+        place, word = conversation.scope("workspace"), secrets.token_hex(_WORD_BYTES)
+        offered = await self._words.offer_unless_open(
+            _PURPOSE + place, word, WORD_LIFE_S, MAX_WRONG_TRIES
+        )
+        if offered != "open":
+            log.warning("place.not_allowed", place=place, word=word, tries=MAX_WRONG_TRIES)
+        return offered

@@ -1,20 +1,26 @@
-"""Links into the console: each works once, for a few minutes, in the process that made it."""
+"""Links into the console: each works once, for a few minutes, at any process of the bot."""
 
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
+
 from bot.sign_in.digest import digest_of
+from bot.sign_in.tables import console_links
+from bot.storage.database import Database
+from bot.storage.one_at_a_time import one_at_a_time
 from bot.types import ConversationKey
 
 LINK_LIFETIME_S: Final = 600.0
 MAX_OPEN_LINKS: Final = 256
 """Links that can be open at once; making a further one ends the oldest."""
 _LINK_BYTES: Final = 24
+_MAX_LINK_CHARACTERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,39 +33,72 @@ class Visitor:
     operator: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    visitor: Visitor
-    ends_at: float = field(repr=False)
+def place_of_visitor(visitor: Visitor) -> str:
+    """The direct message of a visitor, as it is stored."""
+    return str(replace(visitor.place, thread=None, user=None))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class SignInLinks:
-    """The open links, by the digest of their secret part. They end with the process."""
+    """The open links in a `Database`, by the digest of their secret part."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime] = _now) -> None:
+        self._database = database
         self._clock = clock
-        self._open: dict[str, _Link] = {}
 
-    def make(self, visitor: Visitor) -> str:
-        """Make a link for somebody; returns its secret part. Earlier ones of theirs end."""
-        now = self._clock()
-        self._open = {
-            digest: link
-            for digest, link in self._open.items()
-            if link.ends_at > now and link.visitor.person != visitor.person
+    async def make(self, visitor: Visitor) -> str:
+        """Make a link for somebody; returns its secret part. Earlier ones of theirs end. Raises
+        `StorageError`."""
+        token, now = secrets.token_urlsafe(_LINK_BYTES), self._clock()
+        row = {
+            "digest": digest_of(token),
+            "person": visitor.person,
+            "place": place_of_visitor(visitor),
+            "operator": visitor.operator,
+            "ends_at": now + timedelta(seconds=LINK_LIFETIME_S),
         }
-        while len(self._open) >= MAX_OPEN_LINKS:
-            del self._open[next(iter(self._open))]
-        token = secrets.token_urlsafe(_LINK_BYTES)
-        self._open[digest_of(token)] = _Link(visitor, now + LINK_LIFETIME_S)
+        links = console_links.c
+        over = or_(links.ends_at <= now, links.person == visitor.person)
+        newest = select(links.digest).order_by(links.ends_at.desc(), links.digest)
+
+        def job(connection: Connection) -> None:
+            one_at_a_time(connection, "console_links")
+            connection.execute(delete(console_links).where(over))
+            kept = newest.limit(MAX_OPEN_LINKS - 1).scalar_subquery()
+            connection.execute(delete(console_links).where(links.digest.not_in(kept)))
+            connection.execute(insert(console_links), row)
+
+        await self._database.write(job)
         return token
 
-    def is_open(self, token: str) -> bool:
-        """Whether a link would let somebody in; it is not spent by asking."""
-        link = self._open.get(digest_of(token))
-        return link is not None and link.ends_at > self._clock()
+    async def is_open(self, token: str) -> bool:
+        """Whether a link would let somebody in; it is not spent by asking. Raises
+        `StorageError`."""
+        if len(token) > _MAX_LINK_CHARACTERS:
+            return False
+        open_now = console_links.c.ends_at > self._clock()
+        query = select(console_links.c.digest).where(_is(token), open_now)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).first() is not None
 
-    def spend(self, token: str) -> Visitor | None:
-        """Use a link; None if it was used before, has ended, or never was."""
-        link = self._open.pop(digest_of(token), None)
-        return link.visitor if link is not None and link.ends_at > self._clock() else None
+    async def spend(self, token: str) -> Visitor | None:
+        """Use a link; None if it was used before, has ended, or never was. Raises
+        `StorageError`."""
+        if not await self.is_open(token):  # whoever guesses has nothing written
+            return None
+
+        def job(connection: Connection) -> Visitor | None:
+            row = connection.execute(select(console_links).where(_is(token))).first()
+            gone = connection.execute(delete(console_links).where(_is(token))).rowcount
+            if row is None or not gone:  # it was used a moment ago
+                return None
+            return Visitor(row.person, ConversationKey.parse(row.place), row.operator)
+
+        return await self._database.write(job)
+
+
+def _is(token: str) -> ColumnElement[bool]:
+    return console_links.c.digest == digest_of(token)

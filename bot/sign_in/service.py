@@ -7,9 +7,12 @@ from collections.abc import Awaitable, Callable
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.sign_in.links import SignInLinks, Visitor
+from bot.storage.database import Database
 from bot.types import ConversationKey
 
-ENTER_PATH = "/console/enter/"
+CONSOLE_PATH = "/console"
+"""Where the HTTP port serves the console."""
+ENTER_PATH = f"{CONSOLE_PATH}/enter/"
 _NOT_SERVED = say("The console is switched off here.")
 _NOT_REACHED = say(
     "The console can only be opened on the machine that I run on; whoever runs me can make it "
@@ -26,8 +29,8 @@ class ConsoleSignIn:
     `public_url` is where others do, None for nowhere.
     """
 
-    def __init__(self, public_url: str | None = None) -> None:
-        self.links = SignInLinks()
+    def __init__(self, database: Database, public_url: str | None = None) -> None:
+        self.links = SignInLinks(database)
         self.open: Callable[[], Awaitable[str]] | None = None
         self.close: Callable[[], Awaitable[None]] | None = None
         self.drop: Callable[[str], None] | None = None
@@ -54,4 +57,4 @@ class ConsoleSignIn:
             raise Refused(_NOT_REACHED)
         local = await self.open()
         base = self._public_url if self._public_url and not visitor.operator else local
-        return f"{base}{ENTER_PATH}{self.links.make(visitor)}"
+        return f"{base}{ENTER_PATH}{await self.links.make(visitor)}"

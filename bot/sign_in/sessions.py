@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
 
 from bot.sign_in.digest import digest_of
-from bot.sign_in.links import Visitor
+from bot.sign_in.links import Visitor, place_of_visitor
 from bot.sign_in.tables import console_sessions
 from bot.storage.database import Database
 from bot.storage.one_at_a_time import one_at_a_time
@@ -64,7 +64,7 @@ class Sessions:
         row = {
             "digest": digest_of(cookie),
             "person": visitor.person,
-            "place": str(replace(visitor.place, thread=None, user=None)),
+            "place": place_of_visitor(visitor),
             "operator": visitor.operator,
             "at": now,
             "ends_at": now + self._lifetime,

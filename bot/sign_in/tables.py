@@ -7,6 +7,19 @@ from sqlalchemy import Boolean, Column, Integer, String, Table
 from bot.history.tables import Moment
 from bot.storage.engine import Base
 
+console_links = Table(
+    "console_links",
+    Base.metadata,
+    # The SHA-256 of a link's secret part, which itself is nowhere; a row goes when it is used.
+    Column("digest", String, primary_key=True),
+    Column("person", String, nullable=False),
+    # The direct message in which the link was asked for.
+    Column("place", String, nullable=False),
+    # Whether `parlance console` made it, which only the operator can run.
+    Column("operator", Boolean, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+)
+
 console_sessions = Table(
     "console_sessions",
     Base.metadata,

@@ -20,6 +20,8 @@ from bot.storage.engine import Base
 _WITH_TABLES = (
     "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.processes", "bot.schedules",
     "bot.sign_in", "bot.storage",
+    "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.portability",
+    "bot.processes", "bot.schedules", "bot.settings", "bot.sign_in", "bot.storage",
 )  # fmt: skip
 for _module in (f"{_room}.tables" for _room in _WITH_TABLES):
     importlib.import_module(_module)  # a table that is named here is there, whoever else needs it
@@ -213,6 +215,14 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         of="person = :person",
     ),
     PersonalData(
+        "console_links",
+        "that they asked for a link into the console",
+        Forgetting.DELETED,
+        of="person = :person",
+        at="ends_at",
+        keep_at_most=timedelta(days=1),
+    ),
+    PersonalData(
         "console_sessions",
         "that they came into the console, and until when they can",
         Forgetting.DELETED,
@@ -244,6 +254,22 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         Forgetting.DELETED,
         of="person = :person",
         at="full_at",
+        keep_at_most=EVENT_RETENTION,
+    ),
+    PersonalData(
+        "sent_files",
+        "when they were sent what is kept of them",
+        Forgetting.DELETED,
+        of="person = :person",
+        at="at",
+        keep_at_most=timedelta(days=1),
+    ),
+    PersonalData(
+        "shown_words",
+        "that they wrote the word that makes an admin",
+        Forgetting.DELETED,
+        of="person = :person",
+        at="ends_at",
         keep_at_most=EVENT_RETENTION,
     ),
     PersonalData(

@@ -138,6 +138,13 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
         left_out="tries try_at posted_at",
         why="they are about how it was sent",
     ),
+    "console_links": Record(
+        "console link",
+        "place ends_at",
+        left_out="digest person operator",
+        why="a digest is part of a secret",
+        order="ends_at",
+    ),
     "console_sessions": Record(
         "console session",
         "place at ends_at",
@@ -154,6 +161,14 @@ RECORDS: Final[Mapping[str, Record | Unrecorded]] = {
     ),
     "daily_use": Record("use", "day who steps seconds"),
     "quotas": Record("quota", "full_at", left_out="person", why="it is the person"),
+    "sent_files": Record("sent file", "at", left_out="person", why="it is the person"),
+    "shown_words": Record(
+        "word",
+        "ends_at",
+        left_out="purpose digest tries_left person",
+        why="a digest is part of a secret",
+        order="ends_at",
+    ),
     "turn_counts": Record(
         "count",
         "at place model skill turns failed measured read written queue_ms wait_ms machine_ms",

@@ -281,6 +281,7 @@ async def running_skills(
         rules = await load_rules(
             config,
             found,
+            database,
             SqlPreferences(database),
             scripted,
             servers=tool_servers,

@@ -79,7 +79,7 @@ class Intake:
         )
         self._regenerator = Regenerator(dependencies.open_turns, self._buttons)
         self._admission = admission or EverybodyAdmitted()
-        self._admin_word = admin_word or AdminWord()
+        self._admin_word = admin_word
         self._platforms = platforms
         self._replies = replies
         self.inquiries = inquiries
@@ -102,8 +102,7 @@ class Intake:
         if isinstance(event, Message):
             event = self._router.read(event)
         match event:
-            case Message() if self._admin_word.fits(event.text):
-                self._admin_word.take(event.author)
+            case Message() if await self._is_admin_word(event):
                 work, name = make_admin(self.dependencies, event, sink), event.id
             case Message() | CommandCall() | ActionCall() if not self._admits(event):
                 work = turn_away(
@@ -158,6 +157,10 @@ class Intake:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    async def _is_admin_word(self, event: Message) -> bool:
+        word = self._admin_word
+        return word is not None and await word.take(event.text, event.author)
 
     # --- questions ----------------------------------------------------------------------------
 

@@ -31,13 +31,13 @@ def routes(site: Site) -> Sequence[BaseRoute]:
 
     async def show(request: Request) -> Response:
         token = request.path_params["token"]
-        if not site.links.is_open(token):
+        if not await site.links.is_open(token):
             return site.refuse(410, *_NO_LINK)
         html = site.render("enter.html", token=token)
         return HTMLResponse(html, 200, {"cache-control": "no-store"})
 
     async def enter(request: Request) -> Response:
-        visitor = site.links.spend(request.path_params["token"])
+        visitor = await site.links.spend(request.path_params["token"])
         if visitor is None:
             return site.refuse(410, *_NO_LINK)
         cookie = await sign_in(site, visitor, await site.sessions.find(cookie_of(request)))

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import secrets
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import update
 
 from bot.errors import Busy, Refused
+from bot.history.tables import turns
 from bot.portability.personal_files import MAX_FILE_BYTES, WAIT_S, PersonalFiles
+from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.testing import Parlance, running_skills
 from tests.fakes.kept import ADA, EVE, OF_ADA, keep_something
@@ -63,50 +68,58 @@ async def test_it_is_sent_once_an_hour(core: Parlance) -> None:
 
 
 @pytest.fixture
-async def path(tmp_path: Path) -> Path:
-    database = await Database.open(tmp_path / "kept.db")
-    await database.write(keep_something)
-    await database.close()
-    return tmp_path / "kept.db"
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    opened = await Database.open(database_address)
+    await opened.write(keep_something)
+    yield opened
+    await opened.close()
 
 
-async def test_after_an_hour_it_is_sent_again_and_two_at_once_are_one(path: Path) -> None:
-    now = 0.0
-    files = PersonalFiles(path, clock=lambda: now)
+async def test_after_an_hour_it_is_sent_again_and_two_at_once_are_one(database: Database) -> None:
+    now = datetime(2026, 1, 3, tzinfo=UTC)
+    files = PersonalFiles(database, clock=lambda: now)
     both = await asyncio.gather(files.file(EVE), files.file(EVE), return_exceptions=True)
     assert sorted(type(one).__name__ for one in both) == ["Busy", "File"]
-    now += WAIT_S - 1
+    now += timedelta(seconds=WAIT_S - 1)
     with pytest.raises(Busy):
         await files.file(EVE)
-    now += 1
+    now += timedelta(seconds=1)
     data = (await files.file(EVE)).data.decode()
     assert not any(word in data for word in (*OF_ADA, ADA))
 
 
-async def test_a_secret_of_the_operators_is_not_in_it(path: Path) -> None:
-    files = PersonalFiles(path, lambda text: text.replace("Eve asks", "[secret]"))
+async def test_another_process_has_sent_it_as_well(
+    database_address: DatabaseAddress, database: Database
+) -> None:
+    second = await Database.open(database_address)
+    both = [PersonalFiles(one).file(EVE) for one in (database, second)]
+    came = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(one).__name__ for one in came) == ["Busy", "File"]
+    await second.close()
+
+
+async def test_a_secret_of_the_operators_is_not_in_it(database: Database) -> None:
+    files = PersonalFiles(database, lambda text: text.replace("Eve asks", "[secret]"))
     data = (await files.file(EVE)).data
     assert b"Eve asks" not in data
     assert all(json.loads(line) for line in data.splitlines())
 
 
-async def test_much_is_compressed_and_too_much_is_not_sent(path: Path) -> None:
+async def test_much_is_compressed_and_too_much_is_not_sent(database: Database) -> None:
     def grow(by: int) -> Any:
-        text = f"(SELECT group_concat(hex(randomblob({by // 2})), '') FROM (SELECT 1))"
-        return lambda connection: (
-            connection.exec_driver_sql(f"UPDATE turns SET text = {text} WHERE id = 'q-Eve-1'")
-            and None
+        growing = (
+            update(turns).where(turns.c.id == "q-Eve-1").values(text=secrets.token_hex(by // 2))
         )
+        return lambda connection: connection.execute(growing).rowcount
 
-    database = await Database.open(path)
     await database.write(grow(1_500_000))
-    file = await PersonalFiles(path).file(EVE)
+    file = await PersonalFiles(database).file(EVE)
     assert file.name.endswith(".jsonl.gz")
     assert len(file.data) < MAX_FILE_BYTES
     assert gzip.decompress(file.data).startswith(b'{"kind":"parlance"')
     await database.write(grow(3 * MAX_FILE_BYTES))
-    files = PersonalFiles(path)
+    later = datetime.now(UTC) + timedelta(seconds=WAIT_S)
+    files = PersonalFiles(database, clock=lambda: later)
     for _ in range(2):  # what was not sent is not counted
         with pytest.raises(Refused, match="ask whoever runs me"):
             await files.file(EVE)
-    await database.close()

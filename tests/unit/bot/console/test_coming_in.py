@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from bot.console.guard import Hosts, is_own_path
 from bot.errors import Refused
 from bot.sign_in.changes import ChangeRecord
 from bot.sign_in.links import LINK_LIFETIME_S, MAX_OPEN_LINKS, SignInLinks, Visitor
 from bot.sign_in.sessions import MAX_SESSIONS_PER_PERSON, Sessions
+from bot.sign_in.tables import console_links
 from bot.types import ConversationKey
 from tests.unit.bot.console.conftest import PLACE, Room, on_both_engines, open_room
 
@@ -203,19 +205,37 @@ async def test_nothing_outside_of_the_static_folder_is_served(room: Room) -> Non
     writer.close()
 
 
-async def test_links_end_and_are_bounded() -> None:
-    now = 0.0
-    links = SignInLinks(lambda: now)
+@on_both_engines
+async def test_links_end_and_are_bounded(room: Room) -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    links = SignInLinks(room.app.database, lambda: now)
     place = ConversationKey("test", "@dm", "d")
-    first = links.make(Visitor("test:a", place))
-    assert links.is_open(first)
-    second = links.make(Visitor("test:a", place))
-    assert not links.is_open(first)  # whoever asks again has lost it
-    now = LINK_LIFETIME_S
-    assert links.spend(second) is None
-    made = [links.make(Visitor(f"test:{n}", place)) for n in range(MAX_OPEN_LINKS + 5)]
-    assert sum(map(links.is_open, made)) == MAX_OPEN_LINKS
-    assert links.spend(made[-1]) == Visitor(f"test:{MAX_OPEN_LINKS + 4}", place)
+    first = await links.make(Visitor("test:a", place))
+    assert await links.is_open(first)
+    second = await links.make(Visitor("test:a", place))
+    assert not await links.is_open(first)  # whoever asks again has lost it
+    now += timedelta(seconds=LINK_LIFETIME_S)
+    assert await links.spend(second) is None
+    made = []
+    for n in range(MAX_OPEN_LINKS + 3):
+        now += timedelta(milliseconds=1)
+        made.append(await links.make(Visitor(f"test:{n}", place, operator=n == 2)))
+    assert [await links.is_open(one) for one in made[:5]] == [False] * 3 + [True] * 2
+    last = [links.spend(made[-1]) for _ in range(2)]
+    spent = await asyncio.gather(*last)
+    assert [one for one in spent if one] == [Visitor(f"test:{MAX_OPEN_LINKS + 2}", place)]
+
+
+@on_both_engines
+async def test_a_link_is_kept_as_a_digest_and_goes_with_the_person(room: Room) -> None:
+    link = (await room.link("bob")).rpartition("/")[2]
+    async with room.app.database.read() as connection:
+        (row,) = (await connection.execute(select(console_links))).all()
+    assert link not in str(row)
+    assert row.person == "test:bob"
+    assert room.app.services.forget is not None
+    await room.app.services.forget("test:bob")
+    assert not await room.app.sign_in.links.is_open(link)
 
 
 @on_both_engines

@@ -2,73 +2,129 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from bot.settings.admin_word import LIFETIME_S, AdminWord
+from bot.settings.shown_words import ShownWords
+from bot.settings.tables import shown_words
+from bot.sign_in.digest import digest_of
+from bot.storage.address import DatabaseAddress
+from bot.storage.database import Database
 from bot.turns.core import Policy
 from bot.types import Author
 from tests.fakes.core import ADA, BOB, Bench
+from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.skills import CHAT
 
 
 class Clock:
-    now = 1000.0
+    now = datetime(2026, 1, 2, tzinfo=UTC)
 
-    def __call__(self) -> float:
+    def __call__(self) -> datetime:
         return self.now
 
+    def go_on(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
 
-def test_it_can_be_read_aloud_and_is_another_each_time() -> None:
-    words = {AdminWord().offer() for _ in range(50)}
-    assert len(words) == 50
+
+@pytest.fixture
+async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]:
+    opened = await Database.open(database_address)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def made(database: Database, clock: Clock) -> AdminWord:
+    return AdminWord(ShownWords(database, clock))
+
+
+async def test_it_can_be_read_aloud_and_is_another_each_time(made: AdminWord) -> None:
+    words = {await made.offer() for _ in range(20)}
+    assert len(words) == 20
     assert all(re.fullmatch(r"([bdfgklmnprstvz][aeiou]){7}", word) for word in words)
 
 
-@pytest.mark.parametrize("around", ["{}", " {} ", "`{}`", "**{}**", "“{}”.", "<b>{}"])
-def test_it_is_known_as_people_write_it(around: str) -> None:
-    made = AdminWord()
-    word = made.offer()
-    assert made.fits(around.format(word)) is ("b" not in around)
-    assert made.fits(word.upper())
-    assert not made.fits(f"the word is {word}")
-    assert not made.fits(word[:-1])
+async def test_it_is_kept_as_a_digest_alone(made: AdminWord, database: Database) -> None:
+    word = await made.offer()
+    async with database.read() as connection:
+        (row,) = (await connection.execute(select(shown_words))).all()
+    assert word not in str(row)
+    assert row.digest == digest_of(word)
 
 
-@pytest.mark.parametrize("text", ["", "***", "ä" * 30, "x" * 1_000_000])
-def test_nothing_else_is_taken_for_it(text: str) -> None:
-    made = AdminWord()
-    assert not made.fits(text)
-    made.offer()
-    assert not made.fits(text)
+@pytest.mark.parametrize("around", ["{}", " {} ", "`{}`", "**{}**", "“{}”.", "<b>{}", "{upper}"])
+async def test_it_is_known_as_people_write_it(made: AdminWord, around: str) -> None:
+    word = await made.offer()
+    assert not await made.take(f"the word is {word}", BOB)
+    assert not await made.take(word[:-1], BOB)
+    written = around.format(word, upper=word.upper())
+    assert await made.take(written, ADA) is ("<b>" not in around)
 
 
-def test_it_works_once_and_for_ten_minutes() -> None:
-    clock = Clock()
-    made = AdminWord(clock)
-    word = made.offer()
-    clock.now += LIFETIME_S - 1
-    assert made.fits(word)
-    clock.now += 2
-    assert not made.fits(word)
-    word, earlier = made.offer(), word
-    assert not made.fits(earlier)
-    made.take(ADA)
-    assert not made.fits(word)
-    assert made.heard_from == ADA
+@pytest.mark.parametrize("text", ["", "***", "ä" * 30, "x" * 1_000_000, "badabadabadaba"])
+async def test_nothing_else_is_taken_for_it(made: AdminWord, text: str) -> None:
+    assert not await made.take(text, ADA)
+    await made.offer()
+    assert not await made.take(text, ADA)
+    assert await made.is_open()
+
+
+async def test_it_works_once_and_for_ten_minutes(made: AdminWord, clock: Clock) -> None:
+    word = await made.offer()
+    clock.go_on(LIFETIME_S - 1)
+    assert await made.is_open()
+    clock.go_on(2)
+    assert not await made.is_open()
+    assert not await made.take(word, ADA)
+    word, earlier = await made.offer(), word
+    assert not await made.take(earlier, ADA)
+    assert await made.heard_from() is None
+    assert await made.take(word, ADA)
+    assert not await made.take(word, BOB)
+    assert await made.heard_from() == ADA.key
     assert made.has_made(ADA)
     assert not made.has_made(BOB)
-    made.offer()
+    word = await made.offer()
+    assert await made.heard_from() is None
     assert made.has_made(ADA)
-    made.withdraw()
-    assert not made.is_open
+    await made.withdraw()
+    assert not await made.is_open()
+    assert not await made.take(word, BOB)
+
+
+async def test_another_process_hears_it_and_both_know_their_admin(
+    postgresql: PostgresqlServer,
+) -> None:
+    address = postgresql.create()
+    databases = [await Database.open(address) for _ in range(2)]
+    here, there = (AdminWord(ShownWords(one)) for one in databases)
+    word = await here.offer()
+    came = await asyncio.gather(here.take(word, ADA), there.take(word, ADA))
+    assert sorted(came) == [False, True]
+    assert await here.heard_from() == ADA.key
+    async with asyncio.timeout(5):
+        while not (here.has_made(ADA) and there.has_made(ADA)):
+            await asyncio.sleep(0.01)
+    for database in databases:
+        await database.close()
 
 
 class TestCore:
     @pytest.fixture
-    def word(self) -> AdminWord:
-        return AdminWord()
+    def word(self, made: AdminWord) -> AdminWord:
+        return made
 
     @pytest.fixture
     def bench(self, word: AdminWord) -> Bench:
@@ -80,18 +136,18 @@ class TestCore:
     async def test_who_writes_it_is_an_admin_and_told_alone(
         self, bench: Bench, word: AdminWord
     ) -> None:
-        sink = await bench.begin(bench.message(word.offer()))
+        sink = await bench.begin(bench.message(await word.offer()))
         view = await sink.end()
         (notice,) = view.notices
         assert notice.private
         assert notice.text.startswith("Thank you: you are an admin now.")
-        assert word.heard_from == ADA
+        assert await word.heard_from() == ADA.key
         assert not bench.backend.requests
 
     async def test_the_same_message_delivered_again_is_no_question(
         self, bench: Bench, word: AdminWord
     ) -> None:
-        message = bench.message(word.offer(), id="e-word")
+        message = bench.message(await word.offer(), id="e-word")
         await bench.say(message)
         again = await bench.begin(message)
         await bench.core.close()
@@ -99,7 +155,7 @@ class TestCore:
         assert "finish" not in again.steps or not again.view.text
 
     async def test_a_second_person_comes_too_late(self, bench: Bench, word: AdminWord) -> None:
-        said = word.offer()
+        said = await word.offer()
         await bench.say(bench.message(said))
         await bench.say(bench.message(said, author=BOB))
         assert not word.has_made(BOB)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -15,11 +16,13 @@ from bot.errors import Denied, UsageError
 from bot.history.protocol import StoredMessage
 from bot.history.sql_store import SqlHistoryStore
 from bot.history.tables import choices
+from bot.settings.admin_word import AdminWord
 from bot.settings.admins import Admins
 from bot.settings.admission import BLOCKED, Admission
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.moderation import Moderation
 from bot.settings.places import GREETING, MAX_WRONG_TRIES, WORD_LIFE_S, AllowedPlaces
+from bot.settings.shown_words import ShownWords
 from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from bot.types import Author, ConversationKey
@@ -32,6 +35,7 @@ HERE = ConversationKey("slack", "T1", "C1")
 THREAD = ConversationKey("slack", "T1", "C1", "9.1")
 ELSEWHERE = ConversationKey("slack", "T1", "C2")
 ABROAD = ConversationKey("slack", "T2", "C1")
+START = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @dataclass
@@ -62,9 +66,10 @@ class Gate:
 
 async def make(database: Database, *allowed: str) -> Gate:
     preferences = SqlPreferences(database)
-    admins = Admins(preferences, lambda author: author.key == ROOT.key)
+    words = ShownWords(database, lambda: START + timedelta(seconds=gate.now))
+    admins = Admins(preferences, lambda author: author.key == ROOT.key, AdminWord(words))
     moderation = Moderation(preferences, admins)
-    places = AllowedPlaces(preferences, {"slack": allowed}, admins, clock=lambda: gate.now)
+    places = AllowedPlaces(preferences, {"slack": allowed}, admins, words)
     admission = Admission(moderation, places, clock=lambda: gate.now)
     gate = Gate(admins, moderation, places, admission)
     for each in (admins, moderation, places):
@@ -262,6 +267,23 @@ class TestAllowedPlaces:
             await gate.places.redeem(first, ABROAD, EVE.key)
         await gate.places.redeem(second, ABROAD, EVE.key)
         assert gate.admits(ADA, at=ABROAD)
+
+    async def test_another_process_takes_the_word_and_counts_the_guesses_with_this_one(
+        self, database_address: DatabaseAddress, database: Database
+    ) -> None:
+        second = await Database.open(database_address)
+        here, there = await make(database, "T1"), await make(second, "T1")
+        with capture_logs() as logs:
+            assert await here.told(EVE, at=ABROAD) == GREETING
+            assert await there.told(ADA, at=ABROAD) == ""
+        (line,) = logs
+        for gate in (here, there, here, there):
+            with pytest.raises(Denied, match="not the word"):
+                await gate.places.redeem("0123456789abcdef", ABROAD, ADA.key)
+        both = [gate.places.redeem(line["word"], ABROAD, EVE.key) for gate in (here, there)]
+        came = await asyncio.gather(*both, return_exceptions=True)
+        assert sorted(type(one).__name__ for one in came) == ["Denied", "Sentence"]
+        await second.close()
 
     async def test_an_admin_of_a_word_can_be_taken_back(self, database: Database) -> None:
         gate = await make(database, "T1")

@@ -13,7 +13,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0023');
+INSERT INTO "alembic_version" VALUES('0024');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -38,6 +38,14 @@ CREATE TABLE console_changes (
 	person VARCHAR NOT NULL,
 	action VARCHAR NOT NULL,
 	subject VARCHAR NOT NULL
+);
+CREATE TABLE console_links (
+	digest VARCHAR NOT NULL,
+	person VARCHAR NOT NULL,
+	place VARCHAR NOT NULL,
+	operator BOOLEAN NOT NULL,
+	ends_at BIGINT NOT NULL,
+	CONSTRAINT pk_console_links PRIMARY KEY (digest)
 );
 CREATE TABLE console_sessions (
 	digest VARCHAR NOT NULL,
@@ -328,6 +336,11 @@ CREATE TABLE "replies" (
 )
  WITHOUT ROWID
 ;
+CREATE TABLE sent_files (
+	person VARCHAR NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_sent_files PRIMARY KEY (person)
+);
 CREATE TABLE server_logins (
 	server VARCHAR NOT NULL,
 	person VARCHAR NOT NULL,
@@ -337,6 +350,14 @@ CREATE TABLE server_logins (
 )
  WITHOUT ROWID
 ;
+CREATE TABLE shown_words (
+	purpose VARCHAR NOT NULL,
+	digest VARCHAR NOT NULL,
+	tries_left INTEGER NOT NULL,
+	ends_at BIGINT NOT NULL,
+	person VARCHAR NOT NULL,
+	CONSTRAINT pk_shown_words PRIMARY KEY (purpose)
+);
 CREATE TABLE summaries (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	conversation VARCHAR NOT NULL,
@@ -430,13 +451,13 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
+CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
+CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
-CREATE INDEX ix_turns_author ON turns (author);
-CREATE INDEX ix_turns_event ON turns (event_id, platform);
-CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_replies_conversation ON replies (conversation);
+CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_quoted_turn ON quoted (turn);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
 CREATE INDEX ix_turns_at ON turns (at);
