@@ -206,6 +206,7 @@ async def open_app(installation: Installation, role: Role = "all") -> AsyncItera
                 for name, one in config.mcp.servers.items()
                 if one.client_id is not None
             },
+            crew.peers,
         )
         stack.push_async_callback(logins.aclose)
         sign_in = ConsoleSignIn(database, config.http.public_url)

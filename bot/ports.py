@@ -32,7 +32,7 @@ from bot.model_changes import take_models
 from bot.settings.admin_word import AdminWord
 from bot.sign_in.service import CONSOLE_PATH
 from bot.sign_in.sessions import any_session
-from bot.status import describe_process, now, report
+from bot.status import answer_others, describe_process, now, report
 from bot.storage.database import Database
 
 log = structlog.get_logger(__name__)
@@ -80,6 +80,7 @@ async def open_ports(
         module = await asyncio.to_thread(importlib.import_module, "bot.bug_report.report")
         return {"text": await module.make_report(app, adapters, since)}
 
+    answer_others(app, adapters)
     words = _word_commands(app.core.policy.admin_word)
     commands: dict[str, Command] = {
         "status": status, "doctor": doctor, "models": models, BUG_REPORT: bug_report, **words

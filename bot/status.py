@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -17,9 +17,14 @@ from bot.adapters.supervisor import describe_platform
 from bot.app import App
 from bot.knowledge.index.tables import documents
 from bot.observability.logs import recent_errors
+from bot.processes.membership import name_of_process
 from bot.storage.backups import newest_copy
+from bot.turns.turn import Turn
 
 ModelRow = dict[str, object]
+_NOW: Final = "now"
+"""What processes ask each other to know what goes on in each."""
+_MAX_REASON_CHARACTERS: Final = 300
 
 
 def now() -> str:
@@ -57,6 +62,56 @@ async def report(app: App, adapters: Sequence[Adapter], since: str) -> dict[str,
         "troubles": [{"since": _iso(since_s), "what": what} for what, since_s in app.notices.open],
         "errors": list(recent_errors),
     }
+
+
+def describe_now(app: App, adapters: Sequence[Adapter]) -> dict[str, Any]:
+    """What goes on in this process, as JSON can hold it."""
+    return {
+        "process": name_of_process(),
+        "platforms": [describe_platform(adapter, app.platforms) for adapter in adapters],
+        "models": [model_row(status) for status in app.pool.status()],
+        "turns": [turn_row(turn) for turn in app.core.open_turns],
+        "errors": [_error_row(error) for error in recent_errors],
+    }
+
+
+def answer_others(app: App, adapters: Sequence[Adapter]) -> None:
+    """Have the other processes on the database told what goes on in this one, when they ask."""
+
+    async def answer(_: Mapping[str, Any]) -> dict[str, Any]:
+        return describe_now(app, adapters)
+
+    if app.crew.peers is not None:
+        app.crew.peers.answer(_NOW, answer)
+
+
+async def describe_all(app: App, adapters: Sequence[Adapter]) -> Sequence[dict[str, Any]]:
+    """What goes on in this process, and in those that share its database. Raises
+    `StorageError`."""
+    peers = app.crew.peers
+    others = await peers.ask(_NOW, {}) if peers is not None and app.crew.accompanied else ()
+    named = sorted(others, key=lambda one: str(one["process"]))
+    return [describe_now(app, adapters), *named]
+
+
+def turn_row(turn: Turn) -> dict[str, Any]:
+    """A turn that is open: who asks where, by which skill, since when, and what it is doing."""
+    author = turn.asker.author
+    return {
+        "id": turn.id,
+        "person": author.key,
+        "asked_by": author.name or author.key,
+        "conversation": str(turn.event.conversation),
+        "skill": turn.route.kind if turn.route is not None else "",
+        "doing": turn.stage,
+        "since_s": max(0.0, (datetime.now(UTC) - turn.event.at).total_seconds()),
+        "model": turn.record.model,
+    }
+
+
+def _error_row(error: Mapping[str, Any]) -> dict[str, str]:
+    kept = ("timestamp", "error_id", "event", "reason")
+    return {name: str(error[name])[:_MAX_REASON_CHARACTERS] for name in kept if name in error}
 
 
 def _look_at_disk(app: App) -> tuple[dict[str, int], str | None]:

@@ -14,6 +14,13 @@ import structlog
 
 from bot.catalogue.sentence import say
 from bot.errors import Failed, NotFound, Refused, UserFacingError
+from bot.mcp.logins_elsewhere import (
+    LOGIN_REFUSED,
+    NO_SUCH_LOGIN,
+    LoginFailed,
+    LoginsElsewhere,
+)
+from bot.processes.peers import Peers
 from bot.storage.database import Database
 
 if TYPE_CHECKING:
@@ -66,7 +73,8 @@ class _Open:
 class Logins:
     """Implements `bot.skills.services.Logins`. `servers` are the addresses of the servers at which
     each person logs in by themselves, by name; `key` encrypts what is kept. `clients` are the ids
-    and secrets by which some servers know this bot; at the others it registers itself.
+    and secrets by which some servers know this bot; at the others it registers itself. `peers` are
+    the other processes on the same database; None where this one is alone.
 
     `callback_url`, where browsers come back to, is known once the HTTP port is open.
     """
@@ -77,6 +85,7 @@ class Logins:
         servers: Mapping[str, str],
         key: str | None = None,
         clients: Mapping[str, tuple[str, str]] | None = None,
+        peers: Peers | None = None,
     ) -> None:
         self._clients = clients or {}
         self._database = database
@@ -89,6 +98,7 @@ class Logins:
         self.described_at: str | None = None
         """Where servers can read what this client is; None where they cannot reach it."""
         self.connections: Connections | None = None
+        self._elsewhere = LoginsElsewhere(peers, self)
 
     def reached_at(self, public_url: str | None, address: str) -> None:
         """Say where browsers and servers reach the HTTP port: by its public address, if it has one,
@@ -105,10 +115,11 @@ class Logins:
 
     async def remove(self, person: str, server: str) -> bool:
         """Log a person out; returns False where they were not logged in."""
-        self._give_up(person, server)
+        self.give_up_here(person, server)
         gone = self._usable and await (await self._storage()).remove(server, person)
-        if gone and self.connections is not None and server in self._servers:
-            await self.connections.disconnect(server, person)
+        await self._elsewhere.changed(person, server)
+        if gone:
+            await self.disconnect_here(person, server)
         return gone
 
     async def begin(self, person: str, server: str) -> str:
@@ -118,7 +129,8 @@ class Logins:
             raise NotFound(say("There is no server of that name at which you could log in."))
         if not self._usable or not self.callback_url:
             raise Failed(say("Logins are not set up here; whoever runs me can do that."))
-        self._give_up(person, server)
+        self.give_up_here(person, server)
+        await self._elsewhere.begun(person, server)
         if len(self._open) >= MAX_OPEN_LOGINS:
             raise Refused(say("Too many logins are open just now; try again in a few minutes."))
         link, code = self._loop.create_future(), self._loop.create_future()
@@ -140,14 +152,21 @@ class Logins:
     async def take_code(self, query: str) -> str:
         """Take what a browser comes back with, once; returns the word to be confirmed in the chat.
         Raises `NotFound` for what nobody waits for, and `Refused` where the login was refused."""
+        word = await self.take_code_here(query)
+        return await self._elsewhere.take_code(query) if word is None else word
+
+    async def take_code_here(self, query: str) -> str | None:
+        """The same of the logins that were begun here; None for another."""
         given = {name: values[0] for name, values in parse_qs(query).items()}
         state = given.get("state", "")
         begun = next((one for one in self._open if one.state and one.state == state), None)
-        if begun is None or begun.came_back is not None:
-            raise NotFound(say("This login is not known any more. Begin it again in the chat."))
+        if begun is None:
+            return None
+        if begun.came_back is not None:
+            raise NotFound(NO_SUCH_LOGIN)
         if not given.get("code"):
-            self._give_up(begun.person, begun.server)
-            raise Refused(say("The login was refused. You can close this page."))
+            self.give_up_here(begun.person, begun.server)
+            raise Refused(LOGIN_REFUSED)
         module = await _load()
         begun.came_back = module.code_result(given["code"], state, given.get("iss"))
         number = secrets.randbelow(_WORD_LIMIT)
@@ -166,19 +185,30 @@ class Logins:
     async def confirm(self, person: str, word: str) -> str:
         """Finish a login with the word that its browser showed; returns the server's name. Raises
         `NotFound` and `Failed`."""
+        server = await self.confirm_here(person, word)
+        if server is None:
+            server = await self._elsewhere.confirm(person, word, 2 * _LINK_WAIT_S)
+        if server is None:
+            raise NotFound(say("I do not wait for that number. Begin the login again."))
+        return server
+
+    async def confirm_here(self, person: str, word: str) -> str | None:
+        """The same of the logins that were begun here; None, and a wrong word is counted, where it
+        is of none."""
         theirs = [one for one in self._open if one.person == person and one.word]
         begun = next((one for one in theirs if secrets.compare_digest(one.word, word)), None)
         if begun is None or begun.task is None or begun.code.done():
             for one in theirs:
                 one.wrong_words += 1
                 if one.wrong_words >= MAX_WRONG_WORDS:
-                    self._give_up(person, one.server)
-            raise NotFound(say("I do not wait for that number. Begin the login again."))
+                    self.give_up_here(person, one.server)
+            return None
         begun.code.set_result(begun.came_back)
         done, _ = await asyncio.wait([begun.task], timeout=_LINK_WAIT_S)
         if not done or begun.task.cancelled() or begun.task.exception() is not None:
-            self._give_up(person, begun.server)
-            raise Failed(say("{name} did not take the login.", name=begun.server))
+            self.give_up_here(person, begun.server)
+            raise LoginFailed(begun.server)
+        await self._elsewhere.changed(person, begun.server)
         await self._tell(begun.server, person)
         return begun.server
 
@@ -202,10 +232,9 @@ class Logins:
         asyncio.run_coroutine_threadsafe(self._forget(person), self._loop).result()
 
     async def _forget(self, person: str) -> None:
-        self._give_up(person)
-        if (connections := self.connections) is not None:
-            for server in self._servers:
-                await connections.disconnect(server, person)
+        self.give_up_here(person)
+        for server in self._servers:
+            await self.disconnect_here(person, server)
 
     async def aclose(self) -> None:
         """Give up all open logins."""
@@ -248,10 +277,16 @@ class Logins:
             except (UserFacingError, TimeoutError):
                 log.warning("mcp.not_listed_after_login", server=server, exc_info=True)
 
-    def _give_up(self, person: str, server: str | None = None) -> None:
+    def give_up_here(self, person: str, server: str | None = None) -> None:
+        """Give up the logins of a person that were begun here, at one server or at all."""
         for one in self._open:
             if one.person == person and server in (None, one.server) and one.task is not None:
                 one.task.cancel()
+
+    async def disconnect_here(self, person: str, server: str) -> None:
+        """End what is open here at a server for a person, with what they logged in with."""
+        if self.connections is not None and server in self._servers:
+            await self.connections.disconnect(server, person)
 
     async def _run(self, begun: _Open) -> None:
         """Own a login from its link to its end."""
@@ -278,7 +313,7 @@ class Logins:
             client = await asyncio.to_thread(module.open_client, url, login)
             async with asyncio.timeout(LOGIN_LIFETIME_S), client:
                 if not await module.log_in(client, url):
-                    raise Failed(say("{name} did not take the login.", name=begun.server))
+                    raise LoginFailed(begun.server)
         except (Exception, asyncio.CancelledError) as error:
             kept.closed = True
             if not isinstance(error, asyncio.CancelledError | UserFacingError):

@@ -111,7 +111,7 @@ class Membership:
     async def join(self) -> None:
         """Become one of the processes. Raises `StorageError`."""
         schema = await asyncio.to_thread(newest_revision)
-        row = {"id": self.id, "host": _name_of_process(), "schema": schema}
+        row = {"id": self.id, "host": name_of_process(), "schema": schema}
         joining = insert(processes).values(**row, started_at=_NOW, beat_at=_NOW, told=self._tells())
         await self._database.write(
             lambda connection: self._compare_clocks(
@@ -217,7 +217,7 @@ class Membership:
             mourner()
 
 
-def _name_of_process() -> str:
+def name_of_process() -> str:
     """The machine and the number of this process, for an operator who looks for it."""
     return f"{socket.gethostname()[:100]}:{os.getpid()}"
 

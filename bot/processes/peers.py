@@ -1,7 +1,7 @@
 """Asks the other processes on a database something, and answers what they ask.
 
-A request is told to all of them at once, and each answers by itself. Whoever asks waits until all
-have answered, but not for long: one may have died.
+A request is told to all of them at once, and each answers by itself, in pieces where its answer is
+long. Whoever asks waits until all have answered, but not for long: one may have died.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -24,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 ASK_S: Final = 3.0
 """How long the answers of the other processes are waited for, in seconds."""
+MAX_ANSWER_CHARACTERS: Final = 300_000
+"""Longest answer of one process, as JSON."""
+_PIECE_CHARACTERS: Final = 3_000
+"""Of an answer in ASCII that is told at once: each may become two within another text."""
 _ASKED: Final = "asked"
 _ANSWERED: Final = "answered"
 
@@ -32,7 +38,8 @@ Answering: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 
 class TooLongToTell(Exception):
-    """What is to be told to other processes is longer than `MAX_TOLD_BYTES`."""
+    """What is to be told to other processes is longer than `MAX_TOLD_BYTES`, or an answer than
+    `MAX_ANSWER_CHARACTERS`."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,6 +50,8 @@ class _Request:
     """The processes that have not answered yet; None before it is known who is there."""
     heard: set[str] = field(default_factory=set)
     answers: list[Any] = field(default_factory=list)
+    pieces: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """What has come of a long answer of each process."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     def look(self) -> None:
@@ -125,10 +134,8 @@ class Peers:
         if not asked["id"]:
             return
         try:
-            said = self._written({"id": asked["id"], "answer": answer})
-            await self._database.write(
-                lambda connection: self._database.tell(connection, _ANSWERED, said)
-            )
+            texts = self._written_answer(asked["id"], answer)
+            await self._database.write(lambda connection: self._tell_each(connection, texts))
         except Exception:  # they do not wait for long
             log.exception("process.not_answering", what=asked["what"])
 
@@ -137,10 +144,35 @@ class Peers:
         request = self._requests.get(answered["id"])
         if request is None:
             return
-        request.heard.add(answered["from"])
+        sender = answered["from"]
+        if "piece" in answered:
+            request.pieces[sender].append(answered["piece"])
+            if answered["left"]:
+                return
+            answered["answer"] = json.loads("".join(request.pieces.pop(sender)))
+        request.heard.add(sender)
         if answered["answer"] is not None:
             request.answers.append(answered["answer"])
         request.look()
+
+    def _tell_each(self, connection: Connection, texts: Sequence[str]) -> None:
+        for text in texts:
+            self._database.tell(connection, _ANSWERED, text)
+
+    def _written_answer(self, number: str, answer: Any) -> Sequence[str]:
+        """What is told as an answer, in the order in which it is told and comes."""
+        with suppress(TooLongToTell):
+            return [self._written({"id": number, "answer": answer})]
+        text = json.dumps(answer)
+        if len(text) > MAX_ANSWER_CHARACTERS:
+            raise TooLongToTell
+        pieces = [
+            text[at : at + _PIECE_CHARACTERS] for at in range(0, len(text), _PIECE_CHARACTERS)
+        ]
+        return [
+            self._written({"id": number, "piece": piece, "left": len(pieces) - place})
+            for place, piece in enumerate(pieces, 1)
+        ]
 
     def _written(self, said: Mapping[str, Any]) -> str:
         text = json.dumps({**said, "from": self._database.process}, ensure_ascii=False)

@@ -155,7 +155,10 @@ class Core:
             await self.services.history.answer_to(question.id) if question is not None else None
         )
         if question is None or answer is None:
-            return None
+            away = await self.open_turns.elsewhere.asked_by_event(platform, event)
+            if away is None:
+                return None
+            return Question(event, away.turn, away.text, away.place, away.author)
         key = ConversationKey.parse(question.conversation)
         home, _, ident = question.author.partition(":")
         author = Author(home, ident, question.author_name)
@@ -423,6 +426,7 @@ def assemble(
     redact = redact or Redactor()
     platforms = platforms or Platforms(policy.is_admin)
     crew = crew or Crew()
+    platforms.join(crew.peers)
     inquiries = OpenInquiries(
         open_turns,
         platforms,

@@ -40,7 +40,7 @@ from bot.turns.regenerate import Regenerator
 from bot.turns.resumption import Resumer
 from bot.turns.router import Router
 from bot.turns.runner import TurnDependencies, TurnRunner, report_error
-from bot.turns.share import share
+from bot.turns.share import Sharing
 from bot.turns.turn import Turn, unless_cancelled
 from bot.types import Author, ConversationKey, Notice
 
@@ -84,6 +84,7 @@ class Intake:
         self._replies = replies
         self.inquiries = inquiries
         self._crew = crew or Crew()
+        self._sharing = Sharing(dependencies, platforms, self._crew.peers)
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()
@@ -363,7 +364,7 @@ class Intake:
                 event = await accepted_call(call, self._asker(call), self._buttons, calls)
                 await self._run(self._create_runner(event, sink, claimed=True))
             case "share":
-                await share(call, self._asker(call), self.dependencies, sink)
+                await self._sharing.share(call, self._asker(call), sink)
             case _:
                 return await self._handle_button(call)
         return None

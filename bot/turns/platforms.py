@@ -15,7 +15,9 @@ from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import Refused
 from bot.events import Attachment, Reader
+from bot.processes.peers import Peers
 from bot.replies.protocol import Reply, Sink
+from bot.turns.platforms_elsewhere import PlatformsElsewhere
 from bot.types import Author, ConversationKey
 
 _log = structlog.get_logger(__name__)
@@ -32,6 +34,11 @@ class Platforms:
         self._adapters: dict[str, Adapter] = {}
         self._told: list[Callable[[], None]] = []
         self._draining = False
+        self._elsewhere = PlatformsElsewhere(None, self)
+
+    def join(self, peers: Peers | None) -> None:
+        """Ask the other processes, too, which serve platforms that are not connected here."""
+        self._elsewhere = PlatformsElsewhere(peers, self)
 
     @property
     def connected(self) -> Collection[str]:
@@ -128,6 +135,12 @@ class Platforms:
     async def place_name(self, place: ConversationKey) -> str:
         """How the channel of a conversation is called where people see it; empty where the platform
         does not tell."""
+        if place.platform not in self._adapters:
+            return await self._elsewhere.place_name(place)
+        return await self.place_name_here(place)
+
+    async def place_name_here(self, place: ConversationKey) -> str:
+        """The same, without asking other processes."""
         find = getattr(self._adapters.get(place.platform), "place_name", None)
         if find is None:
             return ""
@@ -165,6 +178,13 @@ class Platforms:
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """The person (an `Author.key`) as they are now in a place; None if nobody can tell, or
         they are not there any more."""
+        if place.platform in self._adapters:
+            return await self.asker_here(person, place)
+        asker = await self._elsewhere.asker_now(person, place)
+        return None if asker is None else replace(asker, admin=self._is_admin(asker.author))
+
+    async def asker_here(self, person: str, place: ConversationKey) -> Asker | None:
+        """The same, without asking other processes."""
         adapter = self._adapters.get(place.platform)
         if adapter is None:
             return None
@@ -181,6 +201,12 @@ class Platforms:
     async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
         """Those of the channels and workspaces, as config.yaml writes them, that a person can
         read. Only their own platform is asked."""
+        if person.partition(":")[0] in self._adapters or not channels:
+            return await self.channels_here(person, channels)
+        return await self._elsewhere.channels_of(person, channels)
+
+    async def channels_here(self, person: str, channels: Collection[str]) -> frozenset[str]:
+        """The same, without asking other processes."""
         platform = person.partition(":")[0]
         adapter = self._adapters.get(platform)
         own = frozenset(channel for channel in channels if channel.partition(":")[0] == platform)

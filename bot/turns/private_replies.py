@@ -18,7 +18,6 @@ NO_LONGER_KEPT = say(
     "This was shared already, or I no longer have it: I keep it for a "
     "while, until I am restarted. Please call the command again."
 )
-ANOTHER_ANSWERED = say("Another part of me gave this answer; please press again in a moment.")
 ANOTHER_PLACE = say("This can only be shared where you asked for it.")
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from bot.catalogue.sentence import say
+from bot.commands.authorization import Subject
 from bot.commands.checks import Asker
 from bot.errors import NotFound
 from bot.events import ActionCall, CommandCall, Message, Reader
@@ -40,6 +41,8 @@ class Regenerator:
         question_id = ""
         if (turn := self.open_turns.get_unended(call.turn)) is not None:
             await self.buttons.allow(call, asker, turn.subject)
+        elif (again := await self._repeat_elsewhere(call, asker)) is not None:
+            return again
         else:
             _, question = await self.buttons.find(call, asker)
             question_id = question.id if question is not None else ""
@@ -55,6 +58,28 @@ class Regenerator:
         if not (question.text.strip() or question.command or event.attachments):
             raise NotFound(say("The files of that question are gone; please send them again."))
         return Repetition(event, question, answer)
+
+    async def _repeat_elsewhere(self, call: ActionCall, asker: Asker) -> Repetition | None:
+        """Ask here what waits in another process to be asked; None where there is no such thing, or
+        it is stored meanwhile."""
+        store = self.buttons.store
+        if await store.get(call.turn) is not None:
+            return None
+        away = await self.open_turns.elsewhere.asked_in(call.turn)
+        if away is None:
+            return None
+        await self.buttons.allow(call, asker, Subject(away.author.key, away.place))
+        if not away.whole:
+            raise NotFound(say("This still waits in line; please press again when I answer it."))
+        await self.open_turns.replace(call.turn, "", asker.author.name)
+        if await store.get(call.turn) is not None:
+            return None
+        await store.claim(away.place.platform, away.event)
+        text = call.value or away.text
+        event = Message(
+            away.event, away.place, call.author, text, away.direct, earlier=call.earlier
+        )
+        return Repetition(event)
 
     async def _repeat_unstored(self, event: Message | CommandCall, call: ActionCall) -> Repetition:
         """Ask what still waited to be asked, with its edited text."""

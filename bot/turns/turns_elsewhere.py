@@ -4,16 +4,17 @@ asking those processes. Who may stop what is decided where the person is heard."
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import structlog
 
 from bot.commands.authorization import Subject
+from bot.events import ContextMessage, Message
 from bot.processes.crew import Crew
 from bot.turns.turn import StopReason, Turn
-from bot.types import ConversationKey
+from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
 
@@ -28,15 +29,13 @@ _STOP_PERSON: Final = "turns_stop_person"
 _REPLACE: Final = "turns_replace"
 _QUESTION_GONE: Final = "turns_question_gone"
 _ANSWER_GONE: Final = "turns_answer_gone"
-_KEEPS: Final = "turns_keep_reply"
+_ASKED: Final = "turns_asked"
 _OPEN: Final = "open_turns"
 
 
 class TurnsHere(Protocol):
     """The turns of this process: what of `bot.turns.open_turns.OpenTurns` the others reach."""
 
-    @property
-    def private_replies(self) -> Container[str]: ...
     def get_unended(self, turn: str) -> Turn | None: ...
     def find_by_event(self, platform: str, event_id: str) -> Turn | None: ...
     def meant(self, conversation: ConversationKey, person: str) -> Sequence[Turn]: ...
@@ -51,6 +50,22 @@ class TurnElsewhere:
 
     id: str
     subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class AskedElsewhere:
+    """What was asked in a turn that another process runs, perhaps before it is stored: the turn's
+    id, the event's, where, by whom, the text, and the messages read with it. `whole` says that
+    nothing came with it that only that process has, such as files."""
+
+    turn: str
+    event: str
+    place: ConversationKey
+    author: Author
+    text: str
+    direct: bool
+    whole: bool
+    context: Sequence[ContextMessage] = ()
 
 
 class TurnsElsewhere:
@@ -68,7 +83,7 @@ class TurnsElsewhere:
             peers.answer(_REPLACE, self._replace)
             peers.answer(_QUESTION_GONE, self._question_gone)
             peers.answer(_ANSWER_GONE, self._answer_gone)
-            peers.answer(_KEEPS, self._keeps)
+            peers.answer(_ASKED, self._asked)
         if self._membership is not None:
             self._membership.tell(_OPEN, self._told_counts)
 
@@ -126,9 +141,23 @@ class TurnsElsewhere:
         if self._peers is not None:
             await self._peers.tell(_ANSWER_GONE, {"turn": turn})
 
-    async def keeps(self, turn: str) -> bool:
-        """Whether another process can still share a private reply. Raises `StorageError`."""
-        return self._peers is not None and bool(await self._peers.ask(_KEEPS, {"turn": turn}))
+    async def asked_by_event(self, platform: str, event_id: str) -> AskedElsewhere | None:
+        """What an event started, as long as that has not ended. Raises `StorageError`."""
+        return await self._ask_what({"platform": platform, "event": event_id})
+
+    async def asked_in(self, turn: str) -> AskedElsewhere | None:
+        """What was asked in the turn with this id, until its reply has ended. Raises
+        `StorageError`."""
+        return await self._ask_what({"turn": turn})
+
+    async def _ask_what(self, asked: Mapping[str, str]) -> AskedElsewhere | None:
+        if self._peers is None:
+            return None
+        for said in await self._peers.ask(_ASKED, asked):
+            place, author = ConversationKey.parse(said.pop("place")), Author(*said.pop("author"))
+            context = [ContextMessage(**one) for one in said.pop("context")]
+            return AskedElsewhere(**said, place=place, author=author, context=context)
+        return None
 
     async def _ask_for(self, asked: Mapping[str, str]) -> Sequence[TurnElsewhere]:
         if self._peers is None:
@@ -154,6 +183,26 @@ class TurnsElsewhere:
             for turn in found[:_MAX_TOLD_TURNS]
         ] or None
 
+    async def _asked(self, asked: Mapping[str, Any]) -> Any:
+        if "turn" in asked:
+            turn = self._here.get_unended(asked["turn"])
+        else:
+            turn = self._here.find_by_event(asked["platform"], asked["event"])
+        if turn is None:
+            return None
+        event = turn.event
+        files = [*event.attachments, *(file for one in event.context for file in one.attachments)]
+        return {
+            "turn": turn.id,
+            "event": event.id,
+            "place": str(event.conversation),
+            "author": [event.author.platform, event.author.id, event.author.name],
+            "text": event.text or "",
+            "direct": event.direct,
+            "whole": isinstance(event, Message) and not files,
+            "context": [_context(message) for message in event.context],
+        }
+
     async def _stop(self, asked: Mapping[str, Any]) -> int:
         return self._stop_each(asked["turns"], "stopped", asked["by"])
 
@@ -171,12 +220,14 @@ class TurnsElsewhere:
     async def _answer_gone(self, asked: Mapping[str, Any]) -> None:
         self._stop_each([asked["turn"]], "answer_deleted", "")
 
-    async def _keeps(self, asked: Mapping[str, Any]) -> bool | None:
-        return asked["turn"] in self._here.private_replies or None
-
     def _stop_each(self, turns: Sequence[str], reason: StopReason, by: str) -> int:
         found = [turn for one in turns if (turn := self._here.get_unended(one)) is not None]
         return sum(turn.stop(reason, by) for turn in found if not turn.quick)
+
+
+def _context(message: ContextMessage) -> Mapping[str, Any]:
+    names = ("author", "text", "from_us", "id", "by")
+    return {name: getattr(message, name) for name in names}
 
 
 def _digest(key: str) -> str:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter
 from bot.app import App
+from bot.ports import Ports
 from bot.settings.admins import Admins
 from bot.settings.moderation import Moderation
 from bot.storage.address import ServerAddress
@@ -24,7 +26,7 @@ from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.slack.acting import US, Acting
 from tests.fakes.tool_servers import recorded
 from tests.scenarios.harness import House
-from tests.scenarios.on_slack import SlackDriver, buttons
+from tests.scenarios.on_slack import CHANNEL, PEOPLE, SlackDriver, buttons
 from tests.scenarios.process import Folder, end_of
 from tests.scenarios.setup.setup_house import TOKENS, open_house, reads
 from tests.scenarios.setup.setup_house import House as DriverHouse
@@ -37,6 +39,11 @@ class SharedSlack(SlackDriver):
     def __init__(self) -> None:
         super().__init__()
         self.adapters: list[SlackAdapter] = []
+        self.reached: list[str] = []
+        """Where each process is reached over HTTP."""
+
+    def opened(self, ports: Ports) -> None:
+        self.reached.append(ports.http or "")
 
     def adapter(self, app: App) -> Adapter:
         made = super().adapter(app)
@@ -107,8 +114,36 @@ def address(postgresql: PostgresqlServer) -> ServerAddress:
 
 @pytest.fixture
 async def pair(tmp_path: Path, address: ServerAddress) -> AsyncIterator[Pair]:
-    async with open_pair(tmp_path, address, {}, tokens_per_s=50) as made:
+    public = {"http": {"port": 0, "public_url": "https://bot.example"}}
+    async with open_pair(tmp_path, address, public, tokens_per_s=50) as made:
         yield made
+
+
+async def test_the_console_is_the_same_at_each_process(pair: Pair) -> None:
+    house, public = pair.at(pair.one), "https://bot.example/console/"
+    pair.slack.fake.workspace.directs["D1"] = PEOPLE["root"]
+    pair.slack.channel = "D1"
+    await pair.slack.command("console", by="root")
+    pair.slack.channel = CHANNEL
+    await house.sees(public)
+    link = house.text.partition(public)[2].split()[0]
+    await pair.slack.mention("take your time")
+    await house.sees("slow003")
+    here, there = (f"{at}/console/" for at in pair.slack.reached)
+    async with httpx.AsyncClient(headers={"sec-fetch-site": "same-origin"}) as http:
+        assert (await http.get(there + link)).status_code == 200
+        entered = [await http.post(at + link) for at in (there, here)]
+        assert [one.status_code for one in entered] == [303, 410]
+        now = (await http.get(there)).text
+        (turn,) = pair.app_one.core.open_turns
+        assert f"/console/turns/{turn.id}" in now
+        assert now.count(">default</th>") == 2
+        assert now.count("<strong>slack</strong>") == 2
+        form = {"token": now.partition('name="token" value="')[2].partition('"')[0]}
+        await http.post(f"{there}turns/{turn.id}/stop", data=form)
+        await house.reads("Stopped by")
+        assert (await http.post(f"{here}leave", data=form)).status_code == 200
+        assert (await http.get(there)).status_code == 401
 
 
 async def test_stop_reaches_an_answer_that_another_process_writes(pair: Pair) -> None:
@@ -168,6 +203,28 @@ async def test_an_edited_question_is_answered_anew_by_another_process(pair: Pair
     await house.reads("something else")
     assert "slow" not in house.text
     await house.until(lambda: "Answer the new one" not in offered(pair), "taken back")
+
+
+async def test_a_question_that_waits_in_line_at_another_process_is_edited_and_deleted(
+    pair: Pair,
+) -> None:
+    house, people = pair.at(pair.one), Acting(pair.slack.fake)
+    root = await people.say("take your time", mention=True)
+    await house.sees("slow003")
+    waiting = [await people.say(text, thread=root) for text in ("one more", "and another")]
+    await house.until(lambda: len(pair.app_one.core.open_turns) == 3, "in line")
+    pair.at(pair.two)
+    await people.edit(waiting[0], "something else")
+    await house.until(lambda: "Answer the new one" in offered(pair), "offered")
+    await people.delete(waiting[1])
+    await house.until(lambda: len(pair.app_one.core.open_turns) == 2, "deleted")
+    await pair.slack.leave("Answer the new one")
+    await house.until(lambda: len(pair.app_one.core.open_turns) == 1, "asked here")
+    (first,) = pair.app_one.core.open_turns
+    first.stop("stopped", "Ada")
+    await house.reads("something else")
+    assert "one more" not in house.text
+    assert "and another" not in house.text
 
 
 def offered(pair: Pair) -> str:
@@ -294,13 +351,14 @@ async def test_questions_an_hour_count_over_all_processes(
         await pair.one.hears("You have used up your 2 questions an hour")
 
 
-async def test_a_private_answer_is_shared_by_the_process_that_gave_it(pair: Pair) -> None:
+async def test_a_private_answer_is_shared_at_another_process(pair: Pair) -> None:
     house = pair.at(pair.one)
     await pair.slack.command("help")
     await house.is_told("/stop")
     pair.at(pair.two)
-    await pair.slack.leave("Share")
-    await house.is_told("Another part of me gave this answer")
-    pair.at(pair.one)
-    await pair.slack.leave("Share")
-    await house.sees("/stop")
+    for _ in range(2):
+        await pair.slack.leave("Share")
+    await house.reads("/stop")
+    assert "shared" in house.text
+    await house.is_told("This was shared already")
+    assert house.text.count("shared") == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,36 +16,9 @@ from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.speech import page_language, speak
 from bot.console.visit import Visit
 from bot.errors import Denied, NotFound
-from bot.status import report
-from bot.turns.turn import Turn
+from bot.status import describe_all, report
 
 REFRESH_S: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTurn:
-    """A row of the open turns: who asks where, by which skill, since when, and what it is doing."""
-
-    id: str
-    asked_by: str
-    conversation: str
-    skill: str
-    doing: str
-    since_s: float
-    model: str
-
-
-def describe_turn(turn: Turn) -> OpenTurn:
-    """The row of an open turn."""
-    return OpenTurn(
-        turn.id,
-        turn.asker.author.name or turn.asker.author.key,
-        str(turn.event.conversation),
-        turn.route.kind if turn.route is not None else "",
-        turn.stage,
-        max(0.0, (datetime.now(UTC) - turn.event.at).total_seconds()),
-        turn.record.model,
-    )
 
 
 class NowPage:
@@ -59,15 +31,20 @@ class NowPage:
 
     async def values(self, only_of: str | None = None) -> dict[str, Any]:
         """What the page shows: all of it, or with an `Author.key` their own turns alone."""
+        site = self._site
+        processes = await describe_all(site.app, site.adapters)
         turns = [
-            describe_turn(turn)
-            for turn in self._site.app.core.open_turns
-            if only_of is None or turn.asker.author.key == only_of
+            turn
+            for process in processes
+            for turn in process["turns"]
+            if only_of in (None, turn["person"])
         ]
         told = None
         if only_of is None:
-            told = await report(self._site.app, self._site.adapters, self._site.since)
-        return {"turns": turns, "told": told}
+            told = await report(site.app, site.adapters, site.since)
+        errors = [error for process in processes for error in process["errors"]]
+        errors.sort(key=lambda error: str(error.get("timestamp")))
+        return {"turns": turns, "told": told, "processes": processes, "errors": errors}
 
     async def close(self) -> None:
         """End all streams."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +15,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull
 from pydantic import AnyUrl
+from sqlalchemy import select
 
 from bot.config.mcp import KEY_VARIABLE
 from bot.doctor import check_login_key
@@ -28,6 +27,10 @@ from bot.mcp.errors import LoginWanted
 from bot.mcp.login_page import client_page, login_page
 from bot.mcp.logins import CALLBACK_PATH, CLIENT_PATH, Logins
 from bot.mcp.sealed import Sealer, make_key
+from bot.mcp.tables import server_logins
+from bot.processes.membership import Membership
+from bot.processes.peers import Peers
+from bot.storage.address import DatabaseAddress, ServerAddress
 from bot.storage.database import Database
 from bot.types import Author, View
 from tests.fakes.mcp_server import Served, home, serving, text_of, write
@@ -41,14 +44,23 @@ ANN, BOB = "slack:U1", "slack:U2"
 class Setup:
     """Logins at one server, and a browser."""
 
-    def __init__(self, database: Database, url: str, provider: Provider, base: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        url: str,
+        provider: Provider,
+        base: str,
+        peers: Peers | None = None,
+    ) -> None:
         self.database, self.url, self.provider, self.base = database, url, provider, base
-        self.logins = self.again()
+        self.logins = self.again(peers=peers)
         self.http = httpx2.AsyncClient(verify=False, trust_env=False)
 
-    def again(self, key: str = KEY) -> Logins:
-        """The same after a restart."""
-        logins = Logins(self.database, {"git": self.url}, key)
+    def again(
+        self, key: str = KEY, database: Database | None = None, peers: Peers | None = None
+    ) -> Logins:
+        """The same after a restart, or in another process."""
+        logins = Logins(database or self.database, {"git": self.url}, key, peers=peers)
         logins.callback_url = self.base + CALLBACK_PATH
         return logins
 
@@ -76,17 +88,26 @@ class Setup:
 
 
 @pytest.fixture
-async def setup(tmp_path: Path) -> AsyncIterator[Setup]:
-    database = await Database.open(tmp_path / "parlance.db")
+async def setup(database_address: DatabaseAddress) -> AsyncIterator[Setup]:
+    database = await Database.open(database_address)
+    peers = await joined(database) if isinstance(database_address, ServerAddress) else None
     provider, routes = Provider(), Routes()
     async with oauth_server(provider) as url, serve_http(routes, "127.0.0.1", 0) as base:
-        made = Setup(database, url, provider, base)
+        made = Setup(database, url, provider, base, peers)
         routes.mount(CALLBACK_PATH, login_page(made.logins))
         routes.mount(CLIENT_PATH, client_page(made.logins))
         yield made
         await made.logins.aclose()
         await made.http.aclose()
+    if peers is not None:
+        await peers.close()
     await database.close()
+
+
+async def joined(database: Database) -> Peers:
+    """A process among those that share a database."""
+    await Membership(database).join()
+    return Peers(database)
 
 
 async def test_each_person_is_logged_in_by_themselves_also_after_a_restart(setup: Setup) -> None:
@@ -125,15 +146,11 @@ async def test_a_login_that_the_server_took_back_fails_at_once(setup: Setup) -> 
         await asyncio.wait_for(setup.whoami(setup.again(), ANN), 10)
 
 
-async def test_nothing_of_it_can_be_read_in_the_store(setup: Setup, tmp_path: Path) -> None:
+async def test_nothing_of_it_can_be_read_in_the_store(setup: Setup) -> None:
     await setup.log_in()
-
-    def dump() -> str:
-        with closing(sqlite3.connect(tmp_path / "parlance.db")) as database:
-            return "\n".join(database.iterdump())
-
-    kept = await asyncio.to_thread(dump)
-    assert "server_logins" in kept
+    async with setup.database.read() as connection:
+        kept = str((await connection.execute(select(server_logins))).all())
+    assert ANN in kept
     assert not [one for one in setup.provider.access if one in kept]
     assert not [one for one in setup.provider.refresh if one in kept]
     assert await setup.again(make_key()).auth_of("git", ANN) is None
@@ -178,6 +195,30 @@ async def test_who_is_forgotten_is_logged_in_nowhere(setup: Setup) -> None:
     with pytest.raises(NotFound):
         await setup.logins.confirm(ANN, word)
     assert await setup.logins.of_person(ANN) == []
+
+
+@pytest.mark.parametrize("new_address", ["postgresql"], indirect=True)
+async def test_what_one_process_began_another_takes_and_finishes(setup: Setup) -> None:
+    second = await Database.open(setup.database.address)
+    peers = await joined(second)
+    other = setup.again(database=second, peers=peers)
+    link = await other.begin(ANN, "git")
+    page = await setup.browse(link)
+    word = page.text.partition("/connect confirm ")[2].partition("<")[0]
+    assert (await setup.http.get(str(page.url))).status_code == 400
+    with pytest.raises(NotFound):
+        await setup.logins.confirm(BOB, word)
+    assert await setup.logins.confirm(ANN, word) == "git"
+    assert await setup.whoami(setup.logins, ANN)
+    assert await setup.whoami(other, ANN)
+    begun = await other.begin(BOB, "git")
+    await setup.logins.begin(BOB, "git")  # which gives the other one up
+    async with asyncio.timeout(5):
+        while (await setup.browse(begun)).status_code != 400:
+            await asyncio.sleep(0.01)
+    await other.aclose()
+    await peers.close()
+    await second.close()
 
 
 async def test_servers_read_what_this_client_is_where_they_reach_it(setup: Setup) -> None:

@@ -14,7 +14,7 @@ from bot.settings.admin_word import LIFETIME_S, AdminWord
 from bot.settings.shown_words import ShownWords
 from bot.settings.tables import shown_words
 from bot.sign_in.digest import digest_of
-from bot.storage.address import DatabaseAddress
+from bot.storage.address import DatabaseAddress, ServerAddress
 from bot.storage.database import Database
 from bot.turns.core import Policy
 from bot.types import Author
@@ -104,10 +104,12 @@ async def test_it_works_once_and_for_ten_minutes(made: AdminWord, clock: Clock) 
     assert not await made.take(word, BOB)
 
 
-async def test_another_process_hears_it_and_both_know_their_admin(
-    postgresql: PostgresqlServer,
-) -> None:
-    address = postgresql.create()
+@pytest.fixture
+def address(postgresql: PostgresqlServer) -> ServerAddress:
+    return postgresql.create()
+
+
+async def test_another_process_hears_it_and_both_know_their_admin(address: ServerAddress) -> None:
     databases = [await Database.open(address) for _ in range(2)]
     here, there = (AdminWord(ShownWords(one)) for one in databases)
     word = await here.offer()

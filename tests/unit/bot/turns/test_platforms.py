@@ -8,11 +8,16 @@ import pytest
 
 from bot.commands.checks import Asker
 from bot.errors import NotFound, Refused
+from bot.processes.membership import Membership
+from bot.processes.peers import Peers
 from bot.replies.protocol import Sink
+from bot.storage.address import ServerAddress
+from bot.storage.database import Database
 from bot.turns.platforms import Platforms
 from bot.types import Author, ConversationKey
 from tests.fakes.core import HERE, ROOT
 from tests.fakes.platforms import FakePlatform
+from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.sink import RecordingSink
 
 ADA = Author("test", "ada", "Ada", frozenset({"r1"}))
@@ -39,6 +44,9 @@ class Knowing(FakePlatform):
 
     async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
         return frozenset({*channels, "test:work:more"})
+
+    async def place_name(self, place: ConversationKey) -> str:
+        return f"#{place.channel}"
 
     async def role_problem(self, roles: Collection[str]) -> str | None:
         return f"no {', '.join(roles)}"
@@ -128,3 +136,34 @@ def test_while_it_drains_the_bot_begins_nothing_by_itself() -> None:
         assert [*platforms.connected] == ["test"]
         platforms.drain()
         assert [*platforms.connected] == []
+
+
+@pytest.fixture
+def address(postgresql: PostgresqlServer) -> ServerAddress:
+    return postgresql.create()
+
+
+async def test_what_is_not_connected_here_is_asked_of_the_process_that_serves_it(
+    address: ServerAddress,
+) -> None:
+    place = "test:work:general"
+    databases = [await Database.open(address) for _ in range(2)]
+    for database in databases:
+        await Membership(database).join()
+    peers = [Peers(database) for database in databases]
+    here, there = (Platforms(lambda author: author == ROOT) for _ in peers)
+    for platforms, of_one in zip((here, there), peers, strict=True):
+        platforms.join(of_one)
+    assert await here.asker_now(ADA.key, HERE) is None
+    with there.connect(Knowing()):
+        assert await here.asker_now(ADA.key, HERE) == Asker(ADA, HERE)
+        assert await here.asker_now(ROOT.key, HERE) == Asker(ROOT, HERE, admin=True)
+        assert await here.asker_now("test:nobody", HERE) is None
+        assert await here.channels_of(ADA.key, [place, "other:x:y"]) == {place}
+        assert await here.place_name(HERE) == "#general"
+    assert await here.channels_of(ADA.key, [place]) == frozenset()
+    assert await here.place_name(HERE) == ""
+    for of_one in peers:
+        await of_one.close()
+    for database in databases:
+        await database.close()
