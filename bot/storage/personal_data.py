@@ -18,8 +18,6 @@ from sqlalchemy import Table
 from bot.storage.engine import Base
 
 _WITH_TABLES = (
-    "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.processes", "bot.schedules",
-    "bot.sign_in", "bot.storage",
     "bot.duels", "bot.history", "bot.knowledge.index", "bot.mcp", "bot.portability",
     "bot.processes", "bot.schedules", "bot.settings", "bot.sign_in", "bot.storage",
 )  # fmt: skip

@@ -34,6 +34,7 @@ from bot.skills.skill import Skill
 from bot.turns.actions import SummaryText, no_summary
 from bot.turns.admission import Admission, EverybodyAdmitted
 from bot.turns.announcement import Begin, announce
+from bot.turns.choices_elsewhere import ChoicesElsewhere
 from bot.turns.inquiries import OpenInquiries
 from bot.turns.intake import Intake
 from bot.turns.introduction import introduction
@@ -121,6 +122,7 @@ class Core:
     services: Services = field(repr=False)
     platforms: Platforms
     crew: Crew
+    choices: ChoicesElsewhere
     received: ReceivedEvents | None = None
 
     @property
@@ -251,7 +253,7 @@ class Core:
         """Make a choice for a turn that waits, as a press of its button does, from outside of its
         chat, such as in the console. `asker` is the person in the conversation of the turn. Raises
         a `UserFacingError`."""
-        await self.intake.choose(call, asker)
+        await self.choices.choose(call, asker)
 
     async def resume_turns(self) -> None:
         """Resume suspended turns as their time comes, until cancelled."""
@@ -471,4 +473,7 @@ def assemble(
         policy.admin_word,
         crew,
     )
-    return Core(intake, open_turns, router, replies, policy, services, platforms, crew, received)
+    choices = ChoicesElsewhere(crew.peers, platforms, intake.choose)
+    return Core(
+        intake, open_turns, router, replies, policy, services, platforms, crew, choices, received
+    )

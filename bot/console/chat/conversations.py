@@ -61,6 +61,34 @@ class Conversations:
         found.person = found.person or person
         return found
 
+    def get(self, key: ConversationKey) -> Conversation | None:
+        """The conversation of that key, if it stands in memory."""
+        return self._open.get(key)
+
+    def fresh(self, key: ConversationKey) -> Conversation:
+        """The conversation of that key as it stands in memory; a new one where all of that can be
+        read again, and nobody looks at it."""
+        found = self._open.get(key)
+        if found is not None and (found.readers or not all(entry.stored for entry in found)):
+            return found
+        return self._make(key)
+
+    def keep(self, conversation: Conversation) -> Conversation:
+        """Have a conversation stand in memory, unless another one came in between; returns the one
+        that does."""
+        before = self._open.get(conversation.key)
+        if before is not None and before is not conversation:
+            if before.readers or not all(entry.stored for entry in before):
+                return before
+            before.close()
+        self._open[conversation.key] = conversation
+        conversation.used_at = self._clock()
+        return conversation
+
+    def watched(self) -> Sequence[Conversation]:
+        """Those at which somebody looks."""
+        return [one for one in self._open.values() if one.readers]
+
     def beneath(self, channel: str) -> Sequence[Conversation]:
         """Those in memory that are in a channel (`ConversationKey.scope`), the last used first."""
         own = [one for key, one in self._open.items() if key.scope("channel") == channel]

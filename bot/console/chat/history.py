@@ -47,8 +47,12 @@ class StoredTurns:
             ident = question.event_id or question.id
             if conversation.get(ident) is None:
                 conversation.ask(ident, question.text, model=question.model, stored=True)
+            known = conversation.get(answer.id)
+            if known is not None and not known.stored:
+                continue  # it is written in this process
             view = await self._view(answer)
-            conversation.show(answer.id, view, stored=True)
+            if known is None or not _shows(known.view, view):
+                conversation.show(answer.id, view, stored=True)
 
     async def _view(self, answer: StoredMessage) -> View:
         """The reply of a stored answer, as its sink was last told to show it."""
@@ -63,6 +67,8 @@ class StoredTurns:
                 await draft.take_in()
                 draft.end("waiting")
                 return draft.view()
+        if answer.status == "running":
+            return draft.view()
         draft.add(Text(answer.text))
         if sources := cited_sources(answer):
             draft.add(Sources(sources))
@@ -77,6 +83,13 @@ class StoredTurns:
             notice = _ENDED
         draft.end(state, notice, again=state != "complete")
         return draft.view()
+
+
+def _shows(shown: View | None, stored: View) -> bool:
+    """Whether what is shown is what is stored; of an answer that is being written, more may be."""
+    if shown is not None and stored.state == "working":
+        return shown.state == "working"
+    return shown == stored
 
 
 def cited_sources(answer: StoredMessage) -> tuple[Source, ...]:

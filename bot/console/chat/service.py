@@ -8,6 +8,7 @@ from bot.commands.checks import Asker
 from bot.config.platforms import TerminalSettings
 from bot.console.chat.adapter import ConsoleAdapter
 from bot.console.chat.conversations import Conversations
+from bot.console.chat.elsewhere import ChatElsewhere
 from bot.console.chat.entries import EntryRenderer
 from bot.console.chat.history import StoredTurns
 from bot.console.chat.kept_files import KeptFiles
@@ -25,15 +26,16 @@ class ChatService:
         self._site = site
         self.turns = ConversationTurns(app.database)
         shelf = KeptFiles()
-        self.conversations = Conversations(
-            StoredTurns(self.turns, app.services.suspensions, app.core.intake.dependencies.redact),
-            EntryRenderer(site, shelf),
-            shelf=shelf,
+        stored = StoredTurns(
+            self.turns, app.services.suspensions, app.core.intake.dependencies.redact
         )
+        self.conversations = Conversations(stored, EntryRenderer(site, shelf), shelf=shelf)
+        self.elsewhere = ChatElsewhere(app.crew, self.conversations, stored)
         self.adapter = ConsoleAdapter(self.conversations, self._asker_at)
         self._operator = app.installation.config.section(TerminalSettings)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connect; returns once it is."""
@@ -41,6 +43,7 @@ class ChatService:
         self._running = asyncio.create_task(
             self.adapter.run(self._site.app.core), name="console: chat"
         )
+        self._following = asyncio.create_task(self.elsewhere.run(), name="console: other processes")
         connected = asyncio.create_task(self.adapter.serving.wait())
         await asyncio.wait([self._running, connected], return_when=asyncio.FIRST_COMPLETED)
         if not connected.done():
@@ -55,9 +58,11 @@ class ChatService:
     async def close(self) -> None:
         """End the streams, and disconnect."""
         self.conversations.end_streams()
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        tasks = [one for one in (self._running, self._following) if one is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _asker_at(self, person: str, home: ConversationKey) -> Asker | None:
         operator = (person, home) == (self._operator.person, self._operator.place)

@@ -90,7 +90,7 @@ class ChatPages:
 
     async def open(self, visit: Visit, thread: str) -> Conversation:
         """The conversation of that id. Raises `NotFound` unless it is theirs."""
-        found = await self._chat.conversations.find(self.place(visit, thread))
+        found = await self._chat.elsewhere.find(self.place(visit, thread))
         if found is None or found.person not in ("", visit.asker.author.key):
             raise NotFound(GONE_CHAT)
         return found

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 
 from bot.history.protocol import StoredMessage
 from bot.observability.logs import recent_errors
 from bot.sign_in.changes import ChangeRecord
+from bot.status import describe_all, now, report
 from bot.types import Explanation, Source
-from tests.unit.bot.console.conftest import Room
+from tests.unit.bot.console.conftest import Room, on_both_engines
 
 
 async def test_turns_are_found_by_what_is_known_about_them(room: Room) -> None:
@@ -120,6 +122,19 @@ async def test_a_turn_shows_what_its_time_went_into(room: Room) -> None:
         assert words in text
 
 
+@on_both_engines
+async def test_what_the_bot_reports_of_itself_is_the_same_on_both_engines(room: Room) -> None:
+    told = await report(room.app, [room.people], now())
+    assert json.loads(json.dumps(told)) == told
+    assert [one["name"] for one in told["platforms"]] == ["test"]
+    assert {one["model"] for one in told["models"]} == {"default", "other", "embedder"}
+    assert (told["open_turns"], told["queue"], told["documents"]) == (0, 0, 0)
+    assert told["disk"]["database"] > 10_000
+    (own,) = await describe_all(room.app, [room.people])
+    assert own["models"] == told["models"]
+
+
+@on_both_engines
 async def test_what_goes_on_now_comes_by_itself(room: Room) -> None:
     browser = await room.browser("ann")
     async with browser.http.stream("GET", f"{browser.base}/console/now/events") as events:

@@ -28,13 +28,13 @@ from bot.mcp.login_page import client_page, login_page
 from bot.mcp.logins import CALLBACK_PATH, CLIENT_PATH, Logins
 from bot.mcp.sealed import Sealer, make_key
 from bot.mcp.tables import server_logins
-from bot.processes.membership import Membership
 from bot.processes.peers import Peers
 from bot.storage.address import DatabaseAddress, ServerAddress
 from bot.storage.database import Database
 from bot.types import Author, View
 from tests.fakes.mcp_server import Served, home, serving, text_of, write
 from tests.fakes.oauth_server import Provider, oauth_server
+from tests.fakes.processes import join
 from tests.fakes.sink import RecordingSink
 
 KEY = make_key()
@@ -90,7 +90,7 @@ class Setup:
 @pytest.fixture
 async def setup(database_address: DatabaseAddress) -> AsyncIterator[Setup]:
     database = await Database.open(database_address)
-    peers = await joined(database) if isinstance(database_address, ServerAddress) else None
+    peers = await join(database) if isinstance(database_address, ServerAddress) else None
     provider, routes = Provider(), Routes()
     async with oauth_server(provider) as url, serve_http(routes, "127.0.0.1", 0) as base:
         made = Setup(database, url, provider, base, peers)
@@ -102,12 +102,6 @@ async def setup(database_address: DatabaseAddress) -> AsyncIterator[Setup]:
     if peers is not None:
         await peers.close()
     await database.close()
-
-
-async def joined(database: Database) -> Peers:
-    """A process among those that share a database."""
-    await Membership(database).join()
-    return Peers(database)
 
 
 async def test_each_person_is_logged_in_by_themselves_also_after_a_restart(setup: Setup) -> None:
@@ -200,7 +194,7 @@ async def test_who_is_forgotten_is_logged_in_nowhere(setup: Setup) -> None:
 @pytest.mark.parametrize("new_address", ["postgresql"], indirect=True)
 async def test_what_one_process_began_another_takes_and_finishes(setup: Setup) -> None:
     second = await Database.open(setup.database.address)
-    peers = await joined(second)
+    peers = await join(second)
     other = setup.again(database=second, peers=peers)
     link = await other.begin(ANN, "git")
     page = await setup.browse(link)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import pytest
 
 from bot.commands.checks import Asker
-from bot.errors import NotFound, Refused
-from bot.processes.membership import Membership
-from bot.processes.peers import Peers
+from bot.errors import Denied, NotFound, Refused
+from bot.events import ActionCall
 from bot.replies.protocol import Sink
 from bot.storage.address import ServerAddress
-from bot.storage.database import Database
+from bot.turns.choices_elsewhere import ChoicesElsewhere
 from bot.turns.platforms import Platforms
 from bot.types import Author, ConversationKey
 from tests.fakes.core import HERE, ROOT
 from tests.fakes.platforms import FakePlatform
 from tests.fakes.postgresql import PostgresqlServer
+from tests.fakes.processes import two_processes
 from tests.fakes.sink import RecordingSink
 
 ADA = Author("test", "ada", "Ada", frozenset({"r1"}))
@@ -147,23 +148,43 @@ async def test_what_is_not_connected_here_is_asked_of_the_process_that_serves_it
     address: ServerAddress,
 ) -> None:
     place = "test:work:general"
-    databases = [await Database.open(address) for _ in range(2)]
-    for database in databases:
-        await Membership(database).join()
-    peers = [Peers(database) for database in databases]
-    here, there = (Platforms(lambda author: author == ROOT) for _ in peers)
-    for platforms, of_one in zip((here, there), peers, strict=True):
-        platforms.join(of_one)
-    assert await here.asker_now(ADA.key, HERE) is None
-    with there.connect(Knowing()):
-        assert await here.asker_now(ADA.key, HERE) == Asker(ADA, HERE)
-        assert await here.asker_now(ROOT.key, HERE) == Asker(ROOT, HERE, admin=True)
-        assert await here.asker_now("test:nobody", HERE) is None
-        assert await here.channels_of(ADA.key, [place, "other:x:y"]) == {place}
-        assert await here.place_name(HERE) == "#general"
-    assert await here.channels_of(ADA.key, [place]) == frozenset()
-    assert await here.place_name(HERE) == ""
-    for of_one in peers:
-        await of_one.close()
-    for database in databases:
-        await database.close()
+    async with two_processes(address) as peers:
+        here, there = (Platforms(lambda author: author == ROOT) for _ in peers)
+        for platforms, of_one in zip((here, there), peers, strict=True):
+            platforms.join(of_one)
+        assert await here.asker_now(ADA.key, HERE) is None
+        with there.connect(Knowing()):
+            assert await here.asker_now(ADA.key, HERE) == Asker(ADA, HERE)
+            assert await here.asker_now(ROOT.key, HERE) == Asker(ROOT, HERE, admin=True)
+            assert await here.asker_now("test:nobody", HERE) is None
+            assert await here.channels_of(ADA.key, [place, "other:x:y"]) == {place}
+            assert await here.place_name(HERE) == "#general"
+        assert await here.channels_of(ADA.key, [place]) == frozenset()
+        assert await here.place_name(HERE) == ""
+
+
+async def test_a_choice_is_made_where_its_platform_is_connected(address: ServerAddress) -> None:
+    made: list[tuple[ActionCall, Asker]] = []
+
+    async def choose(call: ActionCall, asker: Asker) -> None:
+        if call.value == "no":
+            raise Denied("Only an admin can decide this.")
+        made.append((call, asker))
+
+    async with two_processes(address) as peers:
+        here, there = (Platforms(lambda author: False) for _ in peers)
+        choices, _ = (
+            ChoicesElsewhere(of_one, platforms, choose)
+            for of_one, platforms in zip(peers, (here, there), strict=True)
+        )
+        call = ActionCall("e1", HERE, ADA, "resume", "t1", "yes")
+        asker = Asker(ADA, HERE, admin=True)
+        with pytest.raises(Refused, match="not connected"):
+            await choices.choose(call, asker)
+        with there.connect(Knowing()):
+            await choices.choose(call, asker)
+            ((called, by),) = made
+            assert replace(called, at=call.at) == call
+            assert by == asker
+            with pytest.raises(Refused, match="Only an admin"):
+                await choices.choose(replace(call, value="no"), asker)
