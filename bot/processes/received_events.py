@@ -17,7 +17,6 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 
 import structlog
@@ -50,6 +49,8 @@ _MAX_TRIES: Final = 3
 """How often an event is given to a process; one that ends each of them is given up."""
 _MAX_TAKEN: Final = 100
 """Events that are taken at once."""
+ROLE: Final = "role"
+"""By which name a process tells the others its role."""
 _GIVEN: Final = "event_given"
 _TAKES: Final = "takes"
 
@@ -91,6 +92,7 @@ class ReceivedEvents:
         if crew.membership is not None:
             crew.membership.mourn(self.look_again)
             crew.membership.tell(_TAKES, self._takes)
+            crew.membership.tell(ROLE, lambda: self.role)
             crew.membership.watch(self._note_takers)
 
     async def put(
@@ -109,7 +111,7 @@ class ReceivedEvents:
         row = {
             "platform": platform, "key": key, "event": event, "place": place, "person": person,
             "process": process, "begun": process == self._id, "tries": 1,
-            "payload": written, "at": datetime.now(UTC),
+            "payload": written, "at": self._database.now(),
         }  # fmt: skip
 
         def job(connection: Connection) -> int | None:
