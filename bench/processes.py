@@ -102,9 +102,12 @@ def database_cpu_s(server: PostgresqlServer) -> float:
     pid = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
     main = psutil.Process(pid)
     own = main.cpu_times()
-    living = [one.cpu_times() for one in main.children(recursive=True)]
-    ended = own.children_user + own.children_system
-    return ended + sum(one.user + one.system for one in [own, *living])
+    total: float = own.user + own.system + own.children_user + own.children_system
+    for one in main.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends just now
+            times = one.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 async def arrivals(
