@@ -6,30 +6,20 @@ finds those of the day before as they were.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, select
 
 from bot.history.tables import daily_use
+from bot.storage.counters import Counters
 from bot.storage.database import Database
-from bot.storage.insert import InsertInto, InsertStatement, Returning
 from bot.storage.last_work import do_last
 
-Whose = Literal["person", "place"]
-
-
-@InsertStatement
-def _add(insert_into: InsertInto) -> Returning:
-    insert = insert_into(daily_use)
-    adding = insert.on_conflict_do_update(
-        index_elements=["day", "who"],
-        set_={name: daily_use.c[name] + insert.excluded[name] for name in ("steps", "seconds")},
-    )
-    return adding.returning(*daily_use.c)
+_counters: Final = Counters(daily_use, ("steps", "seconds"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +38,7 @@ class DailyLimits:
 class LimitReached:
     """Whose limit it is, and when the next day begins."""
 
-    whose: Whose
+    whose: Literal["person", "place"]
     anew_at: datetime
 
 
@@ -63,18 +53,10 @@ class _Use:
     seconds: float = 0.0
     reached: LimitReached | None = None
 
-    @property
-    def whose(self) -> tuple[str, str]:
-        """For whom it counts."""
-        return self.person, self.place
-
-
-@dataclass(slots=True)
-class _Sum:
-    """What somebody has used on a day."""
-
-    steps: int = 0
-    seconds: float = 0.0
+    def rows(self) -> Sequence[dict[str, Any]]:
+        """What is added for the person and for the place."""
+        sums = {"day": self.day, "steps": self.steps, "seconds": self.seconds}
+        return [{"who": who, **sums} for who in (self.person, self.place)]
 
 
 def _now() -> datetime:
@@ -105,7 +87,7 @@ class DailyUse:
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(found)).all()
-        return self._reached(use, {row.who: _Sum(row.steps, row.seconds) for row in rows})
+        return self._reached(use, {(row.day, row.who): (row.steps, row.seconds) for row in rows})
 
     async def add(
         self, person: str, place: str, *, steps: int = 0, seconds: float = 0.0
@@ -125,48 +107,31 @@ class DailyUse:
         return self._now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
     def _count(self, connection: Connection, uses: Sequence[_Use]) -> None:
-        """Count everything, and take back the steps of those who had reached a limit before. The
-        rows are locked by their keys, so that two processes do not wait for each other."""
-        added = _sums(uses)
-        used = {
-            (row.day, row.who): _Sum(row.steps - added[row.day, row.who].steps, row.seconds)
-            for row in connection.execute(_add(connection), _rows(added)).all()
-        }
-        refused = []
+        """Count everything, and take back the steps of those who had reached a limit before."""
+        rows = _counters.add(connection, chain.from_iterable(use.rows() for use in uses))
+        used = {(row.day, row.who): (row.steps, row.seconds) for row in rows}
+        back: list[dict[str, Any]] = []
+        for row in chain.from_iterable(use.rows() for use in uses):
+            steps, seconds = used[row["day"], row["who"]]
+            used[row["day"], row["who"]] = steps - row["steps"], seconds
         for use in uses:
-            use.reached = self._reached(use, {who: used[use.day, who] for who in use.whose})
-            if use.reached is not None:
-                refused.append(replace(use, steps=-use.steps, seconds=0.0))
-                continue
-            for who in use.whose:
-                used[use.day, who].steps += use.steps
-        if any(use.steps for use in refused):
-            connection.execute(_add(connection), _rows(_sums(refused)))
+            use.reached = self._reached(use, used)
+            for row in use.rows():
+                steps, seconds = used[use.day, row["who"]]
+                if use.reached is None:
+                    used[use.day, row["who"]] = steps + use.steps, seconds
+                elif use.steps:
+                    back.append({**row, "steps": -use.steps, "seconds": 0.0})
+        if back:
+            _counters.add(connection, back)
 
-    def _reached(self, use: _Use, used: Mapping[str, _Sum]) -> LimitReached | None:
-        """Which limit is reached, by what each has used."""
-        anew_at = use.day + timedelta(days=1)
-        whose: Whose
-        for whose, who, limits in (
-            ("person", use.person, self._person),
-            ("place", use.place, self._place),
-        ):
-            if (found := used.get(who)) and limits.reached(found.steps, found.seconds):
-                return LimitReached(whose, anew_at)
+    def _reached(
+        self, use: _Use, used: Mapping[tuple[datetime, str], tuple[int, float]]
+    ) -> LimitReached | None:
+        """Which limit is reached, by the steps and seconds that each has used on each day."""
+        nothing, anew_at = (0, 0.0), use.day + timedelta(days=1)
+        if self._person.reached(*used.get((use.day, use.person), nothing)):
+            return LimitReached("person", anew_at)
+        if self._place.reached(*used.get((use.day, use.place), nothing)):
+            return LimitReached("place", anew_at)
         return None
-
-
-def _sums(uses: Sequence[_Use]) -> dict[tuple[datetime, str], _Sum]:
-    sums: defaultdict[tuple[datetime, str], _Sum] = defaultdict(_Sum)
-    for use in uses:
-        for who in use.whose:
-            sums[use.day, who].steps += use.steps
-            sums[use.day, who].seconds += use.seconds
-    return sums
-
-
-def _rows(sums: Mapping[tuple[datetime, str], _Sum]) -> Sequence[Mapping[str, Any]]:
-    return [
-        {"day": day, "who": who, "steps": sums[day, who].steps, "seconds": sums[day, who].seconds}
-        for day, who in sorted(sums)
-    ]

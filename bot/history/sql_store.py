@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +12,10 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
-    literal_column,
     select,
     update,
 )
 
-from backends.base import Usage
-from bot.errors import StorageError
 from bot.history.attachments import AttachmentSnapshot
 from bot.history.erasure import forget_conversation, forget_person
 from bot.history.mapping import (
@@ -35,7 +32,6 @@ from bot.history.tables import (
     Moment,
     feedback,
     materials,
-    processed_events,
     quoted,
     summaries,
     summarised,
@@ -43,34 +39,12 @@ from bot.history.tables import (
     turns,
 )
 from bot.history.turn_counts import count_end, count_reopened, find_counted
+from bot.history.turn_writes import IS_RUNNING, Ending, Opening, end_all, open_all, progress_all
 from bot.storage.database import Database
-from bot.storage.insert import Insert, InsertInto, InsertStatement, Returning
+from bot.storage.insert import Insert, InsertInto, InsertStatement
 from bot.storage.last_work import do_together
 from bot.storage.one_at_a_time import one_at_a_time
 
-# Written out, not bound: SQLite uses an index over part of a table only where it sees why it may.
-_is_running = turns.c.status == literal_column("'running'")
-_progress = (
-    update(turns).where(turns.c.id == bindparam("turn"), _is_running).values(text=bindparam("text"))
-)
-_asked = turns.alias("asked")
-_ending = (
-    select(
-        turns.c.id, select(_asked.c.author).where(_asked.c.id == turns.c.answers).scalar_subquery()
-    )
-    .where(turns.c.id.in_(bindparam("ids", expanding=True)), _is_running)
-    .with_for_update(of=turns)
-)
-_finish = (
-    update(turns)
-    .where(turns.c.id == bindparam("turn"), _is_running)
-    .values(
-        {
-            name: bindparam(name)
-            for name in ("text", "status", "model", "usage", "explanation", "cut", "remember")
-        }
-    )
-)
 _reopen = (
     update(turns)
     .where(
@@ -88,14 +62,14 @@ _supersede = update(turns).where(turns.c.id == bindparam("turn")).values(superse
 _get = select(turns).where(turns.c.id == bindparam("turn"))
 _place = select(turns.c.seq).where(turns.c.id == bindparam("turn"))
 _NO_END = 2**31 - 1
-_running = select(turns).where(_is_running, IS_ABANDONED).order_by(turns.c.seq)
-_running_ids = select(turns.c.id).where(_is_running, IS_ABANDONED)
+_running = select(turns).where(IS_RUNNING, IS_ABANDONED).order_by(turns.c.seq)
+_running_ids = select(turns.c.id).where(IS_RUNNING, IS_ABANDONED)
 _wait = (
     update(turns)
-    .where(_is_running, IS_ABANDONED, turns.c.id.in_(select(suspended.c.turn)))
+    .where(IS_RUNNING, IS_ABANDONED, turns.c.id.in_(select(suspended.c.turn)))
     .values(status="waiting")
 )
-_interrupt = update(turns).where(_is_running, IS_ABANDONED).values(status="interrupted")
+_interrupt = update(turns).where(IS_RUNNING, IS_ABANDONED).values(status="interrupted")
 _by_event = (
     select(turns)
     .where(
@@ -133,25 +107,6 @@ _material = select(materials.c.kept).where(materials.c.turn == bindparam("of"))
 
 
 @InsertStatement
-def _claim(insert_into: InsertInto) -> Returning:
-    events = processed_events.c
-    claiming = insert_into(processed_events).on_conflict_do_nothing()
-    return claiming.returning(events.platform, events.event_id)
-
-
-@InsertStatement
-def _open(insert_into: InsertInto) -> Returning:
-    insert = insert_into(turns)
-    edited = ("text", "command", "options", "remember")
-    opening = insert.on_conflict_do_update(
-        index_elements=["id"],
-        set_={name: insert.excluded[name] for name in edited},
-        where=turns.c.role == literal_column("'user'"),
-    )
-    return opening.returning(turns.c.id)
-
-
-@InsertStatement
 def _feedback(insert_into: InsertInto) -> Insert:
     # Of an answer that is forgotten meanwhile nothing is kept.
     of = select(
@@ -177,65 +132,6 @@ def _keep(insert_into: InsertInto) -> Insert:
     )
 
 
-def _progress_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    connection.execute(_progress, rows)
-
-
-@dataclass(slots=True)
-class _Opening:
-    """An event that is claimed, a question and its answer that are stored: any of them may be
-    missing. `done` is False where the event was claimed before."""
-
-    event: Mapping[str, Any] | None
-    rows: Sequence[Mapping[str, Any]] = ()
-    done: bool = True
-
-
-def _open_all(connection: Connection, openings: Sequence[_Opening]) -> None:
-    """Claim all events in one statement, in the same order in each process, so that two do not wait
-    for each other; and store all questions and answers in another."""
-    events = {_event_key(one.event): one.event for one in openings if one.event is not None}
-    claimed: set[Any] = set()
-    if events:
-        ordered = [events[key] for key in sorted(events)]
-        claimed.update(map(tuple, connection.execute(_claim(connection), ordered)))
-    rows: list[Mapping[str, Any]] = []
-    for one in openings:
-        one.done = True
-        if one.event is not None:
-            key = _event_key(one.event)
-            one.done = key in claimed
-            claimed.discard(key)  # the others with the same event are too late
-        if one.done:
-            rows += one.rows
-    if rows and len(connection.execute(_open(connection), rows).all()) != len(rows):
-        raise StorageError("There is an answer with this id already.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    """The columns of an answer that has ended, and what is counted of it."""
-
-    row: Mapping[str, Any]
-    counted: StoredMessage
-    usage: Usage | None
-
-
-def _end_all(connection: Connection, endings: Sequence[_Ending]) -> None:
-    """Store the ends of all answers that are running, and count them."""
-    waiting = {one.counted.id: one for one in reversed(endings)}
-    found = connection.execute(_ending, {"ids": sorted(waiting)}).all()
-    if found:
-        connection.execute(_finish, [waiting[turn].row for turn, _ in found])
-    for turn, author in found:
-        if author is not None:
-            count_end(connection, waiting[turn].counted, author, waiting[turn].usage)
-
-
-def _event_key(event: Mapping[str, Any]) -> tuple[str, str]:
-    return event["platform"], event["event_id"]
-
-
 class SqlHistoryStore:
     """Implements `HistoryStore` on a `Database`, which it does not own."""
 
@@ -244,7 +140,7 @@ class SqlHistoryStore:
 
     async def claim(self, platform: str, event_id: str) -> bool:
         event = {"platform": platform, "event_id": event_id, "at": datetime.now(UTC)}
-        return await self._open(_Opening(event))
+        return await self._open(Opening(event))
 
     async def open(
         self, question: StoredMessage, answer: StoredMessage, *, claim: bool = False
@@ -253,15 +149,15 @@ class SqlHistoryStore:
         asked = {**to_row(question), "process": None}
         answered = {**to_row(answer), "process": self._database.process}
         event = {"platform": platform, "event_id": question.event_id, "at": datetime.now(UTC)}
-        return await self._open(_Opening(event if claim else None, [asked, answered]))
+        return await self._open(Opening(event if claim else None, [asked, answered]))
 
-    async def _open(self, opening: _Opening) -> bool:
-        await self._database.write(lambda connection: do_together(connection, _open_all, opening))
+    async def _open(self, opening: Opening) -> bool:
+        await self._database.write(lambda connection: do_together(connection, open_all, opening))
         return opening.done
 
     async def progress(self, turn: str, text: str) -> None:
         row = {"turn": turn, "text": text}
-        await self._database.write(lambda connection: do_together(connection, _progress_all, row))
+        await self._database.write(lambda connection: do_together(connection, progress_all, row))
 
     async def finish(self, answer: StoredMessage, *, before: StoredMessage | None = None) -> None:
         row = {"turn": answer.id, "remember": answer.remember, **answer_columns(answer)}
@@ -269,8 +165,8 @@ class SqlHistoryStore:
         if before is not None:
             counted = replace(answer, model=answer.model or before.model)
             usage = answer.usage if answer.usage != before.usage else None
-        ending = _Ending(row, counted, usage)
-        await self._database.write(lambda connection: do_together(connection, _end_all, ending))
+        ending = Ending(row, counted, usage)
+        await self._database.write(lambda connection: do_together(connection, end_all, ending))
 
     async def reopen(self, turn: str) -> bool:
         def job(connection: Connection) -> bool:

@@ -17,7 +17,7 @@ from backends.base import Usage
 from bot.history.mapping import to_message
 from bot.history.protocol import StoredMessage
 from bot.history.tables import turn_counts, turns
-from bot.storage.insert import InsertInto, InsertStatement, Returning
+from bot.storage.counters import Counters
 from bot.storage.last_work import do_last
 
 MESSAGE: Final = "message"
@@ -30,7 +30,7 @@ SUMS: Final = (
     "turns", "failed", "measured", "read", "written", "queue_ms", "wait_ms", "machine_ms",
 )  # fmt: skip
 """The columns that are counted."""
-_KEY: Final = [column.name for column in turn_counts.primary_key]
+_counters: Final = Counters(turn_counts, SUMS)
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 _answer, _question = turns.alias("answer"), turns.alias("question")
@@ -39,16 +39,6 @@ _counted = (
     .join(_question, _answer.c.answers == _question.c.id)
     .where(_answer.c.id == bindparam("turn"))
 )
-
-
-@InsertStatement
-def _add(insert_into: InsertInto) -> Returning:
-    insert = insert_into(turn_counts)
-    adding = insert.on_conflict_do_update(
-        index_elements=_KEY,
-        set_={name: turn_counts.c[name] + insert.excluded[name] for name in SUMS},
-    )
-    return adding.returning(turn_counts.c.kind)
 
 
 def find_counted(connection: Connection, turn: str) -> tuple[StoredMessage, str] | None:
@@ -113,16 +103,7 @@ def _count(
 
 
 def _add_all(connection: Connection, counted: Sequence[Sequence[Mapping[str, Any]]]) -> None:
-    """Add what was counted: each row once, and by their keys, so that two processes do not wait for
-    each other."""
-    added: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in chain.from_iterable(counted):
-        known = added.setdefault(
-            tuple(row[name] for name in _KEY), {**row, **dict.fromkeys(SUMS, 0)}
-        )
-        for name in SUMS:
-            known[name] += row[name]
-    connection.execute(_add(connection), [added[key] for key in sorted(added)])
+    _counters.add(connection, chain.from_iterable(counted))
 
 
 def place_of(conversation: str) -> str:

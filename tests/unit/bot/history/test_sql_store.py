@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import dialect
 
 from bot.errors import StorageError
 from bot.history import reply_addresses as replies_sql
-from bot.history import sql_store
+from bot.history import sql_store, turn_writes
 from bot.history.mapping import to_message, to_row
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
@@ -182,7 +182,8 @@ class TestLoad:
             (sql_store, "_running"),
             (sql_store, "_by_event"),
             (sql_store, "_get"),
-            (sql_store, "_finish"),
+            (turn_writes, "_finish"),
+            (turn_writes, "_ending"),
             (replies_sql, "_unfinished"),
             (replies_sql, "_known"),
         ],
@@ -191,7 +192,10 @@ class TestLoad:
         self, in_file: Database, module: ModuleType, name: str
     ) -> None:
         compiled = getattr(module, name).compile(dialect=dialect(paramstyle="named"))
-        values = {key: value or 1 for key, value in compiled.params.items()}
+        values = {
+            key: ["1"] if compiled.binds[key].expanding and not value else value or 1
+            for key, value in compiled.params.items()
+        }
         query = compiled.construct_expanded_state(values)
 
         def explain(connection: Connection) -> list[str]:
@@ -200,8 +204,8 @@ class TestLoad:
             explained = f"EXPLAIN QUERY PLAN {query.statement}"
             return [row[3] for row in driver.execute(explained, query.parameters)]
 
-        plan = await in_file.write(explain)
-        assert plan
+        plan = [step for step in await in_file.write(explain) if "SUBQUERY" not in step]
+        assert plan  # a heading is no step
         assert all("USING" in step and "SCAN" not in step for step in plan), plan
         assert not any("TEMP B-TREE" in step for step in plan), plan
 
