@@ -1,12 +1,13 @@
 """`make soak`: half an hour of mixed load on the real core, engine, pool and database.
 
-    python -m bench.soak [--minutes 30] [--seed 1]
+    python -m bench.soak [--minutes 30] [--seed 1] [--kills 50] [--conversations 200]
 
 People ask, change their minds, press Stop, switch models, delete their questions; one model fails
 at random, one lives in a child process that is killed now and then. After that many use tools at
-once, in a process that is killed (`bench.soak_agents`), and a server of tools does all that one
-should not (`bench.soak_servers`). At the end every accepted event must have ended in one reply, and
-no task, thread, sequence or child process may be left.
+once, in a process that is killed (`bench.soak_agents`), a server of tools does all that one should
+not (`bench.soak_servers`), and four processes on one PostgreSQL are killed again and again
+(`bench.soak_processes`). At the end every accepted event must have ended in one reply, and no task,
+thread, sequence or child process may be left.
 Everything stays on this machine and ends by itself; the exit status says whether all of it held.
 """
 
@@ -27,6 +28,8 @@ import psutil
 import yaml
 
 from backends.gil import shorten_switch_interval
+from bench.soak_processes import CONVERSATIONS, KILLS
+from bench.soak_processes import soak as soak_processes
 from bot.app import App, open_app
 from bot.config.core import LoggingSettings
 from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
@@ -193,6 +196,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--conversations", type=int, default=CONVERSATIONS)
     arguments = parser.parse_args()
     configure(LoggingSettings(level="error"))
     shorten_switch_interval()  # as `parlance` does
@@ -204,6 +209,9 @@ def main() -> None:
     problems = asyncio.run(soak(arguments.minutes, arguments.seed))
     problems += asyncio.run(soak_agents(AGENTS, arguments.seed))
     problems += asyncio.run(soak_servers(TURNS, arguments.seed))
+    problems += asyncio.run(
+        soak_processes(arguments.kills, arguments.conversations, arguments.seed)
+    )
     for problem in problems:
         print(f"FAILED: {problem}")
     print("failed" if problems else "all held")

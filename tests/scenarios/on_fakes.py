@@ -1,6 +1,7 @@
 """`parlance` as a process whose Discord and Slack are those of ours, at the addresses that
 `FAKE_DISCORD_PORT` and `FAKE_SLACK_URL` name. With `FAKE_LIFETIME_S` it is taken for dead sooner
-where it shares a database."""
+where it shares a database; with `FAKE_SLACK_RATE` it makes so many times the edits that Slack takes
+of one workspace."""
 
 from __future__ import annotations
 
@@ -16,6 +17,10 @@ if __name__ == "__main__":
     discord.http.Route.BASE = f"http://{at}/api/v10"
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(f"ws://{at}/gateway")
     AsyncBaseClient.BASE_URL = os.environ["FAKE_SLACK_URL"]
+    if rate := os.environ.get("FAKE_SLACK_RATE"):
+        from bot.adapters.slack.outbound import port
+
+        port.UPDATES = port.UPDATES.shared(float(rate))  # type: ignore[attr-defined]
     if lifetime := os.environ.get("FAKE_LIFETIME_S"):
         from bot.processes.membership import Membership
 
