@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from bot.control.client import ask
 from bot.control.client import stop as stop_running
 from bot.control.protocol import COMMAND_TIMEOUT_S, STATUS_TIMEOUT_S, ControlError, NotRunning
 from bot.control_characters import escape_controls
+from bot.errors import StorageError
 from bot.storage.data_dir_lock import find_holder
 
 if TYPE_CHECKING:
@@ -65,7 +67,10 @@ def status(
     """Show how the bot does: platforms, models, queue, disk, what is wrong, the last errors."""
     here = read_installation(config)
     while True:
-        told = ask_running_bot(here, "status")
+        try:
+            told = ask_running_bot(here, "status")
+        except ControlError as error:  # a bot that waits for its database says nothing
+            raise ControlError(f"{error}{_database_trouble(here)}") from None
         if told is None and as_json:
             show_json({"running": False})
             raise typer.Exit(1)
@@ -169,6 +174,19 @@ def stop(
     except NotRunning:
         raise not_running(here) from None
     console.print(f"Parlance (process {pid}) has stopped.")
+
+
+def _database_trouble(here: Installation) -> str:
+    """What keeps the bot's database server from being used, as a further sentence; "" if nothing
+    does."""
+    from bot.storage.blocking import revision_at  # it takes time
+
+    try:
+        if not isinstance(here.database, Path):
+            revision_at(here.database)
+    except StorageError as error:
+        return f" {error}"
+    return ""
 
 
 def not_running(here: Installation) -> NotRunning:
