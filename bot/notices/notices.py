@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import structlog
 
 from bot.catalogue.sentence import say
-from bot.errors import UserFacingError
+from bot.errors import StorageError, UserFacingError
 from bot.notices.ledger import Ledger, Posting
 from bot.notices.trouble import Trouble, Watch
 from bot.replies.protocol import Arrival
@@ -104,9 +104,14 @@ class Notices:
                     found += await watch()
                 kinds.append(kind)
                 self._failing.discard(kind)
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - it is logged
                 if kind not in self._failing:  # else every round would say it
-                    log.warning("notices.watch_failed", kind=kind, exc_info=True)
+                    why = (
+                        {"reason": str(error)}
+                        if isinstance(error, StorageError)
+                        else {"exc_info": True}
+                    )
+                    log.warning("notices.watch_failed", kind=kind, **why)
                 self._failing.add(kind)
         for sentence in self._ledger.take(found, kinds, self._clock()):
             log.warning("notice", says=sentence)

@@ -101,6 +101,8 @@ class Duty:
                 self._called.clear()
                 try:
                     await self._work()
+                except StorageError as error:  # it may be back by the next time
+                    log.warning("duty.failed", duty=self._name, reason=str(error))
                 except Exception:  # the next time may go well
                     log.exception("duty.failed", duty=self._name)
                 with suppress(TimeoutError):

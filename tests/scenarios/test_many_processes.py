@@ -25,6 +25,10 @@ from tests.scenarios.setup.setup_house import TOKENS, House, open_house
 WITHIN_S = 60.0
 TAKEN = "SELECT count(*) FROM processed_events"
 _WORKERS = "SELECT count(*) FROM processes WHERE told LIKE '%%takes\": [\"%%'"
+_WRITING = (
+    "SELECT host FROM processes JOIN turns ON turns.process = processes.id"
+    " WHERE turns.status = 'running'"
+)
 TAKEOVER_S = 15.0
 CUT = "This answer was interrupted by a restart."
 
@@ -129,7 +133,7 @@ async def test_questions_that_come_to_any_process_are_answered_once_and_in_their
     for topic in range(4):
         await slack.mention(f"number {topic}-0")
         threads.append(slack._asked)
-    await crew.until(lambda: all(map(crew.thread, threads)))
+    await crew.until(lambda: all(_complete(crew, ts) for ts in threads) and not slack.working())
     for number in range(1, 4):
         for topic, ts in enumerate(threads):
             slack._asked = ts
@@ -149,10 +153,8 @@ async def test_questions_that_come_to_any_process_are_answered_once_and_in_their
     await slack.mention("take your time")
     slow = slack._asked
     await crew.until(lambda: "slow005" in _text(crew, slow))
-    host = crew.row(
-        "SELECT host FROM processes JOIN turns ON turns.process = processes.id"
-        " WHERE turns.status = 'running'"
-    )
+    await crew.until(lambda: crew.row(_WRITING))
+    host = crew.row(_WRITING)
     writing = next(one for one in crew.processes if host.endswith(f":{one.pid}"))
     crew.kill(writing)
     crew.kill(next(one for one in crew.processes if one is not writing))
