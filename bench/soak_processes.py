@@ -38,7 +38,7 @@ KILLS, CONVERSATIONS = 50, 200
 PROCESSES = 4
 RATE = 40
 """How many times the calls of one workspace a minute are taken, and made."""
-QUESTIONS_A_S = 5.0
+QUESTIONS_A_S = 4.0
 """How many are asked a second, of all conversations together."""
 PAIRS = 0.2
 """The part of questions that are asked with another one right after them."""
@@ -212,7 +212,7 @@ class Soak:
         asked = self.asked[channel]
         first = f"{1_800_000_000 + topic}.000100"
         ts = f"{1_800_000_000 + topic}.{len(asked) + 200:06}" if asked else first
-        said = {"channel": channel, "user": "U0ADA", "ts": ts}
+        said = {"channel": channel, "user": _person(topic), "ts": ts}
         if asked:
             said["thread_ts"] = first
         said["text"] = f"<@UBOT> number {topic}-{len(asked)} {_WORDS}"
@@ -247,7 +247,7 @@ class Soak:
             ):
                 break
             await asyncio.sleep(1)
-        stored = set(self._column("SELECT event_id FROM processed_events"))
+        stored = set(self._column("SELECT event_id FROM turns WHERE role = 'user'"))
         for channel, asked in self.asked.items():
             thread = self.threads[channel]
             answered, lost = thread.answered, self._missing(channel)
@@ -269,6 +269,10 @@ class Soak:
 
     def _column(self, query: str) -> Sequence[object]:
         return [row[0] for row in self.server.execute(query, self.database)]
+
+
+def _person(topic: int) -> str:
+    return f"U{topic + 100}"
 
 
 _SHOWN = ("create", "edit", "delete", "ephemeral")
@@ -294,7 +298,7 @@ async def soak(kills: int, conversations: int, seed: int) -> list[str]:
             assert fake.tiers is not None
             fake.tiers.clock = Clock(fake.tiers.clock.time_scale * RATE)
             for topic in range(conversations):  # Slack takes a message a second in a channel
-                fake.workspace.channels[f"C{topic + 100}"] = ["U0ADA"]
+                fake.workspace.channels[f"C{topic + 100}"] = [_person(topic)]
             run = Soak(house, server, folder, stack, random.Random(seed), conversations)
             url = server.create().url.set(drivername="postgresql")
             run.url, run.database = url.render_as_string(hide_password=False), str(url.database)

@@ -110,11 +110,11 @@ class Suspensions:
         query = self._query(suspended.c.person != person, suspended.c.choice == "").limit(limit)
         return await self._read(query)
 
-    async def begun_before(self, moment: datetime) -> Sequence[Suspension]:
-        """Return the turns that wait and can still be answered, whose answers began before, in no
-        process that lives."""
-        earlier = select(turns.c.id).where(turns.c.at < moment, IS_ABANDONED)
-        found = await self._waiting(suspended.c.turn.in_(earlier))
+    async def left(self) -> Sequence[Suspension]:
+        """Return the turns that wait and can still be answered, and that no process that lives is
+        at."""
+        abandoned = select(turns.c.id).where(IS_ABANDONED)
+        found = await self._waiting(suspended.c.turn.in_(abandoned))
         return [one for one in found if one.open]
 
     async def due(self, now: datetime) -> Sequence[Suspension]:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 import structlog
@@ -55,8 +54,8 @@ class WaitingCards:
 
     async def show_again(self) -> None:
         """Show each that is not known to stand there, once; ends when all do, or cannot."""
-        begun = await self.suspensions.begun_before(datetime.now(UTC))
-        waiting = [one for one in begun if self.leads(_place_of(one).platform)]
+        left = await self.suspensions.left()
+        waiting = [one for one in left if self.leads(_place_of(one).platform)]
         connected, pause_s = asyncio.Event(), _FIRST_PAUSE_S
         self.platforms.watch(connected.set)
         while True:
