@@ -149,10 +149,10 @@ class Conversation:
         self._touch(entry)
 
     def free_id(self, view: View) -> str:
-        """The id of the entry for one more reply of a turn. One that waits takes the place of what
-        was read of it from the history."""
+        """The id of the entry for one more reply of a turn. One that waits, or of which nothing was
+        shown yet, takes the place of what was read of it from the history."""
         known, number = self._entries.get(view.turn), 1
-        if known is None or (known.stored and _waits(known.view) and _waits(view)):
+        if known is None or (known.stored and _goes_on(known.view, view)):
             return view.turn
         while f"{view.turn}-{number}" in self._entries:
             number += 1
@@ -310,8 +310,10 @@ def _is_settled(action: Action, pressed: Action) -> bool:
     return action.name != "accept" or action.value == pressed.value
 
 
-def _waits(view: View | None) -> bool:
-    return view is not None and view.state == "waiting"
+def _goes_on(stored: View | None, view: View) -> bool:
+    if stored is None or stored.state == "waiting":
+        return stored is not None and view.state == "waiting"
+    return stored.state == "working"
 
 
 def _part(target: str, swap: str, html: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import structlog
@@ -19,12 +19,14 @@ from starlette.routing import BaseRoute
 from backends.errors import BackendError
 from bot.catalogue.sentence import say
 from bot.console.forms import upload_of
+from bot.console.pages.document_jobs import DocumentJob
 from bot.console.pages.documents_access import DocumentAccess
 from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.uploads import MAX_UPLOADED_FILES, UploadedFile, UploadForm
 from bot.console.visit import Visit
 from bot.errors import Busy, Refused, UsageError, UserFacingError
 from bot.knowledge.access import is_private
+from bot.processes.peers import TooLongToTell
 from bot.skills.permitted_services import PermittedKnowledge
 from bot.values import Ingested, document_name
 
@@ -33,7 +35,7 @@ log = structlog.get_logger(__name__)
 MAX_RUNNING_PER_PERSON: Final = 3
 """Forms of one person that are worked on at once."""
 _MAX_KEPT_JOBS: Final = 60
-_MAX_SHOWN_OUTCOMES: Final = 50
+_JOBS: Final = "console_document_jobs"
 _MAX_ADDRESS_CHARACTERS: Final = 2000
 _MB: Final = 1024**2
 _BUSY_S: Final = 60.0
@@ -59,61 +61,6 @@ class UploadLimits:
         return self.all_bytes // _MB
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentOutcome:
-    """What became of one document, and what of it was not read or why it was refused."""
-
-    name: str
-    state: str
-    detail: str = ""
-    left_out: str = ""
-
-
-@dataclass(slots=True)
-class DocumentJob:
-    """Something that is being added to a base, or was. `state` is waiting, working, done or
-    refused; `detail` says how far it is, or what went wrong."""
-
-    base: str
-    name: str
-    by: str
-    began_at: datetime
-    state: str = "waiting"
-    detail: str = ""
-    done: int = 0
-    total: int = 0
-    outcomes: list[DocumentOutcome] = field(default_factory=list)
-    more: int = 0
-    """Further documents whose outcome is not listed."""
-
-    @property
-    def running(self) -> bool:
-        return self.state in ("waiting", "working")
-
-    @property
-    def single(self) -> DocumentOutcome | None:
-        """The outcome, where it was one document."""
-        return self.outcomes[0] if len(self.outcomes) == 1 and not self.running else None
-
-    def note(self, step: Ingested) -> None:
-        """Take in what an ingestion says."""
-        self.done, self.total = step.done, step.total
-        if step.state == "working":
-            self.detail = step.within
-        elif step.state == "passed":
-            self.detail = step.detail
-        elif len(self.outcomes) < _MAX_SHOWN_OUTCOMES:
-            name = document_name(step.location, self.name)
-            self.outcomes.append(DocumentOutcome(name, step.state, step.detail, step.left_out))
-        else:
-            self.more += 1
-
-    def end(self, refused: str = "") -> None:
-        """Nothing more comes."""
-        self.state = "refused" if refused else "done"
-        self.detail = refused or (self.detail if self.outcomes and self.total > 1 else "")
-
-
 class DocumentAdding:
     """Takes what is sent, and reads it in the background. `close` must be called at the end."""
 
@@ -122,6 +69,9 @@ class DocumentAdding:
         self._access = access
         self._jobs: list[DocumentJob] = []
         self._tasks: dict[asyncio.Task[None], str] = {}
+        self._peers = site.app.crew.peers
+        if self._peers is not None:
+            self._peers.answer(_JOBS, self._tell_jobs)
         sizes = site.uploads
         self.limits = UploadLimits(MAX_UPLOADED_FILES, sizes.max_file_bytes, sizes.max_bytes)
 
@@ -132,9 +82,22 @@ class DocumentAdding:
             self._site.route("/documents/jobs", self._progress),
         ]
 
-    def jobs(self, bases: Collection[str]) -> Sequence[DocumentJob]:
+    async def jobs(self, bases: Collection[str]) -> Sequence[DocumentJob]:
+        """What `jobs_here` says, of all processes. Raises `StorageError`."""
+        found = [*self.jobs_here(bases)]
+        if self._peers is not None and self._site.app.crew.accompanied:
+            with suppress(TooLongToTell):  # of so many bases what is done here is shown
+                for told in await self._peers.ask(_JOBS, {"bases": [*bases]}):
+                    found += [DocumentJob.read(one) for one in told]
+        return sorted(found, key=lambda job: job.began_at, reverse=True)
+
+    async def _tell_jobs(self, asked: Mapping[str, Any]) -> Any:
+        told = [job.written() for job in self.jobs_here(asked["bases"])]
+        return told[:_MAX_KEPT_JOBS] or None
+
+    def jobs_here(self, bases: Collection[str]) -> Sequence[DocumentJob]:
         """What is being added to some bases, also from chats and by schedules, and what was added
-        here of late, as it is at this moment; the newest first. A page asks for it before it lists
+        here of late, as it is at this moment. A page asks for it before it lists
         documents: then what is done here is in the list."""
         own = [replace(job, outcomes=[*job.outcomes]) for job in self._jobs if job.base in bases]
         known = {(job.base, job.name) for job in own if job.running}
@@ -152,7 +115,7 @@ class DocumentAdding:
             for one in self._site.app.knowledge.running(bases)
             if (one.base, one.location) not in known
         ]
-        return sorted([*own, *others], key=lambda job: job.began_at, reverse=True)
+        return [*own, *others]
 
     def begin(
         self, visit: Visit, base: str, *, address: str = "", form: UploadForm | None = None
@@ -272,7 +235,7 @@ class DocumentAdding:
         names = await self._access.names(visit)
         if base:
             names = [base] if base in names else []
-        jobs = self.jobs(names)
+        jobs = await self.jobs(names)
         html = self._site.render("documents_jobs.html", jobs=jobs, base=base)
         headers = {"cache-control": "no-store"}
         if not any(job.running for job in jobs):

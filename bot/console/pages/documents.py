@@ -59,7 +59,7 @@ class DocumentPages:
 
     async def _bases(self, _: Request, visit: Visit) -> Response:
         names = await self._access.names(visit)
-        jobs = self._adding.jobs(names)
+        jobs = await self._adding.jobs(names)
         return self._site.page(
             visit,
             "documents.html",
@@ -71,7 +71,7 @@ class DocumentPages:
 
     async def _base(self, request: Request, visit: Visit) -> Response:
         given = request.query_params
-        jobs = self._adding.jobs([given.get("base", "")])
+        jobs = await self._adding.jobs([given.get("base", "")])
         base = await self._access.base(visit, given.get("base", ""))
         wanted = given.get("wanted", "").strip()[:_MAX_FIELD_CHARACTERS]
         after = given.get("after", "")

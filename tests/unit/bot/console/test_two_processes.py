@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,13 @@ async def test_a_conversation_is_the_same_at_each_process(
         await there.shows("You said: and then?", "👍")
         page = await here.shows("You said: and then?", "👍")
         assert page.count('class="entry answered complete"') == 2
+        # A document that is added at one process is listed by the other while it is read.
+        knowledge = one.app.knowledge
+        added = knowledge.add_bytes("lamps.md", b"# Lamps\n\nA light.", base="default", by="")
+        async with aclosing(added) as steps:
+            await anext(steps)
+            answer = await there.browser.get("/console/documents/jobs?base=default")
+            assert "lamps.md" in answer.text
+            assert "hx-refresh" not in answer.headers
+        answer = await there.browser.get("/console/documents/jobs?base=default")
+        assert answer.headers["hx-refresh"] == "true"
