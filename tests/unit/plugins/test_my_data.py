@@ -98,6 +98,7 @@ async def test_another_process_has_sent_it_as_well(
     await second.close()
 
 
+@pytest.mark.parametrize("new_address", ["sqlite"], indirect=True)
 async def test_a_secret_of_the_operators_is_not_in_it(database: Database) -> None:
     files = PersonalFiles(database, lambda text: text.replace("Eve asks", "[secret]"))
     data = (await files.file(EVE)).data
@@ -117,7 +118,7 @@ async def test_much_is_compressed_and_too_much_is_not_sent(database: Database) -
     assert file.name.endswith(".jsonl.gz")
     assert len(file.data) < MAX_FILE_BYTES
     assert gzip.decompress(file.data).startswith(b'{"kind":"parlance"')
-    await database.write(grow(3 * MAX_FILE_BYTES))
+    await database.write(grow(2 * MAX_FILE_BYTES + 1_000_000))
     later = datetime.now(UTC) + timedelta(seconds=WAIT_S)
     files = PersonalFiles(database, clock=lambda: later)
     for _ in range(2):  # what was not sent is not counted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from mcp.shared.auth import OAuthClientInformationFull
 from pydantic import AnyUrl
 from sqlalchemy import select
 
-from bot.config.mcp import KEY_VARIABLE
+from bot.config.mcp import KEY_VARIABLE, ToolServerSettings
 from bot.doctor import check_login_key
 from bot.errors import ConfigError, Failed, NotFound, Refused
 from bot.events import CommandCall
@@ -27,6 +28,7 @@ from bot.mcp.errors import LoginWanted
 from bot.mcp.login_page import client_page, login_page
 from bot.mcp.logins import CALLBACK_PATH, CLIENT_PATH, Logins
 from bot.mcp.sealed import Sealer, make_key
+from bot.mcp.servers import ToolServers
 from bot.mcp.tables import server_logins
 from bot.processes.peers import Peers
 from bot.storage.address import DatabaseAddress, ServerAddress
@@ -38,6 +40,8 @@ from tests.fakes.processes import join
 from tests.fakes.sink import RecordingSink
 
 KEY = make_key()
+ON_A_FILE = pytest.mark.parametrize("new_address", ["sqlite"], indirect=True)
+"""For what is the same on every database."""
 ANN, BOB = "slack:U1", "slack:U2"
 
 
@@ -121,6 +125,7 @@ async def test_each_person_is_logged_in_by_themselves_also_after_a_restart(setup
     assert await setup.whoami(later, BOB) == bob
 
 
+@ON_A_FILE
 async def test_a_login_is_renewed_after_a_restart(setup: Setup) -> None:
     setup.provider.lifetime_s = 1
     await setup.log_in()
@@ -132,6 +137,7 @@ async def test_a_login_is_renewed_after_a_restart(setup: Setup) -> None:
     assert setup.provider.renewed == 1
 
 
+@ON_A_FILE
 async def test_a_login_that_the_server_took_back_fails_at_once(setup: Setup) -> None:
     await setup.log_in()
     setup.provider.access.clear()
@@ -150,6 +156,7 @@ async def test_nothing_of_it_can_be_read_in_the_store(setup: Setup) -> None:
     assert await setup.again(make_key()).auth_of("git", ANN) is None
 
 
+@ON_A_FILE
 async def test_the_browser_of_another_person_does_not_finish_it(setup: Setup) -> None:
     """Ann begins a login and has Bob open her link: what he would give is not hers."""
     link = await setup.logins.begin(ANN, "git")
@@ -164,6 +171,7 @@ async def test_the_browser_of_another_person_does_not_finish_it(setup: Setup) ->
     assert await setup.logins.of_person(ANN) == []
 
 
+@ON_A_FILE
 async def test_a_code_is_taken_once_and_only_if_it_is_waited_for(setup: Setup) -> None:
     link = await setup.logins.begin(ANN, "git")
     page = await setup.browse(link)
@@ -192,7 +200,9 @@ async def test_who_is_forgotten_is_logged_in_nowhere(setup: Setup) -> None:
 
 
 @pytest.mark.parametrize("new_address", ["postgresql"], indirect=True)
-async def test_what_one_process_began_another_takes_and_finishes(setup: Setup) -> None:
+async def test_what_one_process_began_another_takes_and_finishes(
+    setup: Setup, tmp_path: Path
+) -> None:
     second = await Database.open(setup.database.address)
     peers = await join(second)
     other = setup.again(database=second, peers=peers)
@@ -205,6 +215,16 @@ async def test_what_one_process_began_another_takes_and_finishes(setup: Setup) -
     assert await setup.logins.confirm(ANN, word) == "git"
     assert await setup.whoami(setup.logins, ANN)
     assert await setup.whoami(other, ANN)
+    git = ToolServerSettings(url=setup.url, login=True)
+    async with ToolServers({"git": git}, tmp_path, os.environ.get, (), other.auth_of) as servers:
+        other.connections = servers
+        await servers.refresh("git", ANN)
+        assert servers.tools(ANN)
+        assert await setup.logins.remove(ANN, "git")
+        async with asyncio.timeout(5):
+            while servers.tools(ANN):  # what the other has open for them ends with the login
+                await asyncio.sleep(0.01)
+    other.connections = None
     begun = await other.begin(BOB, "git")
     await setup.logins.begin(BOB, "git")  # which gives the other one up
     async with asyncio.timeout(5):
@@ -215,6 +235,7 @@ async def test_what_one_process_began_another_takes_and_finishes(setup: Setup) -
     await second.close()
 
 
+@ON_A_FILE
 async def test_servers_read_what_this_client_is_where_they_reach_it(setup: Setup) -> None:
     address = setup.base + CLIENT_PATH
     assert (await setup.http.get(address)).status_code == 404
@@ -225,6 +246,7 @@ async def test_servers_read_what_this_client_is_where_they_reach_it(setup: Setup
     assert described["token_endpoint_auth_method"] == "none"
 
 
+@ON_A_FILE
 async def test_what_is_missing_is_said(setup: Setup) -> None:
     with pytest.raises(NotFound):
         await setup.logins.begin(ANN, "other")

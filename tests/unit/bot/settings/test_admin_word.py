@@ -22,6 +22,9 @@ from tests.fakes.core import ADA, BOB, Bench
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.skills import CHAT
 
+ON_A_FILE = pytest.mark.parametrize("new_address", ["sqlite"], indirect=True)
+"""For what is the same on every database."""
+
 
 class Clock:
     now = datetime(2026, 1, 2, tzinfo=UTC)
@@ -50,6 +53,7 @@ def made(database: Database, clock: Clock) -> AdminWord:
     return AdminWord(ShownWords(database, clock))
 
 
+@ON_A_FILE
 async def test_it_can_be_read_aloud_and_is_another_each_time(made: AdminWord) -> None:
     words = {await made.offer() for _ in range(20)}
     assert len(words) == 20
@@ -64,6 +68,7 @@ async def test_it_is_kept_as_a_digest_alone(made: AdminWord, database: Database)
     assert row.digest == digest_of(word)
 
 
+@ON_A_FILE
 @pytest.mark.parametrize("around", ["{}", " {} ", "`{}`", "**{}**", "“{}”.", "<b>{}", "{upper}"])
 async def test_it_is_known_as_people_write_it(made: AdminWord, around: str) -> None:
     word = await made.offer()
@@ -73,6 +78,7 @@ async def test_it_is_known_as_people_write_it(made: AdminWord, around: str) -> N
     assert await made.take(written, ADA) is ("<b>" not in around)
 
 
+@ON_A_FILE
 @pytest.mark.parametrize("text", ["", "***", "ä" * 30, "x" * 1_000_000, "badabadabadaba"])
 async def test_nothing_else_is_taken_for_it(made: AdminWord, text: str) -> None:
     assert not await made.take(text, ADA)
@@ -123,6 +129,7 @@ async def test_another_process_hears_it_and_both_know_their_admin(address: Serve
         await database.close()
 
 
+@ON_A_FILE
 class TestCore:
     @pytest.fixture
     def word(self, made: AdminWord) -> AdminWord:
