@@ -31,10 +31,6 @@ WAIT_S: Final = 3600.0
 """How long a person waits for the next file."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def nothing_secret(text: str) -> str:
     """The redactor of a process that knows no secrets."""
     return text
@@ -50,9 +46,10 @@ class PersonalFiles:
         self,
         database: Database,
         redact: Callable[[str], str] | None = None,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self._database, self._redact, self._clock = database, redact or nothing_secret, clock
+        self._database, self._redact = database, redact or nothing_secret
+        self._clock = clock or database.now
         self._making = asyncio.Lock()
 
     async def file(self, person: str) -> File:

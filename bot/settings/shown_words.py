@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, update
@@ -24,16 +24,12 @@ Trial: TypeAlias = Literal["right", "wrong", "void"]
 """What came of a try; void: there is none to be tried, or it was tried too often."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class ShownWords:
     """The words in a `Database`, as digests: one for each purpose at a time."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime] | None = None) -> None:
         self.database = database
-        self._clock = clock
+        self._clock = clock or database.now
 
     async def offer(self, purpose: str, word: str, lifetime_s: float, tries: int = 1) -> None:
         """Have a word of a purpose work for so many seconds, or until it was used or so many wrong

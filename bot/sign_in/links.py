@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
@@ -38,16 +38,12 @@ def place_of_visitor(visitor: Visitor) -> str:
     return str(replace(visitor.place, thread=None, user=None))
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class SignInLinks:
     """The open links in a `Database`, by the digest of their secret part."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime] | None = None) -> None:
         self._database = database
-        self._clock = clock
+        self._clock = clock or database.now
 
     async def make(self, visitor: Visitor) -> str:
         """Make a link for somebody; returns its secret part. Earlier ones of theirs end. Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
@@ -23,13 +23,13 @@ _COOKIE_BYTES: Final = 32
 _MAX_COOKIE_CHARACTERS: Final = 100
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def any_session(database: Database) -> bool:
     """Whether somebody is signed in."""
-    query = select(console_sessions.c.digest).where(console_sessions.c.ends_at > _now()).limit(1)
+    query = (
+        select(console_sessions.c.digest)
+        .where(console_sessions.c.ends_at > database.now())
+        .limit(1)
+    )
     async with database.read() as connection:
         return (await connection.execute(query)).first() is not None
 
@@ -47,11 +47,15 @@ class Sessions:
     """The sessions in a `Database`, which it does not own."""
 
     def __init__(
-        self, database: Database, lifetime: timedelta, *, clock: Callable[[], datetime] = _now
+        self,
+        database: Database,
+        lifetime: timedelta,
+        *,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._database = database
         self._lifetime = lifetime
-        self._clock = clock
+        self._clock = clock or database.now
 
     @property
     def lifetime_s(self) -> int:

@@ -226,6 +226,13 @@ async def test_links_end_and_are_bounded(room: Room) -> None:
     assert [one for one in spent if one] == [Visitor(f"test:{MAX_OPEN_LINKS + 2}", place)]
 
 
+async def test_a_link_ends_by_the_clock_of_the_database(room: Room) -> None:
+    links = room.app.sign_in.links
+    token = await links.make(Visitor("test:a", PLACE))
+    room.app.database.clock_ahead = timedelta(seconds=LINK_LIFETIME_S + 1)
+    assert not await links.is_open(token)
+
+
 @on_both_engines
 async def test_a_link_is_kept_as_a_digest_and_goes_with_the_person(room: Room) -> None:
     link = (await room.link("bob")).rpartition("/")[2]
