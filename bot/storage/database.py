@@ -47,6 +47,8 @@ ALONG_S = 0.2
 """How long a write that nobody waits for may wait for a transaction, in seconds."""
 MAX_COMMIT_TRIES = 5
 """How often a transaction is run that meets what passes, such as a deadlock of two processes."""
+MAX_CUT_TRIES = 12
+"""How often the log is tried to be cut while somebody reads; each waits for seconds."""
 CHANGED_TABLE = "changed"
 """The topic by which processes tell each other that a table has changed; the text is its name."""
 
@@ -192,8 +194,8 @@ class Database:
     # --- the end ---------------------------------------------------------------------------------
 
     async def scrub(self) -> None:
-        """Remove what deleted rows left behind, as far as the database can. Calls that wait share
-        the next run. Raises `StorageError`."""
+        """Remove what deleted rows left behind, as far as the database can, after all who read it
+        still. Calls that wait share the next run. Raises `StorageError`."""
         asked = time.monotonic()
         async with self._scrubbing:
             if self._scrubbed > asked:
@@ -201,11 +203,18 @@ class Database:
             if self._closing:
                 raise StorageError("The database is closed.")
             self._scrubbed = time.monotonic()
-            loop = asyncio.get_running_loop()
-            try:
-                await loop.run_in_executor(self._thread, self._engine.scrub)
-            except Exception as exc:
-                raise self._as_storage_error(exc) from exc
+            await self._run(self._engine.scrub)
+            for _ in range(MAX_CUT_TRIES):  # writes that wait go between them
+                if await self._run(self._engine.cut_log):
+                    return
+            raise StorageError("Somebody reads the database without end; its log could not be cut.")
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        """Have the writing thread do something that is no transaction."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        except Exception as exc:
+            raise self._as_storage_error(exc) from exc
 
     async def close(self) -> None:
         """Commit the waiting writes, and close the database. Safe to call twice."""

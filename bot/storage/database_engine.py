@@ -65,6 +65,10 @@ class DatabaseEngine(Protocol):
     def scrub(self) -> None:
         """Remove what deleted rows left behind; blocks. Not inside of a transaction."""
 
+    def cut_log(self) -> bool:
+        """After `scrub`: empty the log of what was written, where it is ours; blocks, for seconds
+        where somebody reads. False if somebody still reads what it holds: to be called again."""
+
     def close_writer(self) -> None:
         """Close the connection that writes; blocks."""
 

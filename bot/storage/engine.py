@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, ForeignKey, MetaData, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -71,12 +72,31 @@ def sync_engine(path: Path) -> Engine:
     return engine
 
 
+class _ReadConnection(sqlite3.Connection):
+    """A connection that lets go of what it read as it is closed: one of a read that was cancelled
+    has an open statement, and with it a view of the file that keeps the log from being cut."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+
+    def cursor(self, *arguments: Any, **options: Any) -> Any:
+        cursor = super().cursor(*arguments, **options)
+        self._cursors.add(cursor)
+        return cursor
+
+    def close(self) -> None:
+        for cursor in [*self._cursors]:
+            cursor.close()
+        super().close()
+
+
 async def _open_reader(*arguments: Any, **options: Any) -> Any:
     """Open a connection. Whoever is cancelled meanwhile waits until it is open, and closes it: left
     alone, its thread would answer an event loop that may have ended."""
     import aiosqlite  # as late as SQLAlchemy does
 
-    connection = aiosqlite.connect(*arguments, **options)
+    connection = aiosqlite.connect(*arguments, factory=_ReadConnection, **options)
     connection._thread.daemon = True  # as SQLAlchemy has it
     opening = asyncio.ensure_future(connection)
     try:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -63,13 +64,13 @@ class SqliteEngine:
         return int(pages.scalar_one() * size.scalar_one())
 
     def scrub(self) -> None:
-        """Rewrite the file, so that nothing that was deleted is left in it or in its log: SQLite
-        leaves copies of deleted rows behind when it moves them, even with `secure_delete`."""
-        with self._engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            assert driver is not None
-            driver.execute("VACUUM")
-            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        """Rewrite the file: SQLite leaves copies of deleted rows behind when it moves them, even
+        with `secure_delete`."""
+        self._execute("VACUUM")
+
+    def cut_log(self) -> bool:
+        busy, *_ = self._execute("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+        return not busy
 
     def close_writer(self) -> None:
         self._drop_connection()
@@ -77,6 +78,13 @@ class SqliteEngine:
 
     async def close_readers(self) -> None:
         await self._readers.dispose()
+
+    def _execute(self, statement: str) -> list[Any]:
+        """Outside of a transaction; what it returns."""
+        with self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            return list(driver.execute(statement).fetchall())
 
     def _drop_connection(self) -> None:
         if self._connection is not None:

@@ -232,7 +232,8 @@ class FullTextBeside:
         wanted = {name for name in behind if (name in here if _is_private(name) else shared)}
         for base in sorted(gone | wanted):
             await self._take_in(base)
-        await self._run(self._file.scrub)
+        if not await self._run(self._file.scrub):
+            self._told.set()
 
     async def _repair_all(self) -> tuple[int, int]:
         await self._run(self._file.drop_unknown_tables)

@@ -172,15 +172,19 @@ class FullTextFile:
         with self._transaction() as connection:
             return full_text.repair_table(connection, base, wanted)
 
-    def scrub(self) -> None:
-        """Rewrite the file if it may hold something of what was removed."""
+    def scrub(self) -> bool:
+        """Rewrite the file if it may hold something of what was removed; False where it still does,
+        since somebody reads it."""
         with self._transaction() as connection:
             if connection.exec_driver_sql("SELECT 1 FROM traces").first() is None:
-                return
+                return True
         with _explained(self._path):
             self._opened.scrub()
+            if not self._opened.cut_log():
+                return False
         with self._transaction() as connection:
             connection.exec_driver_sql("DELETE FROM traces")
+        return True
 
     async def close_readers(self) -> None:
         """Close the connections that read; before `close`."""

@@ -171,6 +171,10 @@ class PostgresqlEngine:
         with self._engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(_VACUUM)
 
+    def cut_log(self) -> bool:
+        """The log is the server's."""
+        return True
+
     def close_writer(self) -> None:
         self._drop_connection()
         self._engine.dispose()

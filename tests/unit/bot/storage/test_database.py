@@ -339,3 +339,64 @@ class TestScrubbing:
         await asyncio.gather(*(database.scrub() for _ in range(20)))
         assert 1 <= await version() - before <= 2
         await database.close()
+
+    async def test_a_read_that_was_cancelled_keeps_no_view_of_it(self, tmp_path: Path) -> None:
+        database = await Database.open(tmp_path / "x.db")
+
+        async def read(query: str) -> None:
+            async with database.read() as connection:
+                await connection.exec_driver_sql(query)
+
+        await database.write(lambda c: c.exec_driver_sql(insert("quetzal")) and None)
+        await read("SELECT 1")
+        reading = asyncio.create_task(read(_LONG))
+        await asyncio.sleep(0.05)
+        reading.cancel()
+        await asyncio.wait([reading])
+        await database.write(lambda c: c.exec_driver_sql("DELETE FROM choices") and None)
+        await database.scrub()
+        assert not stands_in("quetzal", tmp_path)
+        await database.close()
+
+    async def test_it_is_tried_again_while_somebody_reads(self, tmp_path: Path) -> None:
+        database = await Database.open(tmp_path / "x.db")
+        await database.write(lambda c: c.exec_driver_sql(insert("quetzal")) and None)
+        with closing(_reader(tmp_path / "x.db")) as somebody:
+            await database.write(_forget_quetzal)
+            scrubbing = asyncio.create_task(database.scrub())
+            await asyncio.sleep(0)
+            await database.write(lambda _: somebody.close())  # between two tries
+            await scrubbing
+        assert not stands_in("quetzal", tmp_path)
+        await database.close()
+
+    async def test_it_is_said_that_somebody_reads_without_end(self, tmp_path: Path) -> None:
+        database = await Database.open(tmp_path / "x.db")
+        await database.write(lambda c: c.exec_driver_sql(insert("quetzal")) and None)
+        with closing(_reader(tmp_path / "x.db")):
+            await database.write(_forget_quetzal)
+            with pytest.raises(StorageError, match="reads the database"):
+                await database.scrub()
+        await database.scrub()
+        assert not stands_in("quetzal", tmp_path)
+        await database.close()
+
+
+_LONG = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000)
+SELECT max(i), (SELECT count(*) FROM choices) FROM n
+"""
+"""Takes long for its one row."""
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    """Somebody who reads the database as it is at this time."""
+    somebody = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    somebody.execute("BEGIN")
+    somebody.execute("SELECT * FROM choices").fetchall()
+    return somebody
+
+
+def _forget_quetzal(connection: Connection) -> None:
+    connection.exec_driver_sql("PRAGMA busy_timeout = 10")  # what waits for whoever reads
+    connection.exec_driver_sql("DELETE FROM choices")
