@@ -82,7 +82,7 @@ def extract_answer(message: Mapping[str, Any]) -> str:
         return ""
     said = [str(b.get("text") or "") for b in blocks if b.get("type") == "markdown"]
     said = said or list(_sections(message))
-    if not said and blocks:
+    if not said and any(block.get("type") == "context" for block in blocks):
         return ""  # small print alone; the text beside it is for notifications
     text = "\n".join(said) if said else to_readable(str(message.get("text") or ""), "")
     return "" if text.startswith(_WORKING_MARK) else text.replace("<\u200b", "<").strip()

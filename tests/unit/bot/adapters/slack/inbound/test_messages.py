@@ -469,6 +469,11 @@ class TestText:
         plain = {"type": "section", "text": {"type": "plain_text", "text": "Because."}}
         assert extract_answer({"text": "Why? — Because.", "blocks": [plain]}) == "Because."
 
+    def test_an_answer_that_was_streamed_stands_beside_its_buttons(self) -> None:
+        """In a thread it was left out of what is summed up."""
+        pressed = {"type": "actions", "elements": [{"action_id": "parlance:regenerate:0"}]}
+        assert extract_answer({"text": "Because.", "blocks": [pressed]}) == "Because."
+
 
 async def test_a_notification_begins_with_the_question(bot: Bot, people: Acting) -> None:
     await people.say("How do I rotate\nthe logs?", mention=True)
