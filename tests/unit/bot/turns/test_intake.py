@@ -305,9 +305,16 @@ async def test_a_refusal_that_a_skill_yields_is_one(bench: Make, history: Histor
     assert (await stored(history, view.turn)).status == "refused"
 
 
-async def test_a_turn_that_takes_too_long_is_ended_and_says_so(bench: Make) -> None:
-    b = bench(CHAT, backend=stalling(), limits=TurnLimits(deadline_s=0.05))
-    view = await b.say(b.message("hello"))
+async def test_a_turn_that_takes_too_long_is_ended_and_says_so(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = bench(CHAT, backend=stalling(), limits=TurnLimits(deadline_s=60))
+    sink = await b.begin(b.message("hello"))
+    await sink.until_text("one two")
+    loop = asyncio.get_running_loop()
+    now = loop.time
+    monkeypatch.setattr(loop, "time", lambda: now() + 61)  # so that it is over at once
+    view = await sink.end()
     assert (view.state, view.text) == ("failed", "one two")
     assert b.backend.active == 0
 
