@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import signal
@@ -50,6 +51,11 @@ def no_languages_left() -> Iterator[None]:
     forget_languages()
 
 
+@functools.cache
+def _plain_renderer() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+
+
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     """Logging that a test sets up, by itself or by a command that it runs, is undone after it.
@@ -58,8 +64,7 @@ def logging_as_before() -> Iterator[None]:
     """
     root = logging.getLogger()
     handlers, level, before = list(root.handlers), root.level, structlog.get_config()
-    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[*before["processors"][:-1], renderer])
+    structlog.configure(processors=[*before["processors"][:-1], _plain_renderer()])
     yield
     structlog.configure(**before)
     structlog.contextvars.clear_contextvars()
@@ -70,8 +75,11 @@ def logging_as_before() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def forgotten_plugins() -> Iterator[None]:
     """The modules that a test made of plugins' files are gone after it."""
-    before = set(sys.modules)
+    before = _plugin_modules()
     yield
-    for name in sys.modules.keys() - before:
-        if name.startswith("parlance_plugin_"):
-            del sys.modules[name]
+    for name in _plugin_modules() - before:
+        del sys.modules[name]
+
+
+def _plugin_modules() -> set[str]:
+    return {name for name in sys.modules if name.startswith("parlance_plugin_")}

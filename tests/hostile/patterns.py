@@ -51,6 +51,21 @@ class Source:
         return ast.parse((ROOT / self.name).read_text("utf-8"))
 
     @cached_property
+    def uses(self) -> dict[str, set[str]]:
+        """Every name that is read, with the methods that it is called with."""
+        called: dict[int, str] = {}
+        read: list[ast.Name] = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                called[id(node.value)] = node.attr
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                read.append(node)
+        used: dict[str, set[str]] = {}
+        for node in read:
+            used.setdefault(node.id, set()).add(called.get(id(node), "handed on"))
+        return used
+
+    @cached_property
     def module(self) -> ModuleType:
         dotted = self.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         return importlib.import_module(dotted)
@@ -161,14 +176,6 @@ def _is_from_elsewhere(pattern: re.Pattern[Any], found: list[Found]) -> bool:
 
 def _methods(name: str, source: Source, every: list[Source]) -> frozenset[str]:
     """How a named pattern is used; every way where it is handed on as it is."""
-    used: set[str] = set()
-    for one in [source] if name.startswith("_") else every:
-        called = {
-            id(node.value): node.attr
-            for node in ast.walk(one.tree)
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-        }
-        for node in ast.walk(one.tree):
-            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
-                used.add(called.get(id(node), "handed on"))
+    where = [source] if name.startswith("_") else every
+    used = {method for one in where for method in one.uses.get(name, ())}
     return frozenset(used) if used and used <= METHODS | {"pattern"} else METHODS

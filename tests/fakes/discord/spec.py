@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import re
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +89,21 @@ def problems(method: str, path: str, body: Any) -> list[str]:
     )
     if known is None:
         return [*found, f"{method} {path}: no such endpoint"]
-    validator = _validator(known, method.lower())
-    if validator is not None and body is not None:
-        for error in validator.iter_errors(_with_habits(body)):
-            found.append(f"{method} {path}: {error.json_path}: {error.message[:300]}")
+    if body is not None:
+        body = json.dumps(_with_habits(body), sort_keys=True)
+        found += [f"{method} {path}: {error}" for error in _errors(known, method.lower(), body)]
     return found
+
+
+@lru_cache(maxsize=500)
+def _errors(path: str, method: str, body: str) -> Sequence[str]:
+    """What is wrong with a body, which is JSON. Kept, as each bot that starts sends the same
+    commands, and to read them takes long."""
+    validator = _validator(path, method)
+    if validator is None:
+        return ()
+    errors = validator.iter_errors(json.loads(body))
+    return tuple(f"{error.json_path}: {error.message[:300]}" for error in errors)
 
 
 def _may_preview(method: str, path: str, body: Any) -> bool:
