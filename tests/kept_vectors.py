@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,11 @@ from backends.base import Embeddings
 from backends.onnx.embedder import OnnxEmbedder
 
 _FILES = 8
-"""Of as many states of the code vectors are kept, the latest: there may be several checkouts."""
+"""Of half as many states of the code vectors are kept, the latest: there may be several
+checkouts."""
 _TEXTS = 20_000
+_TOKENS_TEXTS = 1_000
+"""Texts whose tokens' vectors are kept; each takes about 150 kB."""
 _TRIED_TEXTS = 12
 _ALIKE = 0.98
 """The model's numbers depend a little on which texts are computed together."""
@@ -39,11 +43,17 @@ class KeptVectors:
         self._rows: dict[bytes, Embeddings] = {}
         self._untried = False
         self._new = False
-        self._tokens: dict[str, Embeddings] = {}
+        self._tokens_path = path.with_suffix(".tokens.npz")
+        self._tokens: dict[bytes, Embeddings] = {}
+        self._new_tokens = False
         if path.exists():
             with np.load(path) as kept:
                 self._rows = dict(zip(kept["texts"].tolist(), kept["rows"], strict=True))
             self._untried = True
+        if path.exists() and self._tokens_path.exists():
+            with np.load(self._tokens_path) as kept:
+                rows = np.split(kept["rows"].astype(np.float32), kept["ends"][:-1])
+                self._tokens = dict(zip(kept["texts"].tolist(), rows, strict=True))
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         if not texts:
@@ -63,26 +73,34 @@ class KeptVectors:
 
     async def embed_tokens(self, texts: Sequence[str]) -> Sequence[Embeddings]:
         """The best passages of one question are those of others, too."""
-        missing = [text for text in dict.fromkeys(texts) if text not in self._tokens]
+        names = [_digest(text) for text in texts]
+        missing = {name: text for name, text in zip(names, texts, strict=True)
+                   if name not in self._tokens}  # fmt: skip
         if missing:
-            computed = await self._model.embed_tokens(missing)
+            self._new_tokens = True
+            computed = await self._model.embed_tokens(list(missing.values()))
             self._tokens.update(zip(missing, computed, strict=True))
-        return [self._tokens[text] for text in texts]
+        return [self._tokens[name] for name in names]
 
     def save(self) -> None:
-        if not self._new:
-            return
-        latest = list(self._rows.items())[-_TEXTS:]
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
+        if self._new:
+            latest = list(self._rows.items())[-_TEXTS:]
+            texts, rows = zip(*latest, strict=True)
+            self._write(self._path, texts=np.array(texts), rows=np.stack(rows))
+        if self._new_tokens:
+            latest = list(self._tokens.items())[-_TOKENS_TEXTS:]
+            texts, rows = zip(*latest, strict=True)
+            ends = np.cumsum([len(one) for one in rows])
+            together = np.concatenate(rows).astype(np.float16)
+            self._write(self._tokens_path, texts=np.array(texts), rows=together, ends=ends)
+
+    def _write(self, path: Path, **arrays: Any) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         with part.open("wb") as file:
-            np.savez(
-                file,
-                texts=np.array([name for name, _ in latest]),
-                rows=np.stack([row for _, row in latest]),
-            )
-        part.replace(self._path)
-        files = sorted(self._path.parent.glob("*.npz"), key=lambda file: file.stat().st_mtime)
+            np.savez(file, **arrays)
+        part.replace(path)
+        files = sorted(path.parent.glob("*.npz"), key=lambda file: file.stat().st_mtime)
         for old in files[:-_FILES]:
             old.unlink(missing_ok=True)
 
@@ -93,6 +111,7 @@ class KeptVectors:
         kept = np.stack([self._rows[name] for name in tried])
         if kept.shape != computed.shape or (kept * computed).sum(axis=1).min() < _ALIKE:
             self._rows.clear()
+            self._tokens.clear()
 
 
 @contextmanager

@@ -24,6 +24,9 @@ class Model:
         angles = np.array([len(text) + self._turn for text in texts], np.float32)
         return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
+    async def embed_tokens(self, texts: Sequence[str]) -> list[Embeddings]:
+        return [await self.embed(text.split()) for text in texts]
+
 
 def opened(model: Model, path: Path) -> KeptVectors:
     return KeptVectors(cast(Any, model), path)
@@ -49,3 +52,20 @@ async def test_a_model_that_computes_others_gets_none(tmp_path: Path) -> None:
     first.save()
     changed = opened(Model(turn=1), tmp_path / "kept.npz")
     assert (await changed.embed(texts) == await Model(turn=1).embed(texts)).all()
+
+
+async def test_those_of_tokens_are_kept_as_well(tmp_path: Path) -> None:
+    texts = ["one and three", "five", "six more words and one"]
+    first = opened(Model(), tmp_path / "kept.npz")
+    await first.embed(texts)
+    rows = await first.embed_tokens([*texts, "five"])
+    first.save()
+    model = Model()
+    again = opened(model, tmp_path / "kept.npz")
+    kept = await again.embed_tokens([*texts, "five"])
+    assert model.computed == []
+    assert all(np.allclose(a, b, atol=0.001) for a, b in zip(kept, rows, strict=True))
+    changed = opened(Model(turn=1), tmp_path / "kept.npz")
+    await changed.embed(texts)  # by which it is found out
+    (row,) = await changed.embed_tokens(["five"])
+    assert (row == await Model(turn=1).embed(["five"])).all()
