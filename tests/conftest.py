@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import logging
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ pytest_plugins = ["tests.databases", "tests.models", "tests.guards", "bot.testin
 # How long an example takes says more of what else the machine does than of what is tested.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+_SHORT = re.compile(r"tests/unit/\w+/")
+"""Tests of one room: those of the whole, beside the rooms, start processes."""
 
 # A shell that runs the suite in the background ignores Ctrl-C for it, and so for every process that
 # a test starts; what is handled here is the default again in a new process.
@@ -41,7 +45,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the many short unit tests last, so that the workers end at about the same time."""
-    items.sort(key=lambda item: item.nodeid.startswith("tests/unit/"))
+    items.sort(key=lambda item: _SHORT.match(item.nodeid) is not None)
 
 
 @pytest.fixture(autouse=True)
