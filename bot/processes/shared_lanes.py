@@ -31,14 +31,12 @@ _TAKE: Final = text(
     " INSERT INTO lane_tickets (conversation, number, process, alone, stored)"
     " SELECT :conversation, last, :process, :alone, false FROM lane RETURNING number"
 )
-# The lane goes with its last ticket. Of one that is entered meanwhile the number is another than
-# this statement saw, so it stays; one that two leave at once stays until the next turn in it ends.
+# Whoever enters waits for this lock, and is seen by the statement after it.
+_LOCK: Final = text("SELECT 1 FROM lanes WHERE conversation = :conversation FOR UPDATE")
 _LEAVE: Final = text(
     "WITH gone AS"
     " (DELETE FROM lane_tickets WHERE conversation = :conversation AND number = :number)"
-    " DELETE FROM lanes USING lanes AS seen"
-    " WHERE lanes.conversation = :conversation AND seen.conversation = :conversation"
-    " AND lanes.last = seen.last AND NOT EXISTS"
+    " DELETE FROM lanes WHERE conversation = :conversation AND NOT EXISTS"
     " (SELECT 1 FROM lane_tickets WHERE conversation = :conversation AND number <> :number)"
 )
 
@@ -58,16 +56,15 @@ class SharedTicket:
         self._taking = lanes.start(self._take(), "ticket")
         self._number = 0
 
-    async def may_run(self) -> bool:
-        """Whether this ticket waits for no other, once it is stored. Raises `StorageError`."""
-        await asyncio.shield(self._taking)
-        return not self._before
+    @property
+    def position(self) -> int:
+        """The number of tickets that this one waits for, as it was last seen; 0: it may run."""
+        return self._before
 
     async def wait(self, report: Callable[[int], None]) -> bool:
         """Wait until this ticket may run, and report its position each time it changes; returns
         whether it has reported one. Raises `StorageError`."""
-        if await self.may_run():
-            return False
+        await asyncio.shield(self._taking)
         reported = 0
         with suppress(TimeoutError):
             async with asyncio.timeout(_UNNOTICED_WAIT_S):
@@ -105,8 +102,6 @@ class SharedTicket:
 
         def job(connection: Connection) -> tuple[int, int]:
             number = connection.execute(_TAKE, values).scalar_one()
-            if number == 1:  # nobody was in the lane
-                return number, 0
             return number, connection.scalar(self._count_before(number)) or 0
 
         self._number, self._before = await self._lanes.database.write(job)
@@ -149,6 +144,7 @@ class SharedTicket:
         values = {"conversation": self._key, "number": self._number}
 
         def job(connection: Connection) -> None:
+            connection.execute(_LOCK, values)
             if not connection.execute(_LEAVE, values).rowcount:  # others wait
                 self._lanes.database.tell(connection, _MOVED, self._key)
 

@@ -15,8 +15,9 @@ _UNNOTICED_WAIT_S = 0.05
 class LaneTicket(Protocol):
     """A place in a lane, as `Ticket` has it."""
 
-    async def may_run(self) -> bool:
-        """Whether it waits for no other, once its place is known."""
+    @property
+    def position(self) -> int:
+        """The number of tickets that it waits for, as far as that is known; 0: it may run."""
         ...
 
     async def wait(self, report: Callable[[int], None]) -> bool:
@@ -51,10 +52,6 @@ class Ticket:
     def position(self) -> int:
         """The number of tickets that this one waits for; 0 means that it may run."""
         return self._lanes.position(self._key, self)
-
-    async def may_run(self) -> bool:
-        """Whether this ticket waits for no other."""
-        return not self.position
 
     async def wait(self, report: Callable[[int], None]) -> bool:
         """Wait until this ticket may run, and report its position each time it changes.

@@ -170,8 +170,10 @@ class TurnRunner:
         )
         self._delivery = Delivery(sink, self._draft, timeouts=dependencies.timeouts)
         self._suspended = False
-        self._claims_with_question = False
-        """Whether it claims its event as it stores the question, in one transaction."""
+        # A turn that runs at once claims its event as it stores the question, in one transaction.
+        self._claims_with_question = (
+            not (claimed or turn.quick) and ticket is not None and not ticket.position
+        )
         turn.output = self._delivery
         turn.save_read = partial(self._recorder.save_attachments, turn)
 
@@ -200,7 +202,7 @@ class TurnRunner:
     async def _run_to_outcome(self) -> Outcome | None:
         turn = self.turn
         try:
-            if not self._claimed and not await self._claim_now_or_later():
+            if not (self._claimed or self._claims_with_question) and not await self._claim():
                 return None
             await self._choose_language()
             if self._refused is not None:
@@ -229,13 +231,6 @@ class TurnRunner:
         find = self._dependencies.find_language(event.conversation, event.author.locale, asked)
         self.turn.locale = await unless_cancelled(find)
         self._draft.speak(self.turn.locale)
-
-    async def _claim_now_or_later(self) -> bool:
-        """Claim the event; one of a turn that runs at once is claimed with its question."""
-        if self._ticket is not None and await unless_cancelled(self._ticket.may_run()):
-            self._claims_with_question = True
-            return True
-        return await self._claim()
 
     async def _claim(self) -> bool:
         event = self.turn.event
