@@ -149,35 +149,32 @@ class SqlReplies:
             rows = (await connection.execute(_elsewhere, values)).all()
         return [_reply(row) for row in rows]
 
-    async def note_interrupted(self, turns: Iterable[StoredMessage]) -> None:
-        """Store answers that a dead process left as unfinished replies. Those of which nothing was
-        shown yet get no address; the asker is then told in a new message."""
-        now = datetime.now(UTC)
-        rows = [
-            {
-                "turn": turn.id,
-                "of": turn.id,
-                "platform": ConversationKey.parse(turn.conversation).platform,
-                "conversation": turn.conversation,
-                "address": "{}",
-                "finished": False,
-                "at": now,
-            }
-            for turn in turns
-        ]
-
-        def job(connection: Connection) -> None:
-            if rows:
-                connection.execute(_note(connection), rows)
-
-        await self._database.write(job)
-
     async def known_thread(self, conversation: ConversationKey) -> bool:
         if conversation.thread is None:
             return False
         values = {"conversation": str(conversation)}
         async with self._database.read() as connection:
             return (await connection.execute(_known, values)).first() is not None
+
+
+def note_interrupted(connection: Connection, left: Iterable[StoredMessage]) -> None:
+    """Store answers that a dead process left as unfinished replies. Those of which nothing was
+    shown yet get no address; the asker is then told in a new message."""
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "turn": turn.id,
+            "of": turn.id,
+            "platform": ConversationKey.parse(turn.conversation).platform,
+            "conversation": turn.conversation,
+            "address": "{}",
+            "finished": False,
+            "at": now,
+        }
+        for turn in left
+    ]
+    if rows:
+        connection.execute(_note(connection), rows)
 
 
 def note_above(connection: Connection, turn: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -231,7 +231,12 @@ class SqlHistoryStore:
             kept = (await connection.execute(_material, {"of": question})).scalar()
         return None if kept is None else SNAPSHOT.validate_json(kept)
 
-    async def interrupt_running(self) -> Sequence[StoredMessage]:
+    async def interrupt_running(
+        self, note: Callable[[Connection, Sequence[StoredMessage]], None] | None = None
+    ) -> Sequence[StoredMessage]:
+        """As the protocol says; `note` writes down what is to be done for them, in the same
+        transaction."""
+
         def job(connection: Connection) -> list[StoredMessage]:
             one_at_a_time(connection, "interrupt_running")
             open_turns = list(connection.scalars(_running_ids))
@@ -241,7 +246,10 @@ class SqlHistoryStore:
             for turn in open_turns:
                 if (stored := find_counted(connection, turn)) is not None:
                     count_end(connection, *stored)
-            return [replace(turn, status="interrupted") for turn in found]
+            interrupted = [replace(turn, status="interrupted") for turn in found]
+            if note is not None:
+                note(connection, interrupted)
+            return interrupted
 
         return await self._database.write(job)
 
