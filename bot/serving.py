@@ -99,8 +99,7 @@ class Serving:
         if crew.membership is not None:
             crew.membership.mourn(self._house.call)
             app.database.on_told(_TAKE_OVER, lambda _: self._call_takeovers())
-            everywhere = [one.name for one in adapters if is_served_everywhere(one)]
-            crew.membership.tell(_SERVED, lambda: everywhere)
+            crew.membership.tell(_SERVED, self._served)
             crew.membership.watch(self._share_limits)
 
     async def run(self) -> None:
@@ -240,13 +239,20 @@ class Serving:
             async for _ in events:
                 pass
 
+    def _served(self) -> Sequence[str]:
+        """The platforms that this process makes requests to, as others may do as well."""
+        connected = self._app.core.platforms.connected
+        return [
+            one.name for one in self._adapters if is_served_everywhere(one) or one.name in connected
+        ]
+
     def _share_limits(self) -> None:
         """Tell platforms that several processes serve how many these are."""
         membership = self._app.crew.membership
         told = membership.told(_SERVED) if membership is not None else ()
         for adapter in self._adapters:
             share = getattr(adapter, "share_limits", None)
-            if share is not None and is_served_everywhere(adapter):
+            if share is not None:
                 share(1 + sum(adapter.name in names for names in told))
 
     def _call_takeovers(self) -> None:

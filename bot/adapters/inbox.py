@@ -45,7 +45,7 @@ def edited_action(message: str, locale: str | None = None) -> Action:
 
 def edited_notice(question: RecentQuestion) -> tuple[str, str | None]:
     """What stands above that button, and its language: that of the answer."""
-    locale = question.sink.locale if question.sink is not None else None
+    locale = question.sink.locale if question.sink is not None else question.locale
     return translate(EDITED_NOTICE, locale), locale
 
 
@@ -79,11 +79,12 @@ A = TypeVar("A", bound=Answer)
 class Incoming:
     """A message for the bot: the conversation in which it is answered, and how it is read.
 
-    `read` fetches what the question needs (names, context) and makes the reply to it.
+    `read` fetches what the question needs (names, context) and makes the reply to it; None where
+    it has given the question to another process, which replies.
     """
 
     conversation: ConversationKey
-    read: Callable[[], Awaitable[tuple[Message, Answer]]]
+    read: Callable[[], Awaitable[tuple[Message, Answer | None]]]
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ class RecentQuestion:
     """A question that is being answered, or was answered recently.
 
     `event` and `author` are set when it is handed to the core. `text` is what its latest answer
-    answers. `sink` is that answer; None for a question that an earlier process accepted.
+    answers. `sink` is that answer; None for a question that another process accepted.
     """
 
     conversation: ConversationKey
@@ -99,6 +100,8 @@ class RecentQuestion:
     author: Author | None = None
     text: str = field(default="", repr=False)
     sink: Answer | None = None
+    locale: str | None = None
+    """The language of an answer that another process has given, when it is known."""
     deleted: bool = False
     offered: bool = False
     """Whether the button that answers the edited question is there, or on its way."""
@@ -127,7 +130,8 @@ class InboxPort(Protocol):
 class Inbox:
     """The messages of one platform, and the latest `max_questions` questions among them.
 
-    `port` is needed where messages can be edited and have buttons.
+    `port` is needed where messages can be edited and have buttons. `give_deletion` tells the
+    process that was given a question of its deletion, and returns False where it cannot.
 
     The ids of messages are the platform's; of one place they are delivered in order. An offer that
     cannot be posted is tried again, at first after `retry_pause_s` seconds.
@@ -140,12 +144,14 @@ class Inbox:
         background_tasks: BackgroundTasks,
         port: InboxPort | None = None,
         *,
+        give_deletion: Callable[[MessageDeleted], Awaitable[bool]] | None = None,
         retry_pause_s: float = 1.0,
         max_questions: int = MAX_QUESTIONS,
     ) -> None:
         self._core = core
         self._platform = platform
         self._port = port
+        self._give_deletion = give_deletion
         self._background_tasks = background_tasks
         self._retry_pause_s = retry_pause_s
         self._questions: LruDict[str, RecentQuestion] = LruDict(max_questions)
@@ -220,15 +226,18 @@ class Inbox:
             turn = self.turn_in(incoming.conversation)
         async with turn:
             if not question.deleted:
-                await self._hand_over(question, incoming)
+                await self._hand_over(message, question, incoming)
 
-    async def _hand_over(self, question: RecentQuestion, incoming: Incoming) -> None:
+    async def _hand_over(self, message: str, question: RecentQuestion, incoming: Incoming) -> None:
         event, sink = await incoming.read()
-        if question.deleted:  # meanwhile
+        if question.deleted and sink is not None:  # meanwhile
             return
         question.event, question.author, question.text = event.id, event.author, event.text
         question.sink = sink
-        await self._core.accept(event, sink)
+        if sink is not None:
+            await self._core.accept(event, sink)
+        elif question.deleted:
+            await self._tell_deleted(message, question, event.author)
 
     # --- a question is edited -------------------------------------------------------------------
 
@@ -263,9 +272,13 @@ class Inbox:
             if attempt:
                 await asyncio.sleep(self._retry_pause_s * 2 ** (attempt - 1))
             turn = await self._turn_of(question)
-            if question.deleted or not turn:
+            if question.deleted or not (turn or question.sink is None):
                 break
+            if not turn:
+                continue  # the process that has it has not begun
             try:
+                if question.sink is None:
+                    question.locale = await self._find_language(question, turn)
                 await port.offer(question, message, turn)
                 return
             except port.failures as exc:
@@ -278,6 +291,10 @@ class Inbox:
             return question.sink.turn
         stored = await self._core.question(self._platform, question.event)
         return stored.turn if stored is not None else ""
+
+    async def _find_language(self, question: RecentQuestion, turn: str) -> str | None:
+        locale = question.author.locale if question.author is not None else None
+        return await self._core.find_language(question.conversation, locale, answer=turn)
 
     async def _find(self, message: str) -> RecentQuestion | None:
         """The question of a message, looked up in the store if this process does not know it."""
@@ -320,8 +337,12 @@ class Inbox:
         if question.sink is not None:
             question.sink.stop_showing()
         if question.author is not None:
-            id_ = f"deleted.{message}"
-            gone = MessageDeleted(id_, question.conversation, question.author, question.event)
+            await self._tell_deleted(message, question, question.author)
+
+    async def _tell_deleted(self, message: str, question: RecentQuestion, author: Author) -> None:
+        gone = MessageDeleted(f"deleted.{message}", question.conversation, author, question.event)
+        give = self._give_deletion if question.sink is None else None
+        if give is None or not await give(gone):
             await self._core.accept(gone, SilentSink())
 
     def _answers_in(self, messages: Collection[str]) -> list[AnswerDeleted]:

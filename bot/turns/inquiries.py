@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from bot.catalogue.sentence import say
@@ -28,14 +28,19 @@ from bot.replies.draft import Draft
 from bot.replies.protocol import Replies
 from bot.replies.wording import as_code
 from bot.skills.inquiry import INQUIRY_LIFETIME_S, Choice, Inquiry, InquiryAnswer
-from bot.turns.inquiries_elsewhere import ANOTHER_ASKED, GONE, Asked, InquiriesElsewhere
+from bot.turns.inquiries_elsewhere import (
+    ANOTHER_ASKED,
+    FORM_PREFIX,
+    GONE,
+    Asked,
+    InquiriesElsewhere,
+    build_form,
+)
 from bot.turns.open_turns import OpenTurns
 from bot.turns.platforms import Platforms
 from bot.turns.turn import Turn
-from bot.types import Action, Notice, Part, Value
+from bot.types import Action, Notice, Value
 
-FORM_PREFIX: Final = "answer-"
-"""Begins the name of an inquiry's form, as no command's name does; the rest is its id."""
 _CHOICES: Final[dict[str, Choice]] = {"decline-": "decline", "cancel-": "cancel"}
 _CLOSE_WAIT_S: Final = 2.0
 _NO_FORM: Final = say("The form could not be opened here; you can decline.")
@@ -52,15 +57,7 @@ class _Open:
     form: Command = field(init=False)
 
     def __post_init__(self) -> None:
-        self.form = Command(
-            FORM_PREFIX + self.id,
-            self.inquiry.title,
-            self.inquiry.options,
-            _no_handler,
-            quick=True,
-            private=True,
-            title=self.inquiry.title,
-        )
+        self.form = build_form(self.id, self.inquiry.title, self.inquiry.options)
 
     @property
     def person(self) -> str:
@@ -152,9 +149,12 @@ class OpenInquiries:
 
     def form(self, name: str, person: str | None = None) -> Command | None:
         """The form of that name, if something is to be filled in; with `person` (an `Author.key`)
-        only if it is they who are asked."""
-        one = self._open.get(name.removeprefix(FORM_PREFIX))
-        if one is None or one.answer.done() or not one.inquiry.options:
+        only if it is they who are asked. That of another process is known from the first press."""
+        inquiry = name.removeprefix(FORM_PREFIX)
+        one = self._open.get(inquiry)
+        if one is None:
+            return self._elsewhere.form(inquiry, person)
+        if one.answer.done() or not one.inquiry.options:
             return None
         if person not in (None, one.person):
             return None
@@ -167,7 +167,7 @@ class OpenInquiries:
         if (choice := _CHOICES.get(f"{prefix}-")) is not None:
             await self._answer(name, choice)
             words = say("{name} is told that you do not answer.", name=one.title)
-        elif one.form:
+        elif one.options:
             words = _NO_FORM if name in self._open else ANOTHER_ASKED
         elif link := one.link:
             await self._answer(name, "accept")
@@ -197,7 +197,7 @@ class OpenInquiries:
             return None
         asker, what = one.turn.asker, one.inquiry
         subject = Subject(one.person, asker.conversation)
-        return Asked(subject, asker.author.name, what.title, bool(what.options), what.link)
+        return Asked(subject, asker.author.name, what.title, tuple(what.options), what.link)
 
     def settle(self, inquiry: str, choice: Choice, given: Mapping[str, Value] | None) -> None:
         """Give an answer to a turn of this process. Raises `NotFound` and `UsageError`."""
@@ -250,8 +250,3 @@ def _buttons(one: _Open) -> tuple[Action, ...]:
         Action("answer", say("Decline"), f"decline-{one.id}"),
         Action("answer", say("Cancel"), f"cancel-{one.id}"),
     )
-
-
-def _no_handler(ctx: Any, /, **options: Any) -> AsyncIterator[Part]:
-    """No skill answers a form: what is filled in goes to the call that asks."""
-    raise NotFound(GONE)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Final, Protocol
 
+from backends.lru import LruDict
 from bot.catalogue.sentence import lay_out, say
 from bot.commands.authorization import Subject
+from bot.commands.declaration import Command, Option
 from bot.errors import NotFound, UsageError
 from bot.processes.peers import Peers, TooLongToTell
 from bot.skills.inquiry import Choice
-from bot.types import ConversationKey, Value
+from bot.types import ConversationKey, Part, Value
 
 GONE: Final = say("This was answered already, or its time is over.")
 ANOTHER_ASKED: Final = say(
     "Another part of me asked this, and waits for the answer; please press again in a moment."
 )
+FORM_PREFIX: Final = "answer-"
+"""Begins the name of an inquiry's form, as no command's name does; the rest is its id."""
+_MAX_FORMS: Final = 200
+"""Forms of other processes that are remembered."""
 _FIND: Final = "inquiry_find"
 _SETTLE: Final = "inquiry_settle"
 
@@ -24,12 +30,12 @@ _SETTLE: Final = "inquiry_settle"
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a press has to know of an inquiry: who is asked and where (`subject`, with their name),
-    the title, whether there is a form, and the link to be shown."""
+    the title, what is to be filled in, and the link to be shown."""
 
     subject: Subject
     name: str
     title: str
-    form: bool = False
+    options: Sequence[Option] = ()
     link: str = ""
 
 
@@ -51,6 +57,8 @@ class InquiriesElsewhere:
     def __init__(self, peers: Peers | None, here: InquiriesHere) -> None:
         self._peers = peers
         self._here = here
+        self._forms: LruDict[str, tuple[str, Command]] = LruDict(_MAX_FORMS)
+        """Who is asked (`Author.key`), and the form, by inquiry."""
         if peers is not None:
             peers.answer(_FIND, self._find)
             peers.answer(_SETTLE, self._settle)
@@ -61,9 +69,18 @@ class InquiriesElsewhere:
             return None
         for said in await self._peers.ask(_FIND, {"inquiry": inquiry}):
             place = ConversationKey.parse(said["place"])
-            subject = Subject(said["person"], place)
-            return Asked(subject, said["name"], said["title"], said["form"], said["link"])
+            subject, title = Subject(said["person"], place), said["title"]
+            options = [_read_option(one) for one in said["options"]]
+            if options:
+                self._forms[inquiry] = said["person"], build_form(inquiry, title, options)
+            return Asked(subject, said["name"], title, options, said["link"])
         return None
+
+    def form(self, inquiry: str, person: str | None = None) -> Command | None:
+        """The form of an inquiry that was found before; with `person` (an `Author.key`) only if it
+        is they who are asked."""
+        asked, form = self._forms.get(inquiry) or ("", None)
+        return form if person in {None, asked} else None
 
     async def settle(
         self, inquiry: str, choice: Choice, given: Mapping[str, Value] | None = None
@@ -92,7 +109,7 @@ class InquiriesElsewhere:
             "place": str(one.subject.place),
             "name": one.name,
             "title": one.title,
-            "form": one.form,
+            "options": [_write_option(option) for option in one.options],
             "link": one.link,
         }
 
@@ -105,3 +122,27 @@ class InquiriesElsewhere:
         except UsageError as error:
             return str(error)
         return ""
+
+
+def build_form(inquiry: str, title: str, options: Sequence[Option]) -> Command:
+    """What is filled in, as a command that a platform has a form for."""
+    return Command(
+        FORM_PREFIX + inquiry, title, tuple(options), _no_handler,
+        quick=True, private=True, title=title,
+    )  # fmt: skip
+
+
+def _no_handler(ctx: Any, /, **options: Any) -> AsyncIterator[Part]:
+    """No skill answers a form: what is filled in goes to the call that asks."""
+    raise NotFound(GONE)
+
+
+def _write_option(option: Option) -> Mapping[str, Any]:
+    """An option as a form shows it, which has nothing that suggests values. What more it checks is
+    checked by the process that asks."""
+    names = [one.name for one in fields(Option) if one.name != "complete"]
+    return {name: getattr(option, name) for name in names}
+
+
+def _read_option(said: Mapping[str, Any]) -> Option:
+    return Option(**{**said, "choices": tuple(said["choices"])})

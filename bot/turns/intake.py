@@ -31,7 +31,8 @@ from bot.turns.admission import (
     turn_away,
 )
 from bot.turns.continuation import prepare_continuation
-from bot.turns.inquiries import FORM_PREFIX, OpenInquiries
+from bot.turns.inquiries import OpenInquiries
+from bot.turns.inquiries_elsewhere import FORM_PREFIX
 from bot.turns.lanes import Lanes, LaneTicket
 from bot.turns.offers import accepted_call
 from bot.turns.outcome import Outcome
@@ -54,6 +55,7 @@ class Intake:
 
     `is_admin` says whether a person is an admin. `admission` is asked first about every event of a
     person; None lets all in. Whoever writes `admin_word` becomes an admin.
+    `divided` says that the processes of `crew` have roles, so that any may answer in a place.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class Intake:
         admission: Admission | None = None,
         admin_word: AdminWord | None = None,
         crew: Crew | None = None,
+        *,
+        divided: bool = False,
     ) -> None:
         self._router = router
         self.dependencies = dependencies
@@ -84,6 +88,7 @@ class Intake:
         self._replies = replies
         self.inquiries = inquiries
         self._crew = crew or Crew()
+        self._divided = divided
         self._sharing = Sharing(dependencies, platforms, self._crew.peers)
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -244,11 +249,12 @@ class Intake:
 
     def _lanes_of(self, place: ConversationKey) -> Lanes | SharedLanes:
         """Where the turns of a conversation queue: with those of other processes, if its events may
-        come to any of them."""
+        come to any of them, or are given to them."""
         shared = self._crew.lanes
-        if shared is not None and self._platforms.serves_everywhere(place.platform):
-            return shared
-        return self._lanes
+        if shared is None:
+            return self._lanes
+        together = self._divided or self._platforms.serves_everywhere(place.platform)
+        return shared if together else self._lanes
 
     def _capacity_error(self, event: Message | CommandCall | ActionCall) -> Exception | None:
         limits = self.dependencies.limits

@@ -16,7 +16,7 @@ from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
 from bot.history.protocol import HistoryStore
 from bot.history.suspensions import Suspensions
 from bot.replies.delivery import DeliveryTimeouts
-from bot.replies.protocol import Reply
+from bot.replies.protocol import Replies, Reply
 from bot.skills.services import Services
 from bot.skills.skill import Skill
 from bot.turns.core import Core, Policy, assemble
@@ -111,6 +111,7 @@ class Bench:
     middleware: Sequence[Middleware] = ()
     timeouts: DeliveryTimeouts | None = None
     suspensions: Suspensions | None = None
+    replies: Replies = field(default_factory=MemoryReplies)
 
     def __post_init__(self) -> None:
         commands = [c for s in self.skills for c in s.commands]
@@ -124,7 +125,7 @@ class Bench:
             self.skills,
             Services(**known),
             open_turns,
-            MemoryReplies(),
+            self.replies,
             policy=self.policy,
             settings=self.settings,
             limits=self.limits,

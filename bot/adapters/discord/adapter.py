@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import discord
 import structlog
 
 from bot.adapters.background_tasks import MAX_TASKS, BackgroundTasks
 from bot.adapters.backoff import Backoff
-from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient
-from bot.adapters.discord.inbound.command_tree import register
+from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient, WritingClient
+from bot.adapters.discord.inbound.command_tree import ask_ids, register
 from bot.adapters.discord.inbound.handlers import Handlers
 from bot.adapters.discord.inbound.history import fetch_files, make_reader
 from bot.adapters.discord.inbound.membership import Membership
+from bot.adapters.discord.inbound.servers import AskedServers, Servers
+from bot.adapters.discord.outbound.client_holder import ClientHolder
 from bot.adapters.discord.outbound.command_links import set_links, written
 from bot.adapters.discord.outbound.new_reply import UNREACHABLE, open_reply
 from bot.adapters.discord.outbound.offers import Offers
-from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.outbound.repair import repair
 from bot.adapters.discord.setup import account
 from bot.adapters.discord.transport import payloads
@@ -52,7 +54,9 @@ class _Run:
 
     client_holder: ClientHolder
     replies: Replies
+    servers: Servers
     membership: Membership
+    handlers: Handlers
 
 
 @dataclass
@@ -67,31 +71,48 @@ class DiscordAdapter:
     data_dir: Path
     timing: Timing = field(default_factory=Timing)
     name: str = "discord"
+    listening: bool = True
+    """Whether Discord's events come to this process, which is one at a time; else it handles what
+    that one has received, and has no connection for events."""
     _running: _Run | None = field(default=None, init=False, repr=False)
     _repair: Callable[[Sequence[Reply]], None] | None = field(default=None, init=False, repr=False)
     max_tasks: int = MAX_TASKS
     """Events that are handled at the same time; the authors of further ones are refused."""
     _client: DiscordClient | None = field(default=None, init=False, repr=False)
+    _processes: int = field(default=1, init=False, repr=False)
 
     @property
     def connected(self) -> bool:
-        """Whether Discord's events arrive."""
+        """Whether Discord's events arrive; where they are not to, whether the bot is logged in."""
+        if not self.listening:
+            return self._running is not None and self._running.client_holder.logged_in
         return self._client is not None and self._client.connected
+
+    def share_limits(self, processes: int) -> None:
+        """Keep to an equal part of the requests that Discord takes, as so many processes make
+        some."""
+        self._processes = processes
+        if self._running is not None:
+            self._running.client_holder.share_among(processes)
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.
 
         Raises `AdapterError` where only an operator can help.
         """
-        unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
+        unfinished = await self._find_unfinished(core)  # before this run adds its own
         client_holder = ClientHolder(self.timing.request_patience, self.settings)
-        membership = Membership(core, client_holder, self.timing)
+        client_holder.share_among(self._processes)
+        servers = (
+            Servers(client_holder) if self.listening else AskedServers(client_holder, self.timing)
+        )
+        membership = Membership(core, client_holder, servers, self.timing)
         handlers = Handlers(
             core, client_holder, self.timing, self.settings, membership, self.max_tasks
         )
         background_tasks = BackgroundTasks("discord")
         backoff = self._make_backoff()
-        self._running = _Run(client_holder, core.replies, membership)
+        self._running = _Run(client_holder, core.replies, servers, membership, handlers)
         connected = ExitStack()
         first = True
 
@@ -100,11 +121,12 @@ class DiscordAdapter:
 
         try:
             while True:
-                client = self._client = self._make_client(core, handlers, client_holder.requests)
+                client = self._make_client(core, handlers, client_holder.requests)
+                self._client = client if isinstance(client, DiscordClient) else None
                 try:
                     await log_in(client, self.token)
                     client_holder.set(client)
-                    background_tasks.start(self._register_commands(client), "registering commands")
+                    background_tasks.start(self._know_commands(client), "commands")
                     if first:
                         connected.enter_context(core.connect(self))
                         self._repair = start_repair
@@ -127,6 +149,13 @@ class DiscordAdapter:
             await background_tasks.close()
             await handlers.close()
 
+    async def handle_received(self, payload: Mapping[str, Any]) -> None:
+        """Handle an event that was stored, perhaps by another process; returns when the core has
+        taken it. Raises `UnknownFormat` for one of another version of the bot."""
+        if (run := self._running) is None:
+            raise AdapterError("Discord is not connected.")
+        await run.handlers.handle_received(payload)
+
     async def check(self) -> Sequence[str]:
         """What the operator should change, one sentence each; empty when all is well."""
         return await account.check(self.settings, self.token)
@@ -141,8 +170,10 @@ class DiscordAdapter:
         """
         if (run := self._running) is None:
             raise Refused(UNREACHABLE)
-        holder, timing = run.client_holder, self.timing
-        return await open_reply(holder, run.replies, timing, conversation, audience, turn)
+        return await open_reply(
+            run.client_holder, run.servers.know, run.replies, self.timing, conversation, audience,
+            turn,
+        )  # fmt: skip
 
     def repair_replies(self, unfinished: Sequence[Reply]) -> None:
         """Mark the replies that a process left which died."""
@@ -162,17 +193,15 @@ class DiscordAdapter:
 
     def reader_of(self, conversation: ConversationKey) -> Reader | None:
         """A reader of a channel or thread, for somebody of whom it is known that they may read."""
-        run, own = self._running, self._client.user if self._client is not None else None
-        if run is None or own is None:
+        run = self._running
+        if run is None or not run.client_holder.own_id:
             return None
-        place = payloads.place_of(conversation)
-        return make_reader(run.client_holder, own.id, place, _may_read)
+        holder, place = run.client_holder, payloads.place_of(conversation)
+        return make_reader(holder, holder.own_id, place, _may_read)
 
     async def find_channel(self, near: ConversationKey, name: str) -> ConversationKey | None:
         """A channel of the same server, by its name or id."""
-        guild = None
-        if self._client is not None and near.workspace.isdecimal():
-            guild = self._client.get_guild(int(near.workspace))
+        guild = await self._find_server(near)
         for channel in guild.text_channels if guild is not None else ():
             if name in {channel.name, str(channel.id)}:
                 return ConversationKey(near.platform, near.workspace, str(channel.id))
@@ -180,9 +209,7 @@ class DiscordAdapter:
 
     async def place_name(self, place: ConversationKey) -> str:
         """The server and the channel as Discord shows them; empty for one that is not known."""
-        guild = None
-        if self._client is not None and place.workspace.isdecimal():
-            guild = self._client.get_guild(int(place.workspace))
+        guild = await self._find_server(place)
         channel = guild.get_channel(int(place.channel)) if guild is not None else None
         return "" if guild is None or channel is None else f"{guild.name} / #{channel.name}"
 
@@ -204,12 +231,30 @@ class DiscordAdapter:
         """A call such as `/ask how so?` as Discord shows it, in Markdown."""
         return written(call)
 
+    async def _find_unfinished(self, core: Core) -> Sequence[Reply]:
+        """The replies that dead processes left, which are this one's to mark if it listens."""
+        return await core.replies.unfinished(self.name) if self.listening else ()
+
+    async def _find_server(self, place: ConversationKey) -> discord.Guild | None:
+        """The server of a conversation; None where there is none, or Discord cannot tell."""
+        run = self._running
+        if run is None or not place.workspace.isdecimal():
+            return None
+        try:
+            async with asyncio.timeout(self.timing.lookup):
+                return await run.servers.find(int(place.workspace))
+        except FAILURES as exc:
+            _log.info("discord.server_lookup_failed", error=str(exc)[:200])
+            return None
+
     def _make_backoff(self) -> Backoff:
         return Backoff(self.timing.backoff_base, self.timing.backoff_cap)
 
-    def _make_client(self, core: Core, handlers: Handlers, requests: EditBudget) -> DiscordClient:
+    def _make_client(self, core: Core, handlers: Handlers, requests: EditBudget) -> discord.Client:
         parts = (self.settings, handlers, core.commands, self.timing)
         options: dict[str, Any] = {"http_trace": keep_pace(requests)}
+        if not self.listening:
+            return WritingClient(**options)
         match self.settings.shards:
             case None:
                 return DiscordClient(*parts, **options)
@@ -218,19 +263,25 @@ class DiscordAdapter:
             case number:
                 return ShardedDiscordClient(*parts, shard_count=number, **options)
 
-    async def _stay_connected(self, client: DiscordClient, backoff: Backoff) -> None:
+    async def _stay_connected(self, client: discord.Client, backoff: Backoff) -> None:
         if isinstance(client, ShardedDiscordClient):
             await stay_connected_sharded(client, self._make_backoff)
-        else:
+        elif isinstance(client, DiscordClient):
             await stay_connected(client, backoff)
+        else:
+            await asyncio.Event().wait()  # it makes requests, each of which may fail by itself
 
-    async def _register_commands(self, client: DiscordClient) -> None:
-        """Register the commands if they have changed; a failure leaves the old ones in place."""
-        application = client.application_id
+    async def _know_commands(self, client: discord.Client) -> None:
+        """Register the commands if they have changed, or ask for those of the process that does; a
+        failure leaves the old ones in place."""
+        application, guilds = client.application_id, self.settings.guilds
         if application is None:
             return
         folder = PrivateFolder(self.data_dir)
         try:
-            set_links(await register(client.tree, application, self.settings.guilds, folder))
+            if isinstance(client, DiscordClient):
+                set_links(await register(client.tree, application, guilds, folder))
+            else:
+                set_links(await ask_ids(client, application, guilds))
         except FAILURES as exc:
             _log.error("discord.registration_failed", error=str(exc)[:500])

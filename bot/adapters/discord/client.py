@@ -38,6 +38,21 @@ def intents_for(settings: DiscordSettings) -> discord.Intents:
     )
 
 
+class WritingClient(discord.Client):
+    """A client that is told of no events: it makes requests, in a process beside the one that is
+    connected."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            intents=discord.Intents(guilds=True),  # discord.py warns where these are missing
+            allowed_mentions=NO_PINGS,
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            max_ratelimit_timeout=_MAX_RATE_LIMIT_WAIT_S,
+            **options,
+        )
+
+
 class DiscordClient(discord.Client):
     """A client with one gateway connection for all servers."""
 
@@ -120,7 +135,7 @@ class DiscordClient(discord.Client):
         self, interaction: discord.Interaction[Any], action: ActionName, turn: str, value: str
     ) -> None:
         """Handle a press of an `AnswerButton`."""
-        await self.handlers.interactions.on_button(interaction, action, turn, value)
+        await self.handlers.presses.on_button(interaction, action, turn, value)
 
     async def on_reopen_form(self, interaction: discord.Interaction[Any], name: str) -> None:
         """Handle a press of a `ReopenFormButton`."""
@@ -133,7 +148,7 @@ class DiscordClient(discord.Client):
             return
         custom_id = interaction.custom_id or ""
         if not (is_answer_button(custom_id) or is_reopen_button(custom_id)):
-            await self.handlers.interactions.on_unknown_button(interaction)
+            await self.handlers.presses.on_unknown_button(interaction)
 
 
 class ShardedDiscordClient(DiscordClient, discord.AutoShardedClient):

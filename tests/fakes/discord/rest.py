@@ -192,6 +192,24 @@ async def _open_direct(rest: Rest, match: re.Match[str], call: Call) -> Any:
     return rest.world.direct(int(call.body["recipient_id"]))
 
 
+@_route("GET", rf"/applications/{APPLICATION}(?:/guilds/(\d+))?/commands")
+async def _get_commands(rest: Rest, match: re.Match[str], call: Call) -> Any:
+    commands = enumerate(rest.commands.get(int(match[1] or 0), ()))
+    return [{"description": "", "version": "1", **c, "id": str(900 + n)} for n, c in commands]
+
+
+@_route("GET", r"/guilds/(\d+)(/channels|/roles)?")
+async def _get_guild(rest: Rest, match: re.Match[str], call: Call) -> Any:
+    """A server has neither channels nor members in it when it is asked for."""
+    if int(match[1]) != GUILD:
+        raise Unknown(10004, "Unknown Guild")
+    guild = rest.world.guild()
+    if match[2]:
+        return guild[match[2].removeprefix("/")]
+    told = {"channels", "members", "threads", "presences", "voice_states", "unavailable", "large"}
+    return {name: value for name, value in guild.items() if name not in told}
+
+
 @_route("GET", rf"/guilds/{GUILD}/members/(\d+)")
 async def _get_member(rest: Rest, match: re.Match[str], call: Call) -> Any:
     person = int(match[1])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from backends.base import ChatMessage, Sampling
 from bot.adapters.discord import DiscordAdapter, Timing
@@ -120,11 +122,17 @@ class Bot:
     async def start(self) -> None:
         self.fake.gateway.ready.clear()
         self.task = asyncio.create_task(self.adapter.run(self.bench.core))
-        ready = asyncio.create_task(self.fake.gateway.ready.wait())
+        ready = asyncio.create_task(self._ready())
         await asyncio.wait({self.task, ready}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
         if self.task.done():
             self.task.result()
+
+    async def _ready(self) -> None:
+        if self.adapter.listening:
+            await self.fake.gateway.ready.wait()
+        else:
+            await self.fake.until(lambda: self.adapter.connected, "logged in")
 
     async def stop(self) -> None:
         await self.bench.core.close()
@@ -137,8 +145,71 @@ class Bot:
             await asyncio.gather(self.task, return_exceptions=True)
 
 
+B = TypeVar("B", bound=Bot)
+
+
+class Given:
+    """Gives every event to an adapter as JSON, as a process does that shares a database with it.
+
+    `put` returns what `says` is, after `pause` has been set; it raises what `fails` is.
+    """
+
+    def __init__(self, taker: DiscordAdapter) -> None:
+        self.taker = taker
+        self.says: Literal["here", "elsewhere", "known"] = "elsewhere"
+        self.fails: Exception | None = None
+        self.events: list[tuple[str, str, str, Any]] = []
+        """Keys, places, people and payloads."""
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def put(
+        self,
+        platform: str,
+        key: str,
+        event: str,
+        place: str,
+        person: str,
+        payload: Mapping[str, Any],
+    ) -> Literal["here", "elsewhere", "known"]:
+        assert (platform, event) == ("discord", key)
+        written = json.dumps(payload)
+        self.events.append((key, place, person, json.loads(written)))
+        await self.free.wait()
+        if self.fails is not None:
+            raise self.fails
+        if self.says == "elsewhere":
+            await self.taker.handle_received(json.loads(written))
+        return self.says
+
+
+class Pair(Bot):
+    """Two processes of one bot: a front, which hears of what happens, and a worker, which answers.
+
+    `bench` is the worker's; both have the same store, replies and model.
+    """
+
+    def __init__(self, fake: FakeDiscord, front: Bot, worker: Bot) -> None:
+        super().__init__(fake, worker.adapter, worker.bench)
+        self.front, self.worker = front, worker
+        self.given = Given(worker.adapter)
+        front.bench.core = replace(front.bench.core, received=cast(Any, self.given))
+
+    async def start(self) -> None:
+        await self.worker.start()
+        await self.front.start()
+
+    async def stop(self) -> None:
+        await self.front.stop()
+        await self.worker.stop()
+
+    async def kill(self) -> None:
+        await self.front.kill()
+        await self.worker.kill()
+
+
 @asynccontextmanager
-async def running(bot: Bot) -> AsyncIterator[Bot]:
+async def running(bot: B) -> AsyncIterator[B]:
     """The bot, from start to stop."""
     await bot.start()
     try:

@@ -233,6 +233,23 @@ async def register(
     return ids
 
 
+async def ask_ids(
+    client: discord.Client, application: int, guilds: Sequence[int]
+) -> Mapping[str, int]:
+    """The ids of the commands that another process has registered, by name, as `register` returns
+    them. Raises discord.py's exceptions."""
+    if len(guilds) > 1:
+        return {}
+    http = client.http
+    found: Sequence[Any] = (
+        await http.get_guild_commands(application, guilds[0])
+        if guilds
+        else await http.get_global_commands(application)
+    )
+    slash = discord.AppCommandType.chat_input.value
+    return {one["name"]: int(one["id"]) for one in found if one.get("type", slash) == slash}
+
+
 def _ids_by_name(registered: Sequence[app_commands.AppCommand]) -> dict[str, int]:
     slash = discord.AppCommandType.chat_input
     return {command.name: command.id for command in registered if command.type is slash}

@@ -9,7 +9,7 @@ from typing import Any
 
 import discord
 
-from bot.adapters.discord.outbound.poster import ClientHolder
+from bot.adapters.discord.outbound.client_holder import ClientHolder
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.catalogue.sentence import say
@@ -52,7 +52,11 @@ def reads_history(permissions: discord.Permissions) -> bool:
 
 def make_permission_check(interaction: discord.Interaction[Any]) -> PermissionCheck:
     """A check whether the person may read the channel; outside of servers everybody may."""
-    may = interaction.guild_id is None or reads_history(interaction.permissions)
+    return make_known(interaction.guild_id is None or reads_history(interaction.permissions))
+
+
+def make_known(may: bool) -> PermissionCheck:
+    """A check of what is known already."""
 
     async def may_read() -> bool:
         return may
@@ -91,18 +95,12 @@ def make_reader(
 
 
 def make_thread_reader(
-    client_holder: ClientHolder, own_id: int, root: discord.Message, may_read: PermissionCheck
-) -> Reader | None:
-    """A reader of the thread that was opened from a message, that message included.
-
-    None if the message has no thread.
-    """
-    if not root.flags.has_thread and root.thread is None:
-        return None
+    client_holder: ClientHolder, own_id: int, first: ContextMessage, may_read: PermissionCheck
+) -> Reader:
+    """A reader of the thread that was opened from a message, that message (`first`) included."""
     rest = make_reader(
-        client_holder, own_id, root.id, may_read
+        client_holder, own_id, int(first.id), may_read
     )  # a message and its thread have the same id
-    first = payloads.to_context_message(root, own_id)
 
     async def read(limit: int) -> Sequence[ContextMessage]:
         found = [

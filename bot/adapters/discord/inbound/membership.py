@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import discord
 import structlog
 
-from bot.adapters.discord.outbound.poster import ClientHolder
+from bot.adapters.discord.inbound.servers import MAX_SERVERS_OF_A_PERSON, Servers
+from bot.adapters.discord.outbound.client_holder import ClientHolder
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
@@ -21,9 +21,6 @@ from bot.commands.checks import Asker
 from bot.types import Author, ConversationKey
 
 _log = structlog.get_logger(__name__)
-
-_MAX_SERVERS = 25
-"""Servers that are asked about one person; a base is bound to few."""
 
 
 def may_write(interaction: discord.Interaction[Any]) -> bool:
@@ -41,9 +38,12 @@ class Membership:
     intent. An answer is used again for `Timing.lookup_reuse` seconds.
     """
 
-    def __init__(self, core: Core, client_holder: ClientHolder, timing: Timing) -> None:
+    def __init__(
+        self, core: Core, client_holder: ClientHolder, servers: Servers, timing: Timing
+    ) -> None:
         self._core = core
         self._client_holder = client_holder
+        self._servers = servers
         self._timing = timing
         self._members: LookupCache[tuple[int, int], discord.Member | None] = LookupCache(
             self._fetch_member
@@ -80,20 +80,13 @@ class Membership:
         found: set[str] = set()
         try:
             async with asyncio.timeout(self._timing.lookup):
-                for server in await self._servers_with(named) if named else ():
+                for server in await self._servers.with_roles(named) if named else ():
                     member = await self._member(server, int(author.id))
                     if member is not None:
                         found |= payloads.author_of(member).roles & named
         except FAILURES as exc:
             _log.info("discord.role_lookup_failed", error=_text(exc))
         return replace(author, roles=author.roles | found)
-
-    async def _servers_with(self, roles: Collection[str]) -> Sequence[int]:
-        client = await self._client_holder.client()
-        await client.wait_until_ready()
-        numbers = [int(role) for role in roles if role.isdecimal()]
-        found = (g.id for g in client.guilds if any(g.get_role(number) for number in numbers))
-        return list(islice(found, _MAX_SERVERS))
 
     async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
         """Those of the channels and servers, as config.yaml writes them, that a person can read."""
@@ -104,7 +97,7 @@ class Membership:
                 servers.setdefault(parts[1], []).append(channel)
         try:
             async with asyncio.timeout(self._timing.lookup):
-                for server, wanted in list(servers.items())[:_MAX_SERVERS]:
+                for server, wanted in list(servers.items())[:MAX_SERVERS_OF_A_PERSON]:
                     found |= await self._readable(_number(person), server, wanted)
         except (*FAILURES, ValueError) as exc:
             _log.info("discord.channel_lookup_failed", error=_text(exc))
@@ -132,10 +125,8 @@ class Membership:
     async def _fetch_member(self, key: tuple[int, int]) -> discord.Member | None:
         """Somebody as a member of a server; None if they are none, or the bot is not there."""
         server, person = key
-        client = await self._client_holder.client()
-        await client.wait_until_ready()  # before that, its servers are not known
-        guild = client.get_guild(server)
-        if guild is None or guild.unavailable:
+        guild = await self._servers.find(server)
+        if guild is None:
             return None
         try:
             return await guild.fetch_member(person)

@@ -13,16 +13,14 @@ import structlog
 
 from bot.adapters.background_tasks import BUSY, BackgroundTasks, Refusal
 from bot.adapters.discord.inbound import history
+from bot.adapters.discord.inbound.handing_over import Giving
 from bot.adapters.discord.inbound.membership import Membership
-from bot.adapters.discord.outbound.first_reply import FirstReply
 from bot.adapters.discord.outbound.offers import Offers
-from bot.adapters.discord.outbound.port import ReplySink, make_sink
-from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder, DirectPoster, Poster
+from bot.adapters.discord.outbound.poster import ChannelPoster
 from bot.adapters.discord.outbound.render import Payload
-from bot.adapters.discord.outbound.thread_poster import ThreadPoster
+from bot.adapters.discord.outbound.reply_plan import MessageReply, NewThread, ReplyMaker
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
-from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.inbox import Answer, Inbox, Incoming
 from bot.adapters.protocol import Core
 from bot.errors import UserFacingError
@@ -44,8 +42,7 @@ class Messages:
     def __init__(
         self,
         core: Core,
-        client_holder: ClientHolder,
-        timing: Timing,
+        replies: ReplyMaker,
         background_tasks: BackgroundTasks,
         membership: Membership,
         *,
@@ -53,18 +50,20 @@ class Messages:
         content: bool,
     ) -> None:
         self._core = core
-        self._client_holder = client_holder
-        self._timing = timing
+        self._replies = replies
+        self._client_holder = replies.client_holder
         self._background_tasks = background_tasks
         self._membership = membership
         self._chain = chain
         self._content = content
+        self._giving = Giving(core)
         self.inbox = Inbox(
             core,
             payloads.PLATFORM,
             background_tasks,
-            Offers(core.replies, client_holder),
-            retry_pause_s=timing.retry_base,
+            Offers(core.replies, self._client_holder),
+            give_deletion=self._giving.deletion,
+            retry_pause_s=replies.timing.retry_base,
         )
 
     # --- what Discord tells ---------------------------------------------------------------------
@@ -173,8 +172,8 @@ class Messages:
 
     async def _read(
         self, message: discord.Message, own_id: int, key: ConversationKey, *, opens: bool
-    ) -> tuple[Message, Answer]:
-        """Read a question and its context, and make the reply to it."""
+    ) -> tuple[Message, Answer | None]:
+        """Read a question and its context, and make the reply to it, if this process does."""
         author, direct = payloads.author_of(message.author), payloads.is_direct_message(message)
         if direct:
             author = await self._membership.with_roles(author)
@@ -194,35 +193,25 @@ class Messages:
             at=message.created_at,
             earlier=earlier,
         )
-        reply = await self._make_reply(message, key, text, opens=opens)
-        return event, self.inbox.follow(reply, key)
+        plan = await self._plan_reply(message, key, text, opens=opens)
+        if await self._giving.message(event, plan, may_read):
+            return event, None
+        return event, self.inbox.follow(self._replies.reply_to_message(plan, key), key)
 
-    async def _make_reply(
+    async def _plan_reply(
         self, message: discord.Message, key: ConversationKey, text: str, *, opens: bool
-    ) -> ReplySink | FirstReply:
-        def sink(*first: Poster) -> ReplySink:
-            posters = [*first, ChannelPoster(self._client_holder, message.channel.id, message.id)]
-            if message.guild is not None:
-                posters.append(
-                    DirectPoster(self._client_holder, message.author.id, message.channel.id)
-                )
-            return make_sink(
-                posters, self._core.replies, key, self._timing,
-                prompt=str(message.id), background=self._background_tasks.start,
-            )  # fmt: skip
-
+    ) -> MessageReply:
+        person = message.author.id if message.guild is not None else None
+        plan = MessageReply(message.channel.id, message.id, person)
         if key.thread is None or await self._core.replies.known_thread(key):
-            return sink()
+            return plan
         settings = await self._core.channel_settings(key)
-        silent = not (self._content and settings.follow_up)
+        plan = replace(plan, silent=not (self._content and settings.follow_up))
         if not opens:
-            return FirstReply(sink(), None, lambda: silent) if silent else sink()
+            return plan
         archive_after_min = getattr(message.channel, "default_auto_archive_duration", 1440)
-        thread = ThreadPoster(
-            self._client_holder, message.channel.id, message.id, payloads.thread_title(text),
-            archive_after_min,
-        )  # fmt: skip
-        return FirstReply(sink(thread), sink(), lambda: silent and thread.is_open)
+        thread = NewThread(payloads.thread_title(text), archive_after_min)
+        return replace(plan, thread=thread)
 
     async def _read_context(
         self, message: discord.Message, own_id: int, earlier: Reader

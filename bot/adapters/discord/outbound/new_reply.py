@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import discord
 
+from bot.adapters.discord.outbound.client_holder import ClientHolder
 from bot.adapters.discord.outbound.port import make_sink
-from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
+from bot.adapters.discord.outbound.poster import ChannelPoster
 from bot.adapters.discord.outbound.pressed_message import DiscordLastMessage
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
@@ -27,6 +28,7 @@ UNREACHABLE = say("Discord cannot be reached just now; try again soon.")
 
 async def open_reply(
     client_holder: ClientHolder,
+    know_server: Callable[[int], Awaitable[None]],
     replies: Replies,
     timing: Timing,
     conversation: ConversationKey,
@@ -35,12 +37,13 @@ async def open_reply(
 ) -> Sink:
     """Begin a reply, to everybody in a place or, as a direct message, to one person.
 
-    It stands beneath what is stored of the reply of `turn`. Raises `NotFound`, `Refused`, `Failed`.
+    It stands beneath what is stored of the reply of `turn`. `know_server` has discord.py know a
+    server, by which it tells where the bot may write. Raises `NotFound`, `Refused`, `Failed`.
     """
     try:
         async with asyncio.timeout(timing.lookup):
             if audience is None:
-                channel = await _find_place(client_holder, conversation)
+                channel = await _find_place(client_holder, know_server, conversation)
             else:
                 channel = await _find_direct(client_holder, audience)
                 conversation = ConversationKey(payloads.PLATFORM, payloads.DIRECT, str(channel))
@@ -67,12 +70,18 @@ async def _find_direct(client_holder: ClientHolder, person: Author) -> int:
         raise Refused(PERSON_UNREACHABLE) from exc
 
 
-async def _find_place(client_holder: ClientHolder, conversation: ConversationKey) -> int:
+async def _find_place(
+    client_holder: ClientHolder,
+    know_server: Callable[[int], Awaitable[None]],
+    conversation: ConversationKey,
+) -> int:
     """The channel or thread of a conversation, if the bot may write there."""
     if conversation.workspace == payloads.PRIVATE:
         raise Refused(MAY_NOT_WRITE)  # a command was called there; the bot itself is not there
     place = payloads.place_of(conversation)
     client = await client_holder.client()
+    if conversation.workspace != payloads.DIRECT:
+        await know_server(int(conversation.workspace))
     try:
         channel = await client.fetch_channel(place)
     except discord.NotFound as exc:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import structlog
 
-from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
+from bot.adapters.discord.outbound.client_holder import ClientHolder
+from bot.adapters.discord.outbound.poster import ChannelPoster
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES

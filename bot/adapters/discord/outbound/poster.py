@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import time
 from collections.abc import Callable
@@ -14,13 +13,13 @@ from discord.http import handle_message_parameters
 from discord.webhook.async_ import async_context
 
 from bot.adapters.discord.outbound.buttons import build_button_view
+from bot.adapters.discord.outbound.client_holder import ClientHolder
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.transport.errors import FAILURES
-from bot.adapters.discord.transport.rate_limits import EDITS, REQUESTS
+from bot.adapters.discord.transport.rate_limits import EDITS
 from bot.catalogue.languages import load_language, translate
 from bot.catalogue.sentence import say
-from bot.replies.edit_budget import EditBudget, EditBudgets
-from bot.replies.reply_options import DefaultReplyOptions, ReplyOptions
+from bot.replies.edit_budget import EditBudget
 
 _log = structlog.get_logger(__name__)
 
@@ -29,46 +28,6 @@ NO_PINGS = discord.AllowedMentions.none()
 NO_PREVIEWS = discord.MessageFlags(suppress_embeds=True)
 """A preview fetches an address that the model wrote, maybe because a document told it to."""
 GONE_COMMAND = say("This command is no longer there; /help lists those that are.")
-
-
-class ClientHolder:
-    """Holds the client that is logged in; it changes when the adapter reconnects.
-
-    `budgets` are those of the client's channels, which lie within that of all its `requests`, and
-    `reply_options` hold for all replies.
-    """
-
-    def __init__(self, patience_s: float = 30.0, options: ReplyOptions | None = None) -> None:
-        self.reply_options: ReplyOptions = options or DefaultReplyOptions()
-        share = self.reply_options.edit_share
-        self.requests = EditBudget(REQUESTS.shared(share))
-        self.budgets = EditBudgets(share, self.requests)
-        self._client: discord.Client | None = None
-        self._there = asyncio.Event()
-        self._patience_s = patience_s
-        self._closed = False
-
-    def set(self, client: discord.Client | None) -> None:
-        """Set the current client; None while there is none."""
-        self._client = client
-        if client is None:
-            self._there.clear()
-        else:
-            self._there.set()
-
-    def close(self) -> None:
-        """Release everybody who waits for a client; there will be none any more."""
-        self._closed = True
-        self._there.set()
-
-    async def client(self) -> discord.Client:
-        """The current client, waiting for one if needed. Raises `OSError` if none comes in time."""
-        async with asyncio.timeout(self._patience_s):
-            while self._client is None:
-                if self._closed:
-                    raise ConnectionError("the connection to Discord is closed")
-                await self._there.wait()
-        return self._client
 
 
 class Poster(Protocol):
@@ -188,7 +147,9 @@ class InteractionPoster:
 
     def __init__(
         self,
-        webhook: discord.Webhook,
+        client_holder: ClientHolder,
+        application: int,
+        token: str,
         channel: int,
         life_s: float,
         clock: Callable[[], float] = time.monotonic,
@@ -197,7 +158,9 @@ class InteractionPoster:
     ) -> None:
         self.channel = channel
         self._private = private
-        self._webhook = webhook
+        self._client_holder = client_holder
+        self._application = application
+        self._token = token
         self._clock = clock
         self._expires = clock() + life_s
         self.placeholder_replaced = False
@@ -210,7 +173,7 @@ class InteractionPoster:
         return self._clock() >= self._expires
 
     async def send(self, payload: Payload, turn: str, nonce: str) -> int:
-        message = await self._webhook.send(
+        message = await (await self._webhook()).send(
             wait=True, ephemeral=self._private, **_send_options(payload, turn)
         )
         self.placeholder_replaced = True
@@ -218,10 +181,12 @@ class InteractionPoster:
 
     async def send_ephemeral(self, payload: Payload, turn: str) -> None:
         """Post a message that only the person who acted can see."""
-        await self._webhook.send(ephemeral=True, wait=True, **_send_options(payload, turn))
+        await (await self._webhook()).send(
+            ephemeral=True, wait=True, **_send_options(payload, turn)
+        )
 
     async def edit(self, message: int, payload: Payload, turn: str) -> None:
-        hook = self._webhook
+        hook = await self._webhook()
         with handle_message_parameters(**_edit_options(payload, turn)) as changes:
             await async_context.get().edit_webhook_message(
                 hook.id,
@@ -237,8 +202,18 @@ class InteractionPoster:
         self.placeholder_replaced = True
 
     async def delete(self, message: int) -> None:
-        await self._webhook.delete_message(message)
+        await (await self._webhook()).delete_message(message)
         self.placeholder_replaced = True
+
+    async def _webhook(self) -> discord.Webhook:
+        """The interaction as discord.py has it, which is the application's own kind of webhook."""
+        client = await self._client_holder.client()
+        data: Any = {
+            "id": str(self._application),
+            "type": discord.WebhookType.application.value,
+            "token": self._token,
+        }
+        return discord.Webhook.from_state(data=data, state=client._connection)
 
 
 class DirectPoster(ChannelPoster):

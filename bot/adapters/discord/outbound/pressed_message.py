@@ -5,7 +5,8 @@ from __future__ import annotations
 import discord
 import structlog
 
-from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder, Poster
+from bot.adapters.discord.outbound.client_holder import ClientHolder
+from bot.adapters.discord.outbound.poster import ChannelPoster, Poster
 from bot.adapters.discord.outbound.render import MAX_MESSAGE_CHARS, Payload, notice_line
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.types import Notice

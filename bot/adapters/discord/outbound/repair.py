@@ -10,7 +10,8 @@ from dataclasses import replace
 import discord
 import structlog
 
-from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
+from bot.adapters.discord.outbound.client_holder import ClientHolder
+from bot.adapters.discord.outbound.poster import ChannelPoster
 from bot.adapters.discord.outbound.render import (
     INTERRUPTED,
     MAX_MESSAGE_CHARS,

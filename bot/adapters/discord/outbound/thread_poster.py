@@ -7,7 +7,8 @@ from typing import Any
 import discord
 import structlog
 
-from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
+from bot.adapters.discord.outbound.client_holder import ClientHolder
+from bot.adapters.discord.outbound.poster import ChannelPoster
 from bot.adapters.discord.outbound.render import Payload
 
 _log = structlog.get_logger(__name__)

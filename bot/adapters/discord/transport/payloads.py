@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -173,10 +174,19 @@ def attachments_from_data(items: Sequence[Mapping[str, Any]]) -> tuple[Attachmen
 
 
 def _attachment(url: str, name: str, size: int, content_type: str | None) -> Attachment:
-    async def read(limit: int) -> bytes:
-        return await fetch(url, name, size, limit)
+    return Attachment(name, size, content_type, Download(url, name, size))
 
-    return Attachment(name, size, content_type, read)
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Fetches a file from Discord's storage, which is what `Attachment.read` does."""
+
+    url: str = field(repr=False)
+    name: str
+    size: int
+
+    async def __call__(self, limit: int) -> bytes:
+        return await fetch(self.url, self.name, self.size, limit)
 
 
 async def fetch(url: str, name: str, size: int, limit: int) -> bytes:

@@ -22,3 +22,5 @@ class Timing(ReplyTiming):
     """A question about a person or a place that is not answered after this is given up."""
     lookup_reuse: float = 1.0
     """What Discord has said of a person is used again for so long."""
+    role_reuse: float = 60.0
+    """In which servers roles are is used again for so long, where no events tell it."""

@@ -12,7 +12,7 @@ from bot.adapters.discord import DiscordAdapter, Timing
 from bot.config.platforms import DiscordSettings
 from tests.fakes.core import Bench
 from tests.fakes.discord import TOKEN, FakeDiscord
-from tests.fakes.discord.running import QUICK, SKILLS, Bot, running
+from tests.fakes.discord.running import QUICK, SKILLS, Bot, Pair, running
 
 
 @pytest.fixture
@@ -32,9 +32,24 @@ def make(fake: FakeDiscord, tmp_path: Path) -> Any:
         bench: dict[str, Any] | None = None,
         timing: Timing = QUICK,
         token: str = TOKEN,
+        **more: Any,
     ) -> Bot:
-        adapter = DiscordAdapter(DiscordSettings(**(settings or {})), token, tmp_path, timing)
+        said = DiscordSettings(**(settings or {}))
+        adapter = DiscordAdapter(said, token, tmp_path, timing, **more)
         return Bot(fake, adapter, Bench(**{"skills": SKILLS, **(bench or {})}))
+
+    return build
+
+
+@pytest.fixture
+def make_pair(fake: FakeDiscord, make: Any) -> Any:
+    """Makes a front and a worker that are not started yet; takes what `make` takes."""
+
+    def build(bench: dict[str, Any] | None = None, **more: Any) -> Pair:
+        worker = make(bench=bench, listening=False, **more)
+        shared = ("store", "backend", "replies")
+        both = {**(bench or {}), **{name: getattr(worker.bench, name) for name in shared}}
+        return Pair(fake, make(bench=both, **more), worker)
 
     return build
 

@@ -1,4 +1,5 @@
-"""What the core may ask of Discord without an event: replies, people, channels."""
+"""What the core may ask of Discord without an event: replies, people, channels. It gets the same
+answers in a process that hears of Discord's events, and in one that asks for everything."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,6 +38,16 @@ AT_HOME = ConversationKey("discord", "@dm", str(DM))
 ADA_KEY, EVE_KEY = f"discord:{ADA}", f"discord:{EVE}"
 EVE_NOW = Author("discord", str(EVE), "eve")
 FRESH = replace(QUICK, lookup_reuse=0.0, lookup=1.0)
+
+
+@pytest.fixture(params=["hearing", "asking"])
+def make(make: Any, request: pytest.FixtureRequest) -> Any:
+    """Makes a bot with a connection for events, or without."""
+    return partial(make, listening=request.param == "hearing")
+
+
+hearing = pytest.mark.parametrize("make", ["hearing"], indirect=True)
+"""For what begins with an event."""
 
 
 async def said(sink: Any, text: str, turn: str = "t1") -> None:
@@ -160,7 +172,7 @@ class TestAskers:
     async def test_a_burst_of_questions_is_one_request(self, bot: Bot, fake: FakeDiscord) -> None:
         for _ in range(5):
             assert await bot.bench.core.platforms.asker_now(EVE_KEY, HERE) is not None
-        assert len(fake.requests("GET", "/members/")) == 1
+        assert len(fake.requests("GET", f"/members/{EVE}")) == 1
 
     async def test_who_has_left_the_server(self, fresh: Bot, fake: FakeDiscord) -> None:
         fake.world.left.add(EVE)
@@ -247,6 +259,7 @@ class TestDirectMessages:
         async with running(make(timing=FRESH, bench=core)) as started:
             yield started
 
+    @hearing
     async def test_a_role_counted_for_nothing_in_direct_messages(
         self, ruled: Bot, fake: FakeDiscord
     ) -> None:
@@ -269,6 +282,7 @@ class TestDirectMessages:
         assert asker is not None
         assert asker.author.roles == frozenset()
 
+    @hearing
     async def test_where_no_rule_names_a_role_discord_is_not_asked(
         self, fresh: Bot, fake: FakeDiscord
     ) -> None:

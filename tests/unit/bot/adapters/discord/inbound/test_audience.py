@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.discord.inbound.interactions import MAY_NOT_WRITE
+from bot.adapters.discord.inbound.presses import MAY_NOT_WRITE
 from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.commands.declaration import command

@@ -299,7 +299,7 @@ class TestEditsAndDeletions:
             await fake.delete(question)
             await fake.until(lambda: not fake.from_bot())
             assert bot.bench.backend.cancelled == 1
-            kept = bot.bench.core.replies.saved  # type: ignore[attr-defined]
+            kept = bot.bench.core.replies.saved
             await fake.until(lambda: all(r.finished for r in kept.values()))
 
     async def test_a_deleted_thread_ends_the_answer_in_it(
@@ -310,7 +310,7 @@ class TestEditsAndDeletions:
             await fake.until(lambda: any("word" in m["content"] for m in fake.from_bot()))
             await fake.delete_thread(thread)
             await fake.until(lambda: bot.bench.backend.cancelled)
-            kept = bot.bench.core.replies.saved  # type: ignore[attr-defined]
+            kept = bot.bench.core.replies.saved
             await fake.until(lambda: all(r.finished for r in kept.values()))
             assert not fake.from_bot()
 

@@ -114,7 +114,7 @@ class TestOwnMessages:
             (answer,) = await fake.until(lambda: [m for m in fake.from_bot() if "word" in str(m)])
             await fake.delete(int(answer["id"]))
             await fake.until(lambda: bot.bench.backend.cancelled)
-            kept = bot.bench.core.replies.saved  # type: ignore[attr-defined]
+            kept = bot.bench.core.replies.saved
             await fake.until(lambda: all(r.finished for r in kept.values()))
             assert not fake.from_bot()
 

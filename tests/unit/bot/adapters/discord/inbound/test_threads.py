@@ -31,7 +31,7 @@ async def test_where_it_may_open_none_it_does_not_try(make: Any, fake: FakeDisco
     async with running(make()) as bot:
         await fake.say("hello", mention=True)
         await fake.until(lambda: finished(fake, CHANNEL))
-        keys = {str(t.conversation) for t in bot.bench.store.turns.values()}  # type: ignore[attr-defined]
+        keys = {str(t.conversation) for t in bot.bench.store.turns.values()}
     assert keys == {f"discord:{GUILD}:{CHANNEL}"}
     assert not fake.requests("POST", "/threads$")
 
