@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, literal, select, text, union_all, update
+from sqlalchemy import Connection, Row, bindparam, literal, select, text, update
 
 from bot.history.protocol import StoredMessage
 from bot.history.tables import replies, suspended, turns
@@ -85,11 +85,16 @@ _elsewhere = select(replies).where(
     replies.c.finished.is_(False),
     replies.c.process != bindparam("but_process"),
 )
-_known = union_all(
-    select(literal(1)).where(replies.c.conversation == bindparam("conversation")),
-    select(literal(1)).where(turns.c.conversation == bindparam("conversation")),
-).limit(1)
-"""A question is stored before its answer shows, and the address of the answer after that."""
+_known = select(literal(1)).where(replies.c.conversation == bindparam("conversation")).limit(1)
+_answering = (
+    select(literal(1))
+    .where(
+        turns.c.conversation == bindparam("conversation"),
+        turns.c.role == "assistant",
+        turns.c.status == "running",
+    )
+    .limit(1)
+)
 
 
 class SqlReplies:
@@ -155,6 +160,16 @@ class SqlReplies:
         values = {"conversation": str(conversation)}
         async with self._database.read() as connection:
             return (await connection.execute(_known, values)).first() is not None
+
+    async def takes_part(self, conversation: ConversationKey) -> bool:
+        if await self.known_thread(conversation):
+            return True
+        if conversation.thread is None:
+            return False
+        # A turn is stored before its answer shows, and the answer's address after that.
+        values = {"conversation": str(conversation)}
+        async with self._database.read() as connection:
+            return (await connection.execute(_answering, values)).first() is not None
 
 
 def note_interrupted(connection: Connection, left: Iterable[StoredMessage]) -> None:

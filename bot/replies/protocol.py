@@ -129,6 +129,10 @@ class Replies(Protocol):
         ...
 
     async def known_thread(self, conversation: ConversationKey) -> bool:
-        """Whether the bot answers or has answered in this thread, and so may do it without a
+        """Whether the bot has answered in this thread."""
+        ...
+
+    async def takes_part(self, conversation: ConversationKey) -> bool:
+        """Whether the bot answers or has answered in this thread, and so does it without a
         mention."""
         ...

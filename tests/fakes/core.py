@@ -94,6 +94,9 @@ class MemoryReplies:
     async def known_thread(self, conversation: ConversationKey) -> bool:
         return any(r.conversation == str(conversation) for r in self.saved.values())
 
+    async def takes_part(self, conversation: ConversationKey) -> bool:
+        return await self.known_thread(conversation)
+
 
 @dataclass
 class Bench:

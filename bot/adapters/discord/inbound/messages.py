@@ -133,7 +133,7 @@ class Messages:
         if not isinstance(channel, discord.Thread) or payloads.is_to_others(message, own_id):
             return False
         key = _key(channel, message)
-        if channel.owner_id != own_id and not await self._core.replies.known_thread(key):
+        if channel.owner_id != own_id and not await self._core.replies.takes_part(key):
             return False
         return (await self._core.channel_settings(key)).follow_up
 

@@ -124,7 +124,7 @@ class Messages:
         if _is_direct(event):
             return True
         key = _key(event, team)
-        if not _may_be_for_us(event) or not await self._core.replies.known_thread(key):
+        if not _may_be_for_us(event) or not await self._core.replies.takes_part(key):
             return False
         return (await self._core.channel_settings(key)).follow_up
 
