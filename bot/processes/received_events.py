@@ -288,15 +288,17 @@ class ReceivedEvents:
         await self._database.write(lambda connection: connection.execute(leaving) and None)
 
     async def _delete_handled(self) -> None:
-        """Delete the events of this process that it had so many rounds ago."""
+        """Delete the events of this process that are claimed, or that it had so many rounds ago."""
+        if not self._newest:
+            return
         full = len(self._newest_before) == _KEPT_ROUNDS
         handled = self._newest_before[0] if full else 0
-        if handled:
-            await self._delete_of(self._id, _events.begun & (_events.number <= handled))
+        old = or_(_CLAIMED, _events.number <= handled)
+        await self._delete_of(self._id, _events.begun & old)
         if handled == self._newest:
             self._newest = 0  # nothing is left
             self._newest_before.clear()
-        elif self._newest:
+        else:
             self._newest_before.append(self._newest)
 
     async def _delete_of(self, process: str, which: ColumnElement[bool]) -> None:

@@ -40,6 +40,12 @@ _SUMMARIES_OF_PERSON = (
     " WHERE turns.author = :person"
 )
 
+_BEGUN = (
+    "EXISTS (SELECT 1 FROM processed_events WHERE processed_events.event_id = received_events.event"
+    " AND processed_events.platform = received_events.platform)"
+)
+"""The condition of an event that is of no use any more; it may quote others."""
+
 _ANSWERS_BESIDE_PERSON = (
     "SELECT id FROM turns WHERE conversation IN"
     " (SELECT conversation FROM turns WHERE author = :person)"
@@ -287,9 +293,9 @@ PERSONAL_DATA: Sequence[PersonalData] = (
     ),
     PersonalData(
         "received_events",
-        "what they have just written or called, until it is surely handled: a minute",
+        "what they have just written or called, with what they quoted, until it is begun",
         Forgetting.DELETED,
-        of="person = :person",
+        of=f"person = :person OR {_BEGUN}",
         at="at",
         keep_at_most=EVENT_RETENTION,
     ),

@@ -61,6 +61,7 @@ NOT_CHAT = (
     "bot/adapters/slack/setup/",
     "bot/adapters/slack/transport/",
     "bot/adapters/discord/transport/gateway.py",
+    "bot/adapters/discord/inbound/handed_events.py",
     "bot/adapters/terminal/adapter.py",
     "bot/agent/model_words.py",
     "bot/answering/questions/forms.py",

@@ -373,7 +373,7 @@ class TestAnnouncements:
             ts = f"{time.time() + number:.6f}"
             fake.workspace.add(Posted(CHANNEL, ts, ADA, "talk", []))
         assert await self.announce(fresh, "k1", datetime.now(UTC)) == "unknown"
-        long_ago = datetime.now(UTC) + timedelta(minutes=5)
+        long_ago = datetime.now(UTC) + timedelta(minutes=10)
         assert await self.announce(fresh, "k1", long_ago) == "arrived", "they go back to then"
 
     async def test_a_channel_by_its_name_and_the_zone_of_a_profile(
