@@ -120,7 +120,7 @@ async def run_server(
         while chunk := await stderr.read(_CHUNK_BYTES):
             process.said.append(chunk)
 
-    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work()) for work in (take, give, hear)]
+    tasks = [asyncio.create_task(work()) for work in (take, give, hear)]
     try:
         yield read, write
     finally:
@@ -138,5 +138,5 @@ async def run_server(
             for stream in (to_us, read, write, from_us):
                 stream.close()
             transport.close()
-            tasks.append(asyncio.create_task(child.wait()))
-        await asyncio.wait(tasks, timeout=GRACE_S)
+            ending = asyncio.create_task(child.wait(), name=f"end of {command}")
+        await asyncio.wait([*tasks, ending], timeout=GRACE_S)

@@ -47,7 +47,7 @@ _KEPT_ROUNDS: Final = 12
 _ROUND_S: Final = 5.0
 _MAX_TRIES: Final = 3
 """How often an event is given to a process; one that ends each of them is given up."""
-_MAX_TAKEN: Final = 100
+_MAX_TAKEN_EVENTS: Final = 100
 """Events that are taken at once."""
 ROLE: Final = "role"
 """By which name a process tells the others its role."""
@@ -221,7 +221,7 @@ class ReceivedEvents:
                 left = or_(died, _events.begun.is_(False) & _events.process.not_in(takers))
             query = select(received_events, _CLAIMED.label("claimed"))
             query = query.where(_events.platform == platform, left)
-            query = query.order_by(_events.number).limit(_MAX_TAKEN)
+            query = query.order_by(_events.number).limit(_MAX_TAKEN_EVENTS)
             async with self._database.read() as connection:
                 rows = (await connection.execute(query)).all()
             for row in rows:
@@ -260,7 +260,7 @@ class ReceivedEvents:
             .where(_events.process == self._id, _events.begun.is_(False))
             .where(_events.platform.in_([*handlers]))
             .order_by(_events.number)
-            .limit(_MAX_TAKEN)
+            .limit(_MAX_TAKEN_EVENTS)
         )
         taking = (
             update(received_events)
@@ -279,7 +279,7 @@ class ReceivedEvents:
             except Exception:  # the others are handled all the same
                 log.exception("event.not_handled", number=row.number, platform=row.platform)
                 await self._leave(row.number)
-        return len(rows) == _MAX_TAKEN
+        return len(rows) == _MAX_TAKEN_EVENTS
 
     async def _leave(self, number: int) -> None:
         """Have an event given to a process in the next round."""

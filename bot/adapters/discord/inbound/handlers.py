@@ -8,7 +8,7 @@ from typing import Any
 import discord
 
 from bot.adapters.background_tasks import BackgroundTasks
-from bot.adapters.discord.inbound.handing_over import Taking
+from bot.adapters.discord.inbound.handover import Taking
 from bot.adapters.discord.inbound.interaction_replies import InteractionReplies
 from bot.adapters.discord.inbound.interactions import Interactions
 from bot.adapters.discord.inbound.introduction import introduce

@@ -12,7 +12,7 @@ import structlog
 from discord import app_commands
 
 from bot.adapters.discord.inbound import history
-from bot.adapters.discord.inbound.handing_over import Giving
+from bot.adapters.discord.inbound.handover import Giving
 from bot.adapters.discord.inbound.interaction_replies import (
     Interaction,
     InteractionReplies,

@@ -13,7 +13,7 @@ import structlog
 
 from bot.adapters.background_tasks import BUSY, BackgroundTasks, Refusal
 from bot.adapters.discord.inbound import history
-from bot.adapters.discord.inbound.handing_over import Giving
+from bot.adapters.discord.inbound.handover import Giving
 from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.outbound.offers import Offers
 from bot.adapters.discord.outbound.poster import ChannelPoster
