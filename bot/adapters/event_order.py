@@ -10,13 +10,17 @@ from weakref import WeakValueDictionary
 class Ticket:
     """A place in the queue of a key; `async with` waits until those before it have left.
 
-    It has to be entered, as its successors wait for it. One that is cancelled while it waits lets
-    nobody overtake those before it.
+    It has to be entered or left, as its successors wait for it. One that is cancelled while it
+    waits lets nobody overtake those before it.
     """
 
     def __init__(self, before: Ticket | None) -> None:
         self._before = before
         self._left = asyncio.Event()
+
+    def leave(self) -> None:
+        """Let the next one in; one that was not entered lets it in after those before."""
+        self._left.set()
 
     async def __aenter__(self) -> None:
         try:
@@ -24,7 +28,7 @@ class Ticket:
                 await self._before._left.wait()
                 self._before = self._before._before
         except BaseException:
-            self._left.set()
+            self.leave()
             raise
 
     async def __aexit__(
@@ -33,7 +37,7 @@ class Ticket:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._left.set()
+        self.leave()
 
 
 class EventOrder:

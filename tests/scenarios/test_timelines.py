@@ -122,6 +122,19 @@ async def test_what_is_asked_again_or_answered_with_nothing(make_house: Any) -> 
     assert first.at < second.at
 
 
+async def test_follow_ups_that_are_sent_at_once_are_answered_in_their_order(
+    make_house: Any,
+) -> None:
+    house: House = await make_house()
+    await house.driver.mention("hello there")
+    await house.reads("You said: hello there")
+    for which in ("first", "second", "third"):
+        await house.driver.follow_up(f"the {which}")
+    await house.until(lambda: len(house.model.requests) == 4, "answers")
+    asked = [request.messages[-1].content.split()[-1] for request in house.model.requests]
+    assert asked == ["there", "first", "second", "third"]
+
+
 async def test_a_cut_answer_goes_on_as_the_same_message(make_house: Any) -> None:
     house: House = await make_house(context=500)
     timeline(house.driver).begin()

@@ -1,4 +1,8 @@
-"""Takes in what Slack sends: what will be answered is stored first, and acknowledged after that."""
+"""Takes in what Slack sends: what will be answered is stored first, and acknowledged after that.
+
+The events of a channel are stored and handed over in the order in which they came, although it may
+take longer to look at one than at the next.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,8 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from bot.adapters.protocol import Core
+from bot.adapters.event_order import EventOrder, Ticket
+from bot.adapters.protocol import Core, ReceivedEvents
 from bot.adapters.slack.inbound.interactions import command_id
 from bot.adapters.slack.inbound.messages import Messages
 from bot.adapters.slack.inbound.users import PLATFORM
@@ -40,23 +45,38 @@ class Reception:
         self._core = core
         self._messages = messages
         self._own_id = own_id
+        self._storing, self._handing_over = EventOrder(), EventOrder()
 
     async def dispatch(self, request: AsyncBoltRequest) -> BoltResponse:
         """Have a request handled; returns what is to be answered to Slack."""
-        received, body = self._core.received, request.body
-        if received is None or (asked := await self._asked(body)) is None:
+        received, channel = self._core.received, _channel_of(request.body)
+        if received is None or channel is None:
             return await self._dispatch(request)
-        person = Author(PLATFORM, asked.user, "").key
+        storing, handing_over = self._storing.take(channel), self._handing_over.take(channel)
         try:
+            handled_here = await self._store(received, request.body, storing)
+            async with handing_over:
+                if handled_here:
+                    return await self._dispatch(request)
+                return BoltResponse(status=200, body="")
+        finally:
+            handing_over.leave()
+
+    async def _store(self, received: ReceivedEvents, body: Mapping[str, Any], turn: Ticket) -> bool:
+        """Store what is asked when it is its `turn`; returns whether it is handled here."""
+        async with turn:
+            asked = await self._asked(body)
+        if asked is None:
+            return True
+        person = Author(PLATFORM, asked.user, "").key
+        try:  # without a pause before it, so that the writes are in order, too
             given = await received.put(
                 PLATFORM, asked.key, asked.event, asked.channel, person, body
             )
         except StorageError as error:  # then it lives as long as this process
             _log.warning("slack.event_not_stored", reason=str(error))
-            given = "here"
-        if given != "here":
-            return BoltResponse(status=200, body="")
-        return await self._dispatch(request)
+            return True
+        return given == "here"
 
     async def handle(self, body: Mapping[str, Any]) -> None:
         """Handle a request that was stored, and acknowledged by whoever received it."""
@@ -91,3 +111,10 @@ class Reception:
         author = Author(PLATFORM, asked.user, "")
         admitted = self._core.admits(author, ConversationKey(PLATFORM, team, asked.channel))
         return asked if admitted else None
+
+
+def _channel_of(body: Mapping[str, Any]) -> str | None:
+    """The channel within which a message or a command keeps its order; None for anything else."""
+    event = body.get("event")
+    channel = event.get("channel") if isinstance(event, dict) else body.get("channel_id")
+    return channel if isinstance(channel, str) else None

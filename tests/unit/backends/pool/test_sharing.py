@@ -222,7 +222,7 @@ async def test_two_models_of_one_process_at_the_same_server_have_one_share() -> 
             tasks += [asyncio.create_task(ask(one, f"eve {n}", model="other")) for n in range(3)]
             await settled(server, 6)  # a model has one slot at least
             await server.let_go("ada", "ann")
-            await until(lambda: len(server.asked("eve")) == 2)  # one is kept for newcomers
+            await until(lambda: len(server.asked("eve")) >= 2)  # theirs are eve's now
             await server.let_go("eve")
             await asyncio.gather(*tasks)
             assert not any(each.queued for each in server.arrivals)
