@@ -184,6 +184,8 @@ class Adapter(Protocol):
     processes serves it at the same time, and its events come to any of them (otherwise one process
     serves it, and another takes over where that dies); `repair_replies(unfinished)`, which marks
     replies that a process left which died; `connected`, whether its events arrive now;
+    `handle_received(payload)`, which handles an event that was stored as it came
+    (`ReceivedEvents`), and `received_format`, the number of the format that it reads, else 0;
     `routes`, ASGI apps that the HTTP port offers for it, by path; `withdraw_reply(reply)`, which
     takes the messages of an answer away that another one has replaced; `files_of(conversation,
     message)`, the files of a message, by the id of its event; `reader_of(conversation)`, a reader

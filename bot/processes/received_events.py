@@ -15,12 +15,12 @@ import hashlib
 import json
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, or_, select, update
 
 from bot.errors import StorageError
 from bot.history.tables import processed_events
@@ -37,6 +37,14 @@ Given: TypeAlias = Literal["here", "elsewhere", "known"]
 """Who handles an event that was stored: this process or another; or it was delivered before."""
 Handle: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
 """Handles an event of one platform; returns when the core has taken it."""
+
+
+class Handler(NamedTuple):
+    """What handles the events of one platform, and the number of the format that it reads."""
+
+    handle: Handle
+    format: int = 0
+
 
 STORE_S: Final = 1.5
 """How long an event may take to be stored, in seconds; Slack waits 3 s for its acknowledgement."""
@@ -67,6 +75,8 @@ _CLAIMED: Final = exists().where(
     processed_events.c.platform == _events.platform, processed_events.c.event_id == _events.event
 )
 
+_OF_PROCESS: Final = select(_events.number).where(_events.process == bindparam("process")).limit(1)
+
 
 class ReceivedEvents:
     """The table `received_events`. `handlers` returns what handles the events of each platform that
@@ -76,7 +86,7 @@ class ReceivedEvents:
         self,
         database: Database,
         crew: Crew,
-        handlers: Callable[[], Mapping[str, Handle]],
+        handlers: Callable[[], Mapping[str, Handler]],
         role: Role = "all",
     ) -> None:
         self.role = role
@@ -85,7 +95,7 @@ class ReceivedEvents:
         self._handlers = handlers
         self._id = crew.membership.id if crew.membership is not None else uuid.uuid4().hex
         self._look, self._round = asyncio.Event(), asyncio.Event()
-        self._known: Mapping[str, Sequence[str]] | None = None
+        self._known: Mapping[str, Mapping[str, int]] | None = None
         self._newest = 0
         self._newest_before: deque[int] = deque(maxlen=_KEPT_ROUNDS)
         database.on_told(_GIVEN, self._on_given)
@@ -182,14 +192,17 @@ class ReceivedEvents:
 
     # --- who handles it -------------------------------------------------------------------------
 
-    def _takes(self) -> Sequence[str]:
-        """What is told to the others: the platforms whose events may be given to this process."""
-        return [] if self.role == "front" else [*self._handlers()]
+    def _takes(self) -> Mapping[str, int]:
+        """What is told to the others: the platforms whose events may be given to this process, and
+        in which format it reads those of each."""
+        if self.role == "front":
+            return {}
+        return {platform: handler.format for platform, handler in self._handlers().items()}
 
     def _note_takers(self) -> None:
         """Look again when other processes have come, gone, or begun to drain."""
         others = self._membership.others if self._membership is not None else {}
-        known = {process: told.get(_TAKES, ()) for process, told in others.items()}
+        known = {process: told.get(_TAKES, {}) for process, told in others.items()}
         if known != self._known:
             self._known = known
             self.look_again()
@@ -205,9 +218,15 @@ class ReceivedEvents:
         )
 
     def _takers(self, platform: str) -> list[str]:
-        known = self._known or {}
-        takers = [process for process, takes in known.items() if platform in takes]
-        return [*takers, self._id] if platform in self._takes() else takers
+        """The processes that events of a platform may be given to: those of another version, which
+        read another format, are not among them."""
+        handler, known = self._handlers().get(platform), self._known or {}
+        if handler is None:
+            return []
+        takers = [
+            process for process, takes in known.items() if takes.get(platform) == handler.format
+        ]
+        return takers if self.role == "front" else [*takers, self._id]
 
     async def _give_again(self) -> None:
         """Give events to a living process whose own has died, or does not serve the platform; drop
@@ -217,8 +236,8 @@ class ReceivedEvents:
         for platform in self._handlers():
             left: ColumnElement[bool] = died
             if self._known is not None:
-                takers = self._takers(platform) or [self._id]
-                left = or_(died, _events.begun.is_(False) & _events.process.not_in(takers))
+                serving = [self._id, *(p for p, takes in self._known.items() if platform in takes)]
+                left = or_(died, _events.begun.is_(False) & _events.process.not_in(serving))
             query = select(received_events, _CLAIMED.label("claimed"))
             query = query.where(_events.platform == platform, left)
             query = query.order_by(_events.number).limit(_MAX_TAKEN_EVENTS)
@@ -275,7 +294,7 @@ class ReceivedEvents:
         for row in sorted(rows):
             self._newest = max(self._newest, row.number)
             try:
-                await handlers[row.platform](json.loads(row.payload))
+                await handlers[row.platform].handle(json.loads(row.payload))
             except Exception:  # the others are handled all the same
                 log.exception("event.not_handled", number=row.number, platform=row.platform)
                 await self._leave(row.number)
@@ -291,15 +310,16 @@ class ReceivedEvents:
         """Delete the events of this process that are claimed, or that it had so many rounds ago."""
         if not self._newest:
             return
-        full = len(self._newest_before) == _KEPT_ROUNDS
+        full, newest = len(self._newest_before) == _KEPT_ROUNDS, self._newest
         handled = self._newest_before[0] if full else 0
         old = or_(_CLAIMED, _events.number <= handled)
         await self._delete_of(self._id, _events.begun & old)
-        if handled == self._newest:
-            self._newest = 0  # nothing is left
+        self._newest_before.append(newest)
+        async with self._database.read() as connection:
+            left = (await connection.execute(_OF_PROCESS, {"process": self._id})).first()
+        if left is None and newest == self._newest:
+            self._newest = 0
             self._newest_before.clear()
-        else:
-            self._newest_before.append(self._newest)
 
     async def _delete_of(self, process: str, which: ColumnElement[bool]) -> None:
         """Delete events of a process."""

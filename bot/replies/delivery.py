@@ -42,6 +42,8 @@ class Delivery:
     def __init__(
         self, sink: Sink, draft: Draft, *, timeouts: DeliveryTimeouts | None = None
     ) -> None:
+        self.begun = asyncio.Event()
+        """Set once the reply was shown for the first time, or could not be."""
         self._sink = sink
         self._draft = draft
         self._timeouts = timeouts or DeliveryTimeouts()
@@ -75,6 +77,11 @@ class Delivery:
         else:
             await self._close()
 
+    async def take_back(self) -> None:
+        """Withdraw what is shown, if anything is."""
+        if self._task is not None:
+            await self.withdraw()
+
     def hurry(self) -> None:
         """Give up a call that hangs before the final view, as the process ends."""
         if self._call is not None and not self._call.expired():
@@ -101,6 +108,7 @@ class Delivery:
 
     async def _send_all(self) -> None:
         await self._send("start", self._sink.start, self._timeouts.call_s)
+        self.begun.set()
         loop = asyncio.get_running_loop()
         # An answer that is complete by then takes one edit less, and of many that begin at once all
         # are begun before any is edited.

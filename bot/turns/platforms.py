@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import structlog
 
@@ -16,6 +16,7 @@ from bot.commands.checks import Asker
 from bot.errors import Refused
 from bot.events import Attachment, Reader
 from bot.processes.peers import Peers
+from bot.processes.received_events import Handler
 from bot.replies.protocol import Reply, Sink
 from bot.turns.platforms_elsewhere import PlatformsElsewhere
 from bot.types import Author, ConversationKey
@@ -46,13 +47,15 @@ class Platforms:
         connected, and none while it drains."""
         return () if self._draining else self._adapters.keys()
 
-    def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
+    def handlers(self) -> Mapping[str, Handler]:
         """What handles an event that was stored as it came, for each connected platform that has
         such a function; none while the process drains."""
-        found = {
-            name: getattr(self._adapters[name], "handle_received", None) for name in self.connected
+        connected = {name: self._adapters[name] for name in self.connected}
+        return {
+            name: Handler(adapter.handle_received, getattr(adapter, "received_format", 0))
+            for name, adapter in connected.items()
+            if hasattr(adapter, "handle_received")
         }
-        return {name: handle for name, handle in found.items() if handle is not None}
 
     def drain(self) -> None:
         """From now on the bot begins nothing by itself: the process is about to end."""

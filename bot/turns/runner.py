@@ -170,10 +170,10 @@ class TurnRunner:
         )
         self._delivery = Delivery(sink, self._draft, timeouts=dependencies.timeouts)
         self._suspended = False
-        # A turn that runs at once claims its event as it stores the question, in one transaction.
-        self._claims_with_question = (
-            not (claimed or turn.quick) and ticket is not None and not ticket.position
-        )
+        # The event is claimed as the question is stored, in one transaction, or once it is shown
+        # that it waits: of what a process leaves that dies, another answers it or says so.
+        self._claims_with_question = not (claimed or turn.quick)
+        self._claiming: asyncio.Task[bool] | None = None
         turn.output = self._delivery
         turn.save_read = partial(self._recorder.save_attachments, turn)
 
@@ -191,6 +191,9 @@ class TurnRunner:
             if self._ticket is not None:
                 self._ticket.leave()
             await self._delivery.abandon()
+            if self._claiming is not None:
+                self._claiming.cancel()
+                await asyncio.wait([self._claiming])
 
     def shut_down(self) -> None:
         """Stop because the process ends: store what was written and end the reply without delay."""
@@ -210,8 +213,9 @@ class TurnRunner:
                 raise self._refused
             if not await turn.work(self._work()):
                 opened = await self._recorder.is_open() or not self._claims_with_question
-                return self._stopped_outcome() if opened or await self._claim() else None
+                return self._stopped_outcome() if opened or await self._claim_once() else None
         except SeenBefore:
+            await self._delivery.take_back()
             return None
         except Exception as error:  # noqa: BLE001 - a turn's errors become notices here
             return report_error(error)
@@ -236,6 +240,19 @@ class TurnRunner:
         event = self.turn.event
         claim = self._dependencies.store.claim(event.conversation.platform, event.id)
         return await unless_cancelled(claim)
+
+    def _claims_alone(self) -> bool:
+        """Whether the event was claimed, or is being claimed, before the question is stored."""
+        return self._claiming is not None and self._delivery.begun.is_set()
+
+    async def _claim_once(self) -> bool:
+        if self._claiming is None or not self._claims_alone():
+            return await self._claim()
+        return await unless_cancelled(asyncio.shield(self._claiming))
+
+    async def _claim_when_shown(self) -> bool:
+        await self._delivery.begun.wait()
+        return await self._claim()
 
     def _stopped_outcome(self) -> Outcome:
         if self.turn.stopped == "shutdown":
@@ -291,8 +308,12 @@ class TurnRunner:
         if self._ticket is not None and await self._ticket.wait(self._show_position):
             self._show(Status("working"))
         if not turn.route.quick:
-            claim = self._claims_with_question
-            if not await self._recorder.open(turn, claim=claim):
+            claims = self._claims_with_question
+            if self._claims_alone():
+                if not await self._claim_once():
+                    raise SeenBefore
+                claims = False
+            if not await self._recorder.open(turn, claim=claims):
                 raise SeenBefore
             if self._ticket is not None:
                 self._ticket.let_pass()
@@ -320,6 +341,8 @@ class TurnRunner:
 
     def _show_position(self, position: int) -> None:
         self._show(Status("queued", position=position))
+        if self._claims_with_question and self._claiming is None:
+            self._claiming = asyncio.create_task(self._claim_when_shown(), name="claim")
 
     def _show(self, status: Status) -> None:
         self.turn.status = status

@@ -23,7 +23,7 @@ LIFETIME_S = "2.5"
 SLOW = " ".join(f"slow{n:03}" for n in range(200))
 """An answer of three seconds."""
 _HOST = "SELECT host FROM processes JOIN {} ON process = processes.id WHERE {}"
-_TAKERS = """SELECT count(*) FROM processes WHERE told LIKE '%"takes": ["discord"%'"""
+_TAKERS = """SELECT count(*) FROM processes WHERE told LIKE '%"takes": {"discord"%'"""
 
 
 @dataclass

@@ -24,7 +24,8 @@ from tests.scenarios.setup.setup_house import TOKENS, House, open_house
 
 WITHIN_S = 60.0
 TAKEN = "SELECT count(*) FROM processed_events"
-_WORKERS = "SELECT count(*) FROM processes WHERE told LIKE '%%takes\": [\"%%'"
+_WORKERS = "SELECT count(*) FROM processes WHERE told LIKE '%%takes\": {\"%%'"
+_NOW = "SELECT cast(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 _WRITING = (
     "SELECT host FROM processes JOIN turns ON turns.process = processes.id"
     " WHERE turns.status = 'running'"
@@ -171,6 +172,8 @@ async def test_what_a_front_gives_to_workers_is_answered_although_one_is_killed_
 ) -> None:
     front = await crew.start("front", **SLACK)
     workers = [await crew.start("worker", **SLACK) for _ in range(2)]
+    now = crew.row(_NOW)
+    await crew.until(lambda: crew.row("SELECT min(beat_at) FROM processes") > now)
     slack = crew.house.slack
     await slack.mention("number 1")
     first = slack._asked
@@ -183,6 +186,13 @@ async def test_what_a_front_gives_to_workers_is_answered_although_one_is_killed_
     )
     assert hosts
     assert f":{front.pid}" not in hosts
+
+    await slack.mention("take your time")
+    slow = slack._asked
+    await crew.until(lambda: "slow001" in _text(crew, slow))
+    slack.fake.hold_next("chat.postMessage", done=False)  # that it waits is not shown
+    await slack.follow_up("number 3")
+    await crew.until(partial(crew.has, "SELECT count(*) FROM lane_tickets", 2))
 
     slack.fake.hold_next("users.info", done=False)
     await slack.mention("number 2", by="eve")
@@ -198,8 +208,10 @@ async def test_what_a_front_gives_to_workers_is_answered_although_one_is_killed_
     await killed.wait()
     slack.fake.heal()
     await crew.until(lambda: "You said: number 2" in _text(crew, second), TAKEOVER_S)
+    await crew.until(lambda: "You said: number 3" in _text(crew, slow), TAKEOVER_S)
     await crew.until(lambda: not slack.working())
     assert len(crew.thread(second)) == 1
+    assert [CUT in seen(one) for one in crew.thread(slow)] == [True, False]
 
 
 def _complete(crew: Crew, ts: str) -> list[Posted]:

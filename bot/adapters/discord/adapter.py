@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import discord
 import structlog
@@ -16,6 +16,7 @@ from bot.adapters.background_tasks import MAX_TASKS, BackgroundTasks
 from bot.adapters.backoff import Backoff
 from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient, WritingClient
 from bot.adapters.discord.inbound.command_tree import ask_ids, register
+from bot.adapters.discord.inbound.handed_events import FORMAT
 from bot.adapters.discord.inbound.handlers import Handlers
 from bot.adapters.discord.inbound.history import fetch_files, make_reader
 from bot.adapters.discord.inbound.membership import Membership
@@ -71,6 +72,8 @@ class DiscordAdapter:
     data_dir: Path
     timing: Timing = field(default_factory=Timing)
     name: str = "discord"
+    received_format: ClassVar[int] = FORMAT
+    """Number of the format of the events that `handle_received` reads."""
     listening: bool = True
     """Whether Discord's events come to this process, which is one at a time; else it handles what
     that one has received, and has no connection for events."""

@@ -15,7 +15,7 @@ from bot.background import background
 from bot.errors import StorageError
 from bot.history.sql_store import SqlHistoryStore
 from bot.processes.crew import Crew
-from bot.processes.received_events import MAX_PAYLOAD_BYTES, ReceivedEvents, Role
+from bot.processes.received_events import MAX_PAYLOAD_BYTES, Handler, ReceivedEvents, Role
 from bot.processes.tables import received_events
 from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
@@ -25,12 +25,13 @@ from tests.unit.bot.processes.test_membership import until
 Begin = Callable[[], Awaitable[Process]]
 
 
-class Handler:
+class Taker:
     """What a process handles of one platform."""
 
     def __init__(self) -> None:
         self.handled: list[str] = []
         self.connected = True
+        self.format = 1
         self.fails_with: Exception | None = None
 
     async def handle(self, payload: Mapping[str, Any]) -> None:
@@ -44,7 +45,7 @@ class Handler:
         return ReceivedEvents(
             database,
             crew or Crew(),
-            lambda: {"slack": self.handle} if self.connected else {},
+            lambda: {"slack": Handler(self.handle, self.format)} if self.connected else {},
             role,
         )
 
@@ -70,7 +71,7 @@ async def database(database_address: DatabaseAddress) -> AsyncIterator[Database]
 async def test_what_a_process_has_received_and_not_handled_is_handled_by_the_next(
     database: Database,
 ) -> None:
-    died, handler = Handler().of(database), Handler()
+    died, handler = Taker().of(database), Taker()
     texts = ["one", "two", "half of a pair \ud83d", "nothing \0"]
     for text in texts:
         assert await put(died, text) == "here"
@@ -81,14 +82,14 @@ async def test_what_a_process_has_received_and_not_handled_is_handled_by_the_nex
 
 
 async def test_an_event_that_is_delivered_again_is_known(database: Database) -> None:
-    events = Handler().of(database)
+    events = Taker().of(database)
     assert await put(events, "one") == "here"
     assert await put(events, "one") == "known"
     assert await events.put("discord", "Ev-'one'", "1", "C1", "discord:1", {}) == "here"
 
 
 async def test_what_was_handled_is_not_handled_again_after_a_restart(database: Database) -> None:
-    handler = Handler()
+    handler = Taker()
     events = handler.of(database)
     async with background(events.run(), "events"):
         assert await put(events, "one") == "here"
@@ -99,7 +100,7 @@ async def test_what_was_handled_is_not_handled_again_after_a_restart(database: D
 
 
 async def test_what_a_dead_process_has_claimed_is_not_handled_again(database: Database) -> None:
-    died, handler = Handler().of(database), Handler()
+    died, handler = Taker().of(database), Taker()
     await put(died, "claimed")
     await put(died, "not claimed")
     assert await SqlHistoryStore(database).claim("slack", "of Ev-'claimed'")
@@ -111,7 +112,7 @@ async def test_what_a_dead_process_has_claimed_is_not_handled_again(database: Da
 async def test_an_event_that_ends_each_process_is_given_up_and_the_others_are_handled(
     database: Database,
 ) -> None:
-    handler = Handler()
+    handler = Taker()
     handler.fails_with = RuntimeError("boom")
     died = handler.of(database)
     await put(died, "bad")
@@ -129,7 +130,7 @@ async def test_an_event_that_ends_each_process_is_given_up_and_the_others_are_ha
 async def test_an_event_that_cannot_be_stored_in_time_or_at_all_is_left_to_whoever_received_it(
     database: Database,
 ) -> None:
-    events, hold = Handler().of(database), threading.Event()
+    events, hold = Taker().of(database), threading.Event()
     busy = asyncio.create_task(database.write(lambda _: hold.wait(20) and None))
     await asyncio.sleep(0.1)
     with pytest.raises(StorageError, match="in time"):
@@ -144,7 +145,7 @@ async def test_an_event_that_cannot_be_stored_in_time_or_at_all_is_left_to_whoev
 
 
 @asynccontextmanager
-async def taking(process: Process, handler: Handler, role: Role) -> AsyncIterator[ReceivedEvents]:
+async def taking(process: Process, handler: Taker, role: Role) -> AsyncIterator[ReceivedEvents]:
     crew = Crew(process.leases, process.membership, process.lanes)
     events = handler.of(process.database, crew, role)
     async with background(events.run(), "events"):
@@ -159,7 +160,7 @@ async def test_a_front_gives_the_events_of_a_place_to_one_worker_in_their_order(
     begin: Begin,
 ) -> None:
     one, two, three = await begin(), await begin(), await begin()
-    own, left, right = Handler(), Handler(), Handler()
+    own, left, right = Taker(), Taker(), Taker()
     async with (
         taking(one, own, "front") as front,
         taking(two, left, "worker"),
@@ -182,7 +183,7 @@ async def test_a_front_gives_the_events_of_a_place_to_one_worker_in_their_order(
 
 async def test_what_a_dead_worker_was_given_is_handled_by_another(begin: Begin) -> None:
     one, two, three = await begin(), await begin(), await begin()
-    own, first, second = Handler(), Handler(), Handler()
+    own, first, second = Taker(), Taker(), Taker()
     async with taking(one, own, "front") as front, taking(two, first, "worker"):
         await knows(front, 1)
         await put(front, "before")
@@ -201,7 +202,7 @@ async def test_a_worker_that_drains_is_given_nothing_and_a_front_alone_handles_a
     begin: Begin,
 ) -> None:
     one, two = await begin(), await begin()
-    own, other = Handler(), Handler()
+    own, other = Taker(), Taker()
     async with taking(one, own, "front") as front, taking(two, other, "worker") as worker:
         await knows(front, 1)
         assert await put(front, "one") == "elsewhere"
@@ -211,3 +212,17 @@ async def test_a_worker_that_drains_is_given_nothing_and_a_front_alone_handles_a
         await knows(front, 0)
         assert await put(front, "two") == "here"
     assert own.handled == []  # whoever put it handles it
+
+
+async def test_a_worker_that_reads_another_format_is_given_nothing(begin: Begin) -> None:
+    one, two, three = await begin(), await begin(), await begin()
+    own, older, same = Taker(), Taker(), Taker()
+    older.format = 0
+    async with taking(one, own, "front") as front, taking(two, older, "worker"):
+        await until(lambda: any((front._known or {}).values()))
+        assert await put(front, "one") == "here"
+        async with taking(three, same, "worker"):
+            await knows(front, 1)
+            assert await put(front, "two") == "elsewhere"
+            await until(lambda: same.handled == ["two"])
+    assert older.handled == []
