@@ -82,6 +82,12 @@ def close_fence(text: str) -> str:
     return fence.closer if fence is not None else ""
 
 
+def close_quoted_fence(text: str) -> str:
+    """The same where that code stands in a quotation; else empty."""
+    fence = _last_fence(text)
+    return fence.closer if fence is not None and fence.quoted else ""
+
+
 def _last_fence(text: str) -> Fence | None:
     """The fence in which a text ends."""
     fence: Fence | None = None

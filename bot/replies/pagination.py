@@ -16,7 +16,7 @@ import re
 
 from wcwidth import iter_graphemes
 
-from bot.replies.fences import Fence
+from bot.replies.fences import Fence, close_quoted_fence
 from bot.replies.page_breaks import Line, find_break
 from bot.replies.tables import TableHead, parse_head
 from bot.surrogates import repair_surrogates
@@ -208,7 +208,7 @@ class Splitter:
         start, fence = lines[-1]
         last = text[start:]
         if not isinstance(fence, Fence) or fence.closed_by(last):
-            return (opener + text).rstrip()
+            return self._close_quoted((opener + text).rstrip())
         if not whole and fence.may_be_closed_by(last):
             text = text[:start]
         inside = next((s for s, block in reversed(lines) if block is not fence), None)
@@ -221,3 +221,14 @@ class Splitter:
         if not text.strip():
             return ""
         return body.removesuffix("\n") + "\n" + fence.closer
+
+    def _close_quoted(self, page: str) -> str:
+        """A page that ends in a code fence of a quotation, which only the blank lines after it had
+        ended: with the line that closes it, or without the fence if nothing is in it."""
+        closer = close_quoted_fence(page) if ">" in page else ""
+        if not closer or len(page) + 1 + len(closer) > self._limit:
+            return page
+        before, _, last = page.rpartition("\n")
+        if Fence.parse(last) is not None and not close_quoted_fence(before):
+            return before.rstrip()
+        return f"{page}\n{closer}"

@@ -294,14 +294,20 @@ def test_a_last_line_within_a_longer_fence_was_dropped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "pages"), [("````", ()), ("one\n\n```py", ("one",)), ("> ```", ())]
-)
+    ("text", "pages"),
+    [
+        ("````", ()), ("one\n\n```py", ("one",)), ("> ```", ()), ("> ```\n\n", ()),
+        ("> ```\n> code\n\n", ("> ```\n> code\n> ```",)),
+        ("> ```\n> code\n\nafter", ("> ```\n> code\n\nafter",)),
+    ],
+)  # fmt: skip
 def test_a_fence_that_the_last_line_opened_stayed_open(text: str, pages: tuple[str, ...]) -> None:
     assert split(text, 60) == pages
 
 
 @given(documents, limits)
 @example("````", 32)
+@example("> ```\n\n", 40)
 def test_every_page_has_balanced_fences(text: str, limit: int) -> None:
     for page in split(text, limit):
         assert not _open_fence(page, limit), page
