@@ -33,6 +33,14 @@ async def post(browser: Browser, path: str) -> str:
     return answer.text
 
 
+async def until_said(browser: Browser, path: str, words: str) -> str:
+    """Read a page until it says something."""
+    async with asyncio.timeout(60):
+        while words not in (text := (await browser.get(path)).text):
+            await asyncio.sleep(0.01)
+    return text
+
+
 def told(text: str) -> bool:
     """Whether a page says which model is which."""
     return "<dd>small</dd>" in text or "A small" in text
@@ -74,15 +82,18 @@ async def test_a_duel_begins_in_a_conversation_of_the_chat(room: Room) -> None:
     )
     assert begun.status_code == 303
     assert begun.headers["location"].startswith("/console/chat/")
-    while len(room.app.core.open_turns):
-        await asyncio.sleep(0.01)
+    await until_said(browser, begun.headers["location"], "colour or")
+    async with asyncio.timeout(60):
+        while not (
+            page := await DuelStore(room.app.database).page("test:bob", everybody=False)
+        ).duels:
+            await asyncio.sleep(0.01)
     stored = await room.app.services.history.recent(
         str(console_place(replace(PLACE, channel="d-bob"), begun.headers["location"][-12:]))
     )
     assert [one.command for one in stored] == []  # it is in no later prompt
-    page = await DuelStore(room.app.database).page("test:bob", everybody=False)
     assert [one.kind for one in page.duels] == ["question"]
-    shown = (await browser.get(f"/console/duel/{page.duels[0].turn}")).text
+    shown = await until_said(browser, f"/console/duel/{page.duels[0].turn}", "/vote/a")
     assert "colour or" in shown
     assert "<strong>B</strong>" in shown
     assert "/vote/a" in shown
@@ -93,10 +104,7 @@ async def test_what_is_wrong_with_a_duel_is_said_in_the_chat(room: Room) -> None
     form = await browser.form("/console/duel")
     fields = {"token": form, "question": "hello", "a": "default", "b": "default"}
     begun = await browser.post("/console/duel", **fields)
-    while len(room.app.core.open_turns):
-        await asyncio.sleep(0.01)
-    text = (await browser.get(begun.headers["location"])).text
-    assert "Name two different models" in text
+    await until_said(browser, begun.headers["location"], "Name two different models")
     nobody = await browser.post("/console/duel", token="x", question="hello")
     assert nobody.status_code == 403
 
