@@ -86,7 +86,7 @@ class House:
 async def reads(driver: DiscordDriver | SlackDriver, text: str) -> None:
     """Wait until the bot has said something in a chat."""
     seen = ""
-    for _ in range(400):
+    for _ in range(1200):  # a minute
         if text in (seen := "\n".join([*driver.messages(), *driver.private()])):
             return
         await asyncio.sleep(0.05)
