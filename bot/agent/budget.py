@@ -32,6 +32,9 @@ class StepMeter:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._seconds = 0.0
+        self._begun = False
+        self._uncounted = 0
+        """Steps that were done and are not counted yet."""
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -44,17 +47,28 @@ class StepMeter:
             self._seconds += max(0.0, lasted)
 
     async def take_step(self) -> str:
-        """Count a step before it is done. Returns why it may not be done, or an empty text."""
+        """Count a step before it is done. Returns why it may not be done, or an empty text.
+
+        The first is counted with what comes after it, as most answers are one step alone: nobody
+        waits for a transaction then.
+        """
         if (use := self._ctx.services.daily_use) is None:
             return ""
-        reached = await use.add(*_whose(self._ctx), steps=1, seconds=self._take_seconds())
+        if self._begun:
+            done, self._uncounted = self._uncounted, 0
+            seconds = self._take_seconds()
+            reached = await use.add(*_whose(self._ctx), steps=1, seconds=seconds, done=done)
+        else:
+            self._begun = True
+            reached = await use.reached(*_whose(self._ctx))
+            self._uncounted = int(reached is None)
         return "" if reached is None or self._ctx.asker.admin else _words(reached)
 
     def close(self) -> None:
         """Count what has not been counted yet."""
-        seconds = self._take_seconds()
-        if seconds and (use := self._ctx.services.daily_use) is not None:
-            use.add_seconds(*_whose(self._ctx), seconds)
+        done, seconds = self._uncounted, self._take_seconds()
+        if (done or seconds) and (use := self._ctx.services.daily_use) is not None:
+            use.add_later(*_whose(self._ctx), done=done, seconds=seconds)
 
     @property
     def _waited_s(self) -> float:

@@ -44,18 +44,20 @@ class LimitReached:
 
 @dataclass(slots=True)
 class _Use:
-    """What is to be counted; `reached` is the limit that was reached before its steps."""
+    """What is to be counted: steps that were `done`, and those that may be done where no limit is
+    `reached` before them."""
 
     day: datetime
     person: str
     place: str
     steps: int = 0
     seconds: float = 0.0
+    done: int = 0
     reached: LimitReached | None = None
 
     def rows(self) -> Sequence[dict[str, Any]]:
         """What is added for the person and for the place."""
-        sums = {"day": self.day, "steps": self.steps, "seconds": self.seconds}
+        sums = {"day": self.day, "steps": self.done + self.steps, "seconds": self.seconds}
         return [{"who": who, **sums} for who in (self.person, self.place)]
 
 
@@ -90,17 +92,17 @@ class DailyUse:
         return self._reached(use, {(row.day, row.who): (row.steps, row.seconds) for row in rows})
 
     async def add(
-        self, person: str, place: str, *, steps: int = 0, seconds: float = 0.0
+        self, person: str, place: str, *, steps: int = 0, seconds: float = 0.0, done: int = 0
     ) -> LimitReached | None:
-        """Count what was used. Steps are counted only where no limit is reached; returns which one
-        is."""
-        use = _Use(self._today(), person, place, steps, seconds)
+        """Count what was used: steps that were `done`, and others where no limit is reached after
+        these; returns which one is."""
+        use = _Use(self._today(), person, place, steps, seconds, done)
         await self._database.write(lambda connection: do_last(connection, self._count, use))
         return use.reached
 
-    def add_seconds(self, person: str, place: str, seconds: float) -> None:
-        """Count seconds that were used; nobody waits for it."""
-        use = _Use(self._today(), person, place, 0, seconds)
+    def add_later(self, person: str, place: str, *, done: int, seconds: float) -> None:
+        """Count steps that were done, and seconds; nobody waits for it."""
+        use = _Use(self._today(), person, place, 0, seconds, done)
         self._database.write_along(lambda connection: do_last(connection, self._count, use))
 
     def _today(self) -> datetime:
@@ -115,13 +117,16 @@ class DailyUse:
             steps, seconds = used[row["day"], row["who"]]
             used[row["day"], row["who"]] = steps - row["steps"], seconds
         for use in uses:
+            keys = [(use.day, row["who"]) for row in use.rows()]
+            for key in keys:
+                used[key] = used[key][0] + use.done, used[key][1]
             use.reached = self._reached(use, used)
-            for row in use.rows():
-                steps, seconds = used[use.day, row["who"]]
+            for day, who in keys:
+                steps, seconds = used[day, who]
                 if use.reached is None:
-                    used[use.day, row["who"]] = steps + use.steps, seconds
+                    used[day, who] = steps + use.steps, seconds
                 elif use.steps:
-                    back.append({**row, "steps": -use.steps, "seconds": 0.0})
+                    back.append({"day": day, "who": who, "steps": -use.steps, "seconds": 0.0})
         if back:
             _counters.add(connection, back)
 

@@ -149,8 +149,11 @@ class SharedTicket:
                 self._lanes.database.tell(connection, _MOVED, self._key)
 
         self._lanes.remove(self._key, self)
-        await self._lanes.database.write(job)
-        self._lanes.move(self._key)
+        if self._lanes.someone_waits(self._key):
+            await self._lanes.database.write(job)
+            self._lanes.move(self._key)
+        else:  # the next one comes in a write after it
+            self._lanes.database.write_along(job)
 
 
 class SharedLanes:
@@ -184,6 +187,10 @@ class SharedLanes:
             waiting.discard(ticket)
             if not waiting:
                 del self._tickets[key]
+
+    def someone_waits(self, key: str) -> bool:
+        """Whether this process has a ticket in a lane."""
+        return key in self._tickets
 
     def move(self, key: str | None) -> None:
         """Wake the tickets of a lane, or of all, because one of them may run now."""
