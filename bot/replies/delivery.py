@@ -45,6 +45,7 @@ class Delivery:
         self.begun = asyncio.Event()
         """Set once the reply was shown for the first time, or could not be."""
         self._sink = sink
+        self._paced = sink if isinstance(sink, PacedSink) else None
         self._draft = draft
         self._timeouts = timeouts or DeliveryTimeouts()
         self._changed = asyncio.Event()
@@ -119,8 +120,8 @@ class Delivery:
                 await self._over.wait()
                 break
             await self._wait_until(next_edit)
-            if isinstance(self._sink, PacedSink):
-                await self._wait_for(self._sink.next_edit())
+            if self._paced is not None:
+                await self._wait_for(self._paced.next_edit())
             if self._over.is_set():
                 break
             await self._send("update", self._sink.update, self._timeouts.call_s)

@@ -71,6 +71,7 @@ async def test_all_connections_follow_a_server_to_another_of_its_addresses(
     one, two = await Database.open(address), await Database.open(address)
     heard: list[str | None] = []
     two.on_told("changed", heard.append)
+    await until(lambda: None in heard)  # it listens
     await write(one, "before")
     assert await names(two) == ["before"]
     await until(lambda: "choices" in heard)
