@@ -113,6 +113,10 @@ async def test_what_is_told_reaches_the_others(begin: Begin) -> None:
     heard: list[str | None] = []
     two.database.on_told("stop", heard.append)
     one.database.on_told("stop", heard.append)
+    async with asyncio.timeout(60):
+        while "first" not in heard:  # it may not listen yet
+            await one.database.write(lambda it: one.database.tell(it, "stop", "first"))
+            await asyncio.sleep(0.02)
     await one.database.write(lambda connection: one.database.tell(connection, "stop", "turn é"))
     await until(lambda: "turn é" in heard)
     assert heard.count("turn é") == 1
