@@ -73,7 +73,7 @@ async def test_opening_twice_in_a_row_leaves_nothing_behind(here: Installation) 
         async with open_app(here) as app:
             assert await ask(app.core, "hello", number) == "You said: hello"
         assert asyncio.all_tasks() == tasks
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while ours() - threads:  # a thread that was told to end does so in a moment
                 await asyncio.sleep(0.01)
 

@@ -221,13 +221,13 @@ async def test_what_one_process_began_another_takes_and_finishes(
         await servers.refresh("git", ANN)
         assert servers.tools(ANN)
         assert await setup.logins.remove(ANN, "git")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while servers.tools(ANN):  # what the other has open for them ends with the login
                 await asyncio.sleep(0.01)
     other.connections = None
     begun = await other.begin(BOB, "git")
     await setup.logins.begin(BOB, "git")  # which gives the other one up
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await setup.browse(begun)).status_code != 400:
             await asyncio.sleep(0.01)
     await other.aclose()

@@ -122,7 +122,7 @@ async def test_another_process_hears_it_and_both_know_their_admin(address: Serve
     came = await asyncio.gather(here.take(word, ADA), there.take(word, ADA))
     assert sorted(came) == [False, True]
     assert await here.heard_from() == ADA.key
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (here.has_made(ADA) and there.has_made(ADA)):
             await asyncio.sleep(0.01)
     for database in databases:
