@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -196,13 +197,16 @@ class Site:
             return self.refuse(500, say("This did not work"), words, visit)
 
 
+@functools.cache
 def read_static() -> StaticFiles:
-    """The files that ship."""
+    """The files that ship; all consoles of a process share them."""
     return StaticFiles(_HERE / "static")
 
 
+@functools.cache
 def make_templates(static: StaticFiles) -> Environment:
-    """The templates, with what they write values by."""
+    """The templates, with what they write values by. All consoles of a process share them, so that
+    each template is compiled once."""
     folder = _HERE / "templates"
     made = Environment(
         # Read now, and not while a page is made: reading a file holds the event loop.
