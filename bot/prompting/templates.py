@@ -12,9 +12,12 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import CodeType
+from typing import Any, Final
 
 import jinja2
+from jinja2.bccache import Bucket
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from backends.base import Capabilities
@@ -31,6 +34,29 @@ from bot.prompting.foreign_text import (
 _SUFFIX = ".j2"
 _SMALL = "small"
 _FAMILY = re.compile(r"[a-z0-9]+")
+_MAX_COMPILED_TEMPLATES: Final = 500
+"""Most templates whose code is kept. About 50 ship."""
+
+
+class _CompiledTemplates(jinja2.BytecodeCache):
+    """The code of the templates that were compiled, by their names and texts: of several bots that
+    a process opens only the first compiles what all have. What depends on an environment's key must
+    not be in it: Jinja evaluates what is constant as it compiles, but for `pass_context`."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if len(self._kept) >= _MAX_COMPILED_TEMPLATES:
+            self._kept.clear()
+        if bucket.code is not None:
+            self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED: Final = _CompiledTemplates()
 
 
 class JinjaPrompts:
@@ -92,18 +118,24 @@ class _Environment(ImmutableSandboxedEnvironment):
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            bytecode_cache=_COMPILED,
             finalize=self._written,
         )
         self._key = key
         self.filters |= {
             "fence": self._fence,
             "inline": lambda text: inline(str(text_of(text))),
-            "numbered": lambda passages: number_passages(passages, key),
+            "numbered": self._numbered,
             "trim": _trim,
         }
 
-    def _fence(self, text: Any, label: str = "text") -> str:
+    @jinja2.pass_context
+    def _fence(self, _: Context, text: Any, label: str = "text") -> str:
         return fence(str(text_of(text)), label, self._key)
+
+    @jinja2.pass_context
+    def _numbered(self, _: Context, passages: Any) -> str:
+        return number_passages(passages, self._key)
 
     def rendered(self, name: str, values: Mapping[str, Any]) -> str:
         given = {each: wrap_foreign(value, self._key) for each, value in values.items()}
@@ -128,7 +160,8 @@ class _Environment(ImmutableSandboxedEnvironment):
             return value
         return wrap_foreign(value, self._key)
 
-    def _written(self, value: Any) -> Any:
+    @jinja2.pass_context
+    def _written(self, _: Context, value: Any) -> Any:
         """What is printed: an object prints itself in words that are not ours."""
         plain = value is None or isinstance(value, str | int | float | Foreign | jinja2.Undefined)
         return (

@@ -91,6 +91,12 @@ def test_a_fence_cannot_be_closed_from_inside(tmp_path: Path) -> None:
     assert JinjaPrompts([source]).render("page", text="body") != first
 
 
+def test_what_a_template_fences_of_its_own_has_the_marks_of_each_bot(tmp_path: Path) -> None:
+    source = folder(tmp_path / "p", page='{{ "body" | fence("document") }}')
+    one, other = JinjaPrompts([source]), JinjaPrompts([source])
+    assert one.render("page") == one.render("page") != other.render("page")
+
+
 def test_every_shipped_prompt_compiles() -> None:
     names = JinjaPrompts([SHIPPED]).tasks()
     assert {"system.j2", "chat.j2", "ask.j2", "summarize.j2", "rap.j2"} <= set(names)
