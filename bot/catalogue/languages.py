@@ -8,6 +8,7 @@ What a language does not have is said in English.
 from __future__ import annotations
 
 import asyncio
+import functools
 import gettext
 import hashlib
 import io
@@ -29,6 +30,8 @@ FOLDER = Path(__file__).parent
 ENGLISH: Final = "en"
 NUMBER_SAMPLE: Final = say("1,234.5")
 """How a language writes numbers: what stands between thousands, and before the fraction."""
+_MAX_PARSED_FILES: Final = 8
+"""Most files whose catalogues are kept for when they are read again."""
 _files: dict[str, list[Path]] = {}
 """By language, as its file is called: `pt_BR`."""
 _catalogues: dict[str, list[_Catalogue]] = {}
@@ -202,15 +205,20 @@ def _find_catalogues(locale: str) -> list[_Catalogue]:
 
 def _read_catalogue(path: Path) -> _Catalogue | None:
     """The catalogue of a file; one that cannot be read is left out, and logged."""
+    try:
+        return _parse_catalogue(path.read_bytes(), path.stem)
+    except Exception as error:  # noqa: BLE001 - whatever the file's parsers raise
+        log.warning("catalogue.file_unreadable", path=str(path), error=str(error))
+        return None
+
+
+@functools.lru_cache(maxsize=_MAX_PARSED_FILES)
+def _parse_catalogue(data: bytes, locale: str) -> _Catalogue:
+    """The catalogue that a file says; one that says the same again is not parsed again."""
     from babel.messages.mofile import write_mo  # only where there is another language
     from babel.messages.pofile import read_po
 
     packed = io.BytesIO()
-    try:
-        with path.open("rb") as file:
-            write_mo(packed, read_po(file, locale=path.stem, abort_invalid=True))
-    except Exception as error:  # noqa: BLE001 - whatever the file's parsers raise
-        log.warning("catalogue.file_unreadable", path=str(path), error=str(error))
-        return None
+    write_mo(packed, read_po(io.BytesIO(data), locale=locale, abort_invalid=True))
     packed.seek(0)
     return _Catalogue(gettext.GNUTranslations(packed))
