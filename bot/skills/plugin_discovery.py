@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -32,7 +35,7 @@ def find_plugins(
     for module in shipped:
         yield module.rpartition(".")[2], f"ships as {module}", _importer(module)
     if installed:
-        for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        for point in _installed_plugins(tuple((path, _changed_ns(path)) for path in sys.path)):
             yield point.name, f"installed, {point.value}", point.load
     for folder in folders:
         if not folder.is_dir():
@@ -50,6 +53,21 @@ def find_plugins(
                 yield path.stem, str(path), _file_importer(path)
             elif (path / "__init__.py").is_file():
                 yield path.name, str(path), _file_importer(path / "__init__.py")
+
+
+@functools.lru_cache(maxsize=2)
+def _installed_plugins(searched: tuple[tuple[str, int], ...]) -> tuple[EntryPoint, ...]:
+    """The entry points of the packages in the folders of `sys.path`, given with when each last
+    changed: to find them, the metadata of every package there is read."""
+    return tuple(importlib.metadata.entry_points(group=ENTRY_POINTS))
+
+
+def _changed_ns(path: str) -> int:
+    """When something was last put into a folder or removed from it, in ns; 0 where it is none."""
+    try:
+        return os.stat(path or ".").st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _importer(module: str) -> Callable[[], ModuleType]:

@@ -43,6 +43,7 @@ from bot.skills.plugin_declarations import (
     PluginSources,
 )
 from bot.skills.plugin_discovery import find_plugins
+from bot.skills.plugin_manager import PluginManager
 from bot.skills.skill import Skill
 from bot.skills.tool import AgentTool, tool_of, with_settings
 
@@ -93,7 +94,7 @@ class _PluginCollector:
     """Collects the declarations of plugins, one plugin after another."""
 
     def __init__(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager = PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._given = settings
         self._skills: dict[str, Skill] = {}

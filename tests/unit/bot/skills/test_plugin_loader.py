@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -89,6 +90,18 @@ def test_the_shipped_plugins_load_without_a_problem() -> None:
     assert {"chat", "help", "stop", "model", "rap", "summarize", "ask", "docs"} <= {
         command.name for command in plugins.commands
     }
+
+
+def test_a_plugin_that_is_installed_meanwhile_is_found_and_one_that_is_removed_is_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    assert not load_plugins().describe()
+    write(folder, "late.dist-info/METADATA", "Metadata-Version: 2.1\nName: late\nVersion: 1.0\n")
+    write(folder, "late.dist-info/entry_points.txt", "[parlance.plugins]\nlate = late_greeter\n")
+    assert [d.name for d in load_plugins().describe()] == ["late"]
+    shutil.rmtree(folder / "late.dist-info")
+    assert not load_plugins().describe()
 
 
 def test_an_installed_plugin_is_found_by_its_entry_point(
