@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import logging
 import re
 import signal
 import sys
 from collections.abc import Iterator
+from types import FrameType
 
 import pytest
 import structlog
@@ -25,10 +27,20 @@ settings.load_profile("untimed")
 _SHORT = re.compile(r"tests/unit/\w+/")
 """Tests of one room: those of the whole, beside the rooms, start processes."""
 
-# A shell that runs the suite in the background ignores Ctrl-C for it, and so for every process that
-# a test starts; what is handled here is the default again in a new process.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+_YOUNG_OBJECTS = 20_000
+"""How many objects are made before the garbage collector looks through them: many tests make few
+cycles, and by Python's own 700 it took a twelfth of the time of the suite."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.default_int_handler(number, frame)
+
+
+# Ctrl-C is handled here also where a shell runs the suite in the background and ignores it, and so
+# would every process that a test starts; what is handled is the default again in a new process.
+# Python's own handler is one that asyncio puts another in place of, for each fixture and test; to
+# take that away again writes out the task, with all that it returned, which may be a whole bot.
+signal.signal(signal.SIGINT, _interrupt)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -40,6 +52,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(_YOUNG_OBJECTS)
         gc.enable()
 
 
@@ -79,11 +92,8 @@ def logging_as_before() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def forgotten_plugins() -> Iterator[None]:
     """The modules that a test made of plugins' files are gone after it."""
-    before = _plugin_modules()
+    last = next(reversed(sys.modules))
     yield
-    for name in _plugin_modules() - before:
+    imported = itertools.takewhile(lambda name: name != last, reversed(sys.modules))
+    for name in [name for name in imported if name.startswith("parlance_plugin_")]:
         del sys.modules[name]
-
-
-def _plugin_modules() -> set[str]:
-    return {name for name in sys.modules if name.startswith("parlance_plugin_")}
