@@ -24,8 +24,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from bot.installation import SHIPPED_PLUGINS
+from bot.installation import SHIPPED_PLUGINS, SHIPPED_PROMPTS
 from bot.knowledge.index.late_trace_exporter import late_trace_exporter
+from bot.prompting.templates import JinjaPrompts
+from bot.skills.plugin_loader import load_plugins
 
 _PRELOADED = (
     "aiohttp",
@@ -86,6 +88,7 @@ def main(orders: socket.socket) -> None:
     with late_trace_exporter():
         for name in (*_PRELOADED, *SHIPPED_PLUGINS):
             importlib.import_module(name)
+    _warm()
     assert "bot.cli" not in sys.modules
     atexit.register(_keep, frozenset(sys.modules) - _NEEDED_AT_THE_END)
     gc.collect()
@@ -93,6 +96,13 @@ def main(orders: socket.socket) -> None:
     order = _serve(orders)
     _become(order)
     runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+
+
+def _warm() -> None:
+    """Have what a process keeps by the files that ship and the packages that are installed, as what
+    it imports: the code of the prompts, and who has plugins."""
+    load_plugins(SHIPPED_PLUGINS)
+    JinjaPrompts([SHIPPED_PROMPTS])
 
 
 def _keep(names: frozenset[str]) -> None:
