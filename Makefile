@@ -59,6 +59,7 @@ bench: $(DEV) ## print the benchmark table, and write build/bench.json
 	$(PY) -m bench $(ARGS)
 
 soak: $(DEV) ## half an hour of mixed load, cancels, failures, and 50 kills of four processes
+	$(PY) -m pytest -m soak tests/scenarios
 	$(PY) -m bench.soak $(ARGS)
 
 # They listen on every interface, so they are started where there is but the loopback one.

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from bot.schedules.job import Job
 from bot.schedules.jobs_store import Jobs
 from bot.storage.address import ServerAddress
@@ -24,6 +26,8 @@ from tests.scenarios.test_many_processes import (
     crew,
     order_of_answers,
 )
+
+pytestmark = pytest.mark.soak
 
 __all__ = ["address", "crew"]
 

@@ -19,6 +19,8 @@ from tests.scenarios.on_discord import DiscordDriver
 from tests.scenarios.setup.setup_house import open_house
 from tests.scenarios.test_many_processes import CUT, DISCORD, TAKEOVER_S, Crew
 
+pytestmark = pytest.mark.soak
+
 LIFETIME_S = "2.5"
 SLOW = " ".join(f"slow{n:03}" for n in range(200))
 """An answer of three seconds."""
