@@ -197,7 +197,7 @@ class House:
             **self.driver.config(),
             **self._sections,
         }
-        path.write_text(yaml.safe_dump(said), "utf-8")
+        path.write_text(yaml.dump(said, Dumper=yaml.CSafeDumper), "utf-8")
         return path
 
     async def start(self) -> None:

@@ -75,7 +75,7 @@ class Folder:
             "admins": {"users": ["terminal:operator"]},
             **sections,
         }
-        return self.write(yaml.safe_dump(said))
+        return self.write(yaml.dump(said, Dumper=yaml.CSafeDumper))
 
     def write(self, text: str) -> Path:
         """Write config.yaml as it is given."""

@@ -164,7 +164,7 @@ async def open_room(
 
     def install() -> Installation:
         path = folder / "config.yaml"
-        path.write_text(yaml.safe_dump(said), "utf-8")
+        path.write_text(yaml.dump(said, Dumper=yaml.CSafeDumper), "utf-8")
         return Installation.read(path)
 
     here = await asyncio.to_thread(install)
