@@ -34,6 +34,8 @@ WORKERS = 50
 """Conversations that ask at the same time in one process."""
 LOAD = 0.7
 """Share of the turns a second that is asked for in the run with arrivals."""
+WANTED_RATE = 250
+"""Turns a second that one process has to take at least."""
 ON_DISK = "-c synchronous_commit=on -c jit=off -c max_connections=200"
 """A server that is sure of what it has written, as an operator's is."""
 
@@ -200,6 +202,7 @@ async def rows(quick: bool) -> list[Row]:
         await database.close()
         few = await arrivals(server.create(), LOAD * rate, seconds, 100)
         wide = await arrivals(server.create(), LOAD * rate, seconds, 10_000)
+        steady = await arrivals(server.create(), LOAD * WANTED_RATE, seconds, 10_000)
         connections = await idle_connections(server)
         each = await statements(server.create(), turns // 3)
     cost = statistics.median(run.cpu_ms for run in one)
@@ -209,10 +212,12 @@ async def rows(quick: bool) -> list[Row]:
         Row("PostgreSQL: CPU of a turn beside SQLite", beside, "×", "≤ 2", beside <= 2),
         Row("PostgreSQL: CPU of a turn, four processes beside one", many, "×", "≤ 1.15",
             many <= 1.15),
-        Row("PostgreSQL: turns of one process", rate, "turns/s", "≥ 250", rate >= 250),
+        Row("PostgreSQL: turns of one process", rate, "turns/s", "≥ 250", rate >= WANTED_RATE),
         Row("PostgreSQL: statements of a turn of those", each, "", "≤ 8", each <= 8),
         Row(f"PostgreSQL: first text at {LOAD:.0%} of that, 10,000 channels, p99",
             p99(wide) * 1e3, "ms", "≤ 50", p99(wide) <= 0.05),
+        Row(f"PostgreSQL: the same at {LOAD * WANTED_RATE:.0f} turns/s", p99(steady) * 1e3, "ms",
+            "≤ 50", p99(steady) <= 0.05),
         Row("PostgreSQL: the same beside 100 channels", ratio, "×", "≤ 1.1", ratio <= 1.1),
         Row("PostgreSQL: idle connections of a process", connections, "", "≤ 10",
             connections <= 10),
