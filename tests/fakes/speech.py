@@ -154,7 +154,8 @@ class SpeechServer:
                 if fault.how == "garbage":
                     await response.write(garbage)
                 elif fault.how == "stall":
-                    await asyncio.Event().wait()
+                    while request.transport is not None and not request.transport.is_closing():
+                        await asyncio.sleep(0.02)
                 elif fault.how == "drop" and request.transport is not None:
                     request.transport.abort()
                 return response
