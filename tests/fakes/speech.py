@@ -154,8 +154,7 @@ class SpeechServer:
                 if fault.how == "garbage":
                     await response.write(garbage)
                 elif fault.how == "stall":
-                    while request.transport is not None and not request.transport.is_closing():
-                        await asyncio.sleep(0.02)
+                    await asyncio.Event().wait()
                 elif fault.how == "drop" and request.transport is not None:
                     request.transport.abort()
                 return response
