@@ -219,12 +219,15 @@ async def test_two_models_of_one_process_at_the_same_server_have_one_share() -> 
             await asyncio.gather(ask(one, "warm 0"), ask(two, "warm 1"))
             tasks = [task for person in ("ada", "ann") for task in crowd(one, person, 4)]
             await settled(server, 5)
-            tasks += [asyncio.create_task(ask(one, f"eve {n}", model="other")) for n in range(3)]
+            eve = [asyncio.create_task(ask(one, "eve 0", model="other"))]
             await settled(server, 6)  # a model has one slot at least
             await server.let_go("ada", "ann")
-            await until(lambda: len(server.asked("eve")) >= 2)  # theirs are eve's now
-            await server.let_go("eve")
             await asyncio.gather(*tasks)
+            await until(lambda: one.status("other")[0].share <= 3)  # what they had is given back
+            eve += [asyncio.create_task(ask(one, f"eve {n}", model="other")) for n in (1, 2)]
+            await until(lambda: len(server.asked("eve")) == 2)  # one is kept for newcomers
+            await server.let_go("eve")
+            await asyncio.gather(*eve)
             assert not any(each.queued for each in server.arrivals)
 
 

@@ -160,7 +160,7 @@ class TestSends:
         await begun(fake, CHANNEL)
         fake.tokens.remove(BOT_TOKEN)
         with pytest.raises(AdapterError, match="SLACK_BOT_TOKEN"):
-            await asyncio.wait_for(first.task, 5)
+            await asyncio.wait_for(first.task, 30)
         await first.bench.core.close()
         fake.tokens.add("xoxb-new")
         await self.told(build, fake, first, bot_token="xoxb-new")

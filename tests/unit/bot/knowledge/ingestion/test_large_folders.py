@@ -130,7 +130,7 @@ async def test_the_embedder_waited_until_outcomes_were_taken(room: Room) -> None
     async def embed(texts: Sequence[str]) -> Embeddings:
         calls.append(len(texts))
         if len(calls) == 2:
-            await asyncio.wait_for(told.wait(), 5)
+            await asyncio.wait_for(told.wait(), 30)
         return await room.backend.embed(texts)
 
     async def write(batch: Batch, rows: Embeddings) -> Sequence[Ingested]:

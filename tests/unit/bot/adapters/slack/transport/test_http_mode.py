@@ -271,7 +271,7 @@ class TestStartAndStop:
     async def test_without_the_secret(self, build: Any) -> None:
         bot = build(settings={"mode": "http"})
         with pytest.raises(AdapterError, match="SLACK_SIGNING_SECRET"):
-            await asyncio.wait_for(bot.adapter.run(bot.bench.core), 5)
+            await asyncio.wait_for(bot.adapter.run(bot.bench.core), 30)
         assert list(await bot.adapter.check()) == [
             "Slack over HTTP needs SLACK_SIGNING_SECRET: copy it from Basic Information, App "
             "Credentials."
@@ -301,7 +301,7 @@ class TestStartAndStop:
         fake.tokens.remove("xoxb-test-bot-token")
         await write(fake, "hello")
         with pytest.raises(AdapterError, match="SLACK_BOT_TOKEN"):
-            await asyncio.wait_for(bot.task, 5)
+            await asyncio.wait_for(bot.task, 30)
         await bot.bench.core.close()
 
     async def test_a_long_answer_is_whole(self, build: Any, fake: FakeSlack) -> None:

@@ -295,7 +295,7 @@ class TestForGood:
 
     async def refused(self, bot: ServedBot, says: str) -> None:
         with pytest.raises(AdapterError, match=says) as caught:
-            await asyncio.wait_for(bot.adapter.run(bot.bench.core), 5)
+            await asyncio.wait_for(bot.adapter.run(bot.bench.core), 30)
         text = str(caught.value)
         assert "\n" not in text
         assert "xoxb-test" not in text
@@ -314,7 +314,7 @@ class TestForGood:
         else:
             await fake.say_disconnect("link_disabled")
         with pytest.raises(AdapterError, match="SLACK_BOT_TOKEN"):
-            await asyncio.wait_for(bot.task, 5)
+            await asyncio.wait_for(bot.task, 30)
         await bot.bench.core.close()
 
     async def test_one_call_that_is_refused_by_mistake_ends_nothing(
