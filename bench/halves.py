@@ -73,16 +73,16 @@ class DiscordHalf:
         return ("--discord", str(self.fake.port))
 
     async def connected(self) -> None:
-        await self.fake.until(self.fake.gateway.ready.is_set, within=60)
-        await self.fake.until(lambda: self.fake.rest.registered, within=60)
+        await self.fake.until(self.fake.gateway.ready.is_set)
+        await self.fake.until(lambda: self.fake.rest.registered)
 
     async def acknowledge(self, events: int) -> list[float]:
         tokens = await asyncio.gather(*(self.fake.command("help", {}) for _ in range(events)))
         world, rest = self.fake.world, self.fake.rest
         sent = [world.interactions[token] for token in tokens]
-        await self.fake.until(lambda: all(i["id"] in rest.callbacks for i in sent), within=60)
+        await self.fake.until(lambda: all(i["id"] in rest.callbacks for i in sent))
         took = [rest.callbacks[i["id"]].at - i["sent"] for i in sent]
-        await self.fake.until(lambda: self._quiet(events), within=60)
+        await self.fake.until(lambda: self._quiet(events))
         return took
 
     def _quiet(self, answers: int) -> bool:
@@ -133,14 +133,14 @@ class SlackHalf:
         return ("--slack", self.fake.api_url)
 
     async def connected(self) -> None:
-        await self.fake.until(lambda: self.fake.connections > 0, timeout_s=60)
+        await self.fake.until(lambda: self.fake.connections > 0)
 
     async def acknowledge(self, events: int) -> list[float]:
         sent = await asyncio.gather(*(self._command(n) for n in range(events)))
         acks = self.fake.acks
-        await self.fake.until(lambda: all(e in acks for e in sent), timeout_s=60)
+        await self.fake.until(lambda: all(e in acks for e in sent))
         took = [acks[e][0] - self.fake.sent[e] for e in sent]
-        await self.fake.until(lambda: len(self._written()) >= events, timeout_s=60)
+        await self.fake.until(lambda: len(self._written()) >= events)
         return took
 
     async def _command(self, number: int) -> str:

@@ -135,9 +135,7 @@ class Soak:
         self.processes[number] = await self.stack.enter_async_context(
             self.house.started("run", env=env)
         )
-        await self.house.slack.fake.until(
-            lambda: self.house.slack.fake.connections > connections, 60
-        )
+        await self.house.slack.fake.until(lambda: self.house.slack.fake.connections > connections)
 
     async def kill_at_random(self, kills: int) -> None:
         """Kill one process after the other, each again and again, without a word."""
@@ -235,7 +233,7 @@ class Soak:
         for _ in range(DELIVERIES):
             with suppress(Exception):  # its connection has just ended
                 envelope = await fake.deliver("events_api", payload)
-                await fake.until(lambda envelope=envelope: envelope in fake.acks, 3)
+                await fake.until(lambda envelope=envelope: envelope in fake.acks, within_s=3)
                 return
         self.counts["never acknowledged"] += 1
 

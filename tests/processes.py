@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import psutil
+
+from tests.until import until
 
 
 def has_ended(pid: int) -> bool:
@@ -20,6 +20,4 @@ def has_ended(pid: int) -> bool:
 
 async def until_ended(pid: int) -> None:
     """Wait for the process to end; TimeoutError after 60 s."""
-    async with asyncio.timeout(60):
-        while not has_ended(pid):
-            await asyncio.sleep(0.01)
+    await until(lambda: has_ended(pid))

@@ -47,6 +47,7 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
+from tests.until import PATIENCE_S, until
 
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
@@ -212,7 +213,7 @@ class BackendContract:
                         started.set()
 
         task = asyncio.create_task(read())
-        await asyncio.wait_for(started.wait(), 60)
+        await asyncio.wait_for(started.wait(), PATIENCE_S)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -228,12 +229,12 @@ class BackendContract:
 
     @staticmethod
     async def idle(backend: Backend) -> None:
-        """Wait until no slot is busy; fails rather than waiting for ever."""
-        for _ in range(500):
-            if not (await backend.health()).slots_busy:
-                return
-            await asyncio.sleep(0.01)
-        pytest.fail("a slot stayed busy after its stream was closed")
+        """Wait until no slot is busy."""
+
+        async def is_idle() -> bool:
+            return not (await backend.health()).slots_busy
+
+        await until(is_idle, "no slot is busy after its stream was closed")
 
     # -- bad input -------------------------------------------------------------------------------
 

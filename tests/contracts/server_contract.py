@@ -19,6 +19,7 @@ from backends.errors import BackendError, BackendProtocolError, BackendTimeout
 from tests.fakes.odd_answers import OddAnswers
 from tests.fakes.speech import Fault, SpeechServer
 from tests.hostile.streams import BOMB, DEEP, WEB_PAGE, dripping, endless
+from tests.until import PATIENCE_S, until
 
 GET = Tool("get", "What is the weather?", {"type": "object", "properties": {"city": {}}})
 KEY = "sk-s3cret-0123456789"
@@ -159,7 +160,7 @@ class OddServerContract:
         _, error = await drain_failing(odd_backend)
         assert isinstance(error, BackendProtocolError)
         assert "without an end" in str(error)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await server.seen[-1].closed.wait()
         assert server.sent_bytes < 4 * MAX_LINE_BYTES
 
@@ -169,7 +170,7 @@ class OddServerContract:
         server.faults.append(Fault(pieces=endless(b"", b"\n")))
         _, error = await drain_failing(odd_backend)
         assert "sent lines without an end" in str(error)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await server.seen[-1].closed.wait()
 
     async def test_a_drip_is_ended_by_the_limit_of_silence(self, server: SpeechServer) -> None:
@@ -185,11 +186,10 @@ class OddServerContract:
     ) -> None:
         server.faults.append(Fault(pieces=dripping(b"".join(self.odd.text("Hi you")), 60.0)))
         waiting = asyncio.create_task(drain(odd_backend))
-        while not any(seen.method == "POST" and server.answering for seen in server.seen):
-            await asyncio.sleep(0.005)
+        await until(lambda: any(seen.method == "POST" and server.answering for seen in server.seen))
         await asyncio.sleep(0.02)
         waiting.cancel()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(asyncio.CancelledError):
                 await waiting
             await server.seen[-1].closed.wait()

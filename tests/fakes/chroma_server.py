@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from tests.until import PATIENCE_S
+
 _RUN = """
 import ctypes, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # it ends with the process that started it
@@ -20,7 +22,7 @@ signal.alarm(300)  # and by itself
 import chromadb_rust_bindings
 chromadb_rust_bindings.cli(["chroma", "run", *sys.argv[1:]])
 """
-_START_S = 30.0
+_START_S = 60.0
 
 
 class ChromaProcess:
@@ -57,7 +59,7 @@ class ChromaProcess:
         """End it at once, as a machine that fails does. Safe to call twice."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
 

@@ -21,6 +21,7 @@ from bot.mcp.tokens import PersonalTokens
 from bot.ports import open_ports
 from bot.types import Author, ConversationKey
 from tests.fakes.platforms import FakePlatform
+from tests.until import PATIENCE_S
 
 
 class People(FakePlatform):
@@ -69,7 +70,7 @@ class Served:
         """A client that comes with a token."""
         headers = {"authorization": f"Bearer {token}"}
         async with (
-            httpx2.AsyncClient(headers=headers, timeout=30, verify=False) as http,
+            httpx2.AsyncClient(headers=headers, timeout=PATIENCE_S, verify=False) as http,
             Client(streamable_http_client(self.url, http_client=http), mode=mode) as client,
         ):
             yield client

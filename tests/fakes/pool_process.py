@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.pools import ask, pool_of
+from tests.until import until
 
 _TELL_S = 1.0
 _PAUSE_S = 0.05
@@ -83,9 +84,7 @@ class PoolProcess:
 
     async def until_said(self, count: int) -> None:
         """Wait until so many questions have been answered; TimeoutError after 30 s."""
-        async with asyncio.timeout(30):
-            while len(self.said) < count:
-                await asyncio.sleep(0.002)
+        await until(lambda: len(self.said) >= count)
 
     async def kill(self) -> None:
         if self.process.returncode is None:
@@ -108,9 +107,7 @@ class PoolProcesses:
         await asyncio.gather(*(each.start(*urls) for each in self._members.values()))
         self._tasks = [asyncio.create_task(self._listen(e)) for e in self._members.values()]
         self._tell_all()
-        async with asyncio.timeout(60):
-            while not all(each.told >= 2 for each in self._members.values()):
-                await asyncio.sleep(0.01)
+        await until(lambda: all(each.told >= 2 for each in self._members.values()))
 
     async def end(self) -> None:
         await asyncio.gather(*(each.kill() for each in self._members.values()))

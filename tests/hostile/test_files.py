@@ -34,6 +34,7 @@ from tests.hostile.files import HOSTILE, pdf_encrypted
 from tests.hostile.loaders import PLUGIN
 from tests.processes import has_ended, until_ended
 from tests.scenarios.process import ROOT, Folder
+from tests.until import until
 
 LITTLE = LoadingSettings(cpu_s=1, wall_s=30.0, memory_mb=256)
 PAGE = "<html><body><main><h1>Lamp</h1><p>The lamp is lit at dusk.</p></main></body></html>"
@@ -182,9 +183,7 @@ async def test_a_cancelled_ingestion_leaves_no_process(
     folder = folder_of(tmp_path / "docs", {"x.wait": str(note).encode()})
     service = await stored(tmp_path, stack, DocumentReader(plugins))
     task = asyncio.create_task(added(service, folder))
-    async with asyncio.timeout(20):
-        while not await asyncio.to_thread(_written, note):
-            await asyncio.sleep(0.02)
+    await until(lambda: asyncio.to_thread(_written, note))
     pid = int(note.read_text())
     task.cancel()
     await asyncio.wait([task])
@@ -229,9 +228,7 @@ async def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", textwrap.dedent(program)), cwd=ROOT
     )
-    async with asyncio.timeout(20):
-        while not await asyncio.to_thread(_written, note):
-            await asyncio.sleep(0.02)
+    await until(lambda: asyncio.to_thread(_written, note))
     parent.send_signal(signal.SIGKILL)
     await parent.wait()
     await until_ended(int(note.read_text()))

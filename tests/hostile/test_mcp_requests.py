@@ -16,6 +16,7 @@ from bot.mcp.tokens import PersonalTokens
 from bot.mcp.wrong_tokens import MAX_WRONG_TOKENS, WINDOW_S, WrongTokens
 from tests.fakes.mcp_server import Served, home, serving, text_of
 from tests.hostile.mcp_requests import FOREIGN_HOSTS, FOREIGN_ORIGINS, WRONG_TOKENS
+from tests.until import PATIENCE_S
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
@@ -28,7 +29,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def http(served: Served) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(verify=False, timeout=20) as http:
+    async with httpx2.AsyncClient(verify=False, timeout=PATIENCE_S) as http:
         yield http
 
 
@@ -104,7 +105,7 @@ async def raw(served: Served, head: str, body: bytes = b"") -> int:
     try:
         writer.write(head.encode("latin-1") + body)
         await writer.drain()
-        line = await asyncio.wait_for(reader.readline(), 10)
+        line = await asyncio.wait_for(reader.readline(), PATIENCE_S)
         return int(line.split()[1])
     finally:
         writer.close()

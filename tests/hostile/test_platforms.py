@@ -19,6 +19,7 @@ from bot.platforms import create_adapters
 from bot.skills.plugin_loader import load_plugins
 from tests.hostile import platforms as hostile
 from tests.scenarios.process import Folder, end_of
+from tests.until import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "parlance-lines"
@@ -131,7 +132,7 @@ async def test_the_bot_runs_on_without_one_that_cannot_be_created(folder: Folder
     async with folder.started("run") as process:
         assert process.stderr is not None
         said = ""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while "Ctrl-C ends it" not in said:
                 piece = await process.stderr.readline()
                 assert piece, said

@@ -22,6 +22,7 @@ from bot.skills.plugin_lifespans import run_lifespans
 from bot.skills.plugin_loader import Plugins, load_plugins
 from bot.types import Author, ConversationKey
 from tests.hostile import plugins as hostile
+from tests.until import PATIENCE_S
 
 ADA = Author("terminal", "operator", "Ada")
 HERE = ConversationKey("terminal", "local", "main")
@@ -86,7 +87,7 @@ class Person:
             event = CommandCall(f"e{self._said}", HERE, ADA, name=name, text=rest, direct=True)
         sink = ReplySink()
         await self._app.core.accept(event, sink)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await sink.finished.wait()
         assert sink.view is not None
         return "\n".join([sink.view.text, *(notice.text for notice in sink.view.notices)])

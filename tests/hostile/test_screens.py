@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from bot.control_characters import escape_controls, strip_controls
 from tests.hostile.screens import FORGED, MARKUP, SCREENS
-from tests.scenarios.process import WITHIN_S, Folder
+from tests.scenarios.process import Folder
+from tests.until import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 BIDI = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
@@ -84,7 +85,7 @@ def in_a_terminal(folder: Folder, *command: str, typed: Iterator[tuple[str, str]
     os.close(its)
     seen, place = b"", 0
     awaited = next(typed, None)
-    deadline = time.monotonic() + WITHIN_S
+    deadline = time.monotonic() + PATIENCE_S
     try:
         while time.monotonic() < deadline:
             if select.select([ours], [], [], 1.0)[0]:

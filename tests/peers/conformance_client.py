@@ -30,6 +30,7 @@ from bot.mcp.oauth import PersonLogin, PersonStore, code_result
 from bot.mcp.sealed import Sealer, make_key
 from bot.storage.database import Database
 from bot.types import Part
+from tests.until import PATIENCE_S
 
 DESCRIBED_AT = "https://conformance-test.local/client-metadata.json"
 """The address that the suite knows; ours is `/mcp/client.json`."""
@@ -92,7 +93,7 @@ async def with_login(url: str, store: PersonStore) -> None:
 
     auth = PersonLogin(url, CALLBACK, store, browse, came.get, DESCRIBED_AT)
     async with (
-        httpx2.AsyncClient(auth=auth, trust_env=False, timeout=20) as http,
+        httpx2.AsyncClient(auth=auth, trust_env=False, timeout=PATIENCE_S) as http,
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         for tool in (await client.list_tools()).tools:

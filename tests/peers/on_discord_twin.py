@@ -20,8 +20,9 @@ from bot.types import ActionName, Value
 from tests.fakes.discord import TOKEN, FakeDiscord
 from tests.fakes.discord.running import QUICK
 from tests.fakes.discord.state import ADA, BOT, CHANNEL, EVE, GUILD, ROOT, TEXT
-from tests.scenarios.harness import WITHIN_S, Person
+from tests.scenarios.harness import Person
 from tests.scenarios.on_discord import LABELS
+from tests.until import PATIENCE_S, until
 
 _PEOPLE: Mapping[Person, str] = {"ada": str(ADA), "eve": str(EVE), "root": str(ROOT)}
 _WORLD = {
@@ -69,8 +70,7 @@ class DiscordTwinDriver:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_MAX_LINE_BYTES,
         )  # fmt: skip
         assert self._process.stdout is not None
-        async with asyncio.timeout(WITHIN_S):
-            self._port = int(await self._process.stdout.readline())
+        self._port = int(await asyncio.wait_for(self._process.stdout.readline(), PATIENCE_S))
         address = FakeDiscord(validate=False)  # only its address is used
         address.port = self._port
         self._stack.enter_context(address.address())
@@ -107,8 +107,7 @@ class DiscordTwinDriver:
         self._waiting[number] = asyncio.get_running_loop().create_future()
         line = json.dumps({"id": number, "do": what, **given})
         self._process.stdin.write(f"{line}\n".encode())
-        async with asyncio.timeout(WITHIN_S):
-            return await self._waiting[number]
+        return await asyncio.wait_for(self._waiting[number], PATIENCE_S)
 
     async def _read_along(self) -> None:
         while True:
@@ -129,7 +128,7 @@ class DiscordTwinDriver:
         return [f"discord:{ROOT}"]
 
     async def connected(self) -> None:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while (now := set(await self._do("connections"))) <= self._sessions:
                 await asyncio.sleep(_POLL_S)
         self._sessions |= now
@@ -140,9 +139,7 @@ class DiscordTwinDriver:
         self._asked = message["id"]
 
     async def follow_up(self, text: str, by: Person = "ada") -> None:
-        async with asyncio.timeout(WITHIN_S):
-            while (thread := await self._do("thread", message=self._asked)) is None:
-                await asyncio.sleep(_POLL_S)
+        thread = await until(lambda: self._do("thread", message=self._asked))
         await self._do("say", channel=thread["id"], user=_PEOPLE[by], text=text)
 
     async def command(
@@ -171,10 +168,7 @@ class DiscordTwinDriver:
         return interaction
 
     async def _response(self, interaction: str) -> Any:
-        async with asyncio.timeout(WITHIN_S):
-            while (found := await self._do("response", interaction=interaction)) is None:
-                await asyncio.sleep(_POLL_S)
-        return found["data"]
+        return (await until(lambda: self._do("response", interaction=interaction)))["data"]
 
     async def fill_in(
         self, name: str, options: Mapping[str, Value], typed: Mapping[str, str],
@@ -187,10 +181,7 @@ class DiscordTwinDriver:
         return [choice["value"] for choice in (await self._response(asked))["choices"]]
 
     async def press(self, action: ActionName, by: Person = "ada") -> None:
-        async with asyncio.timeout(WITHIN_S):
-            while not (found := self._buttons(action)):
-                await asyncio.sleep(_POLL_S)
-        message, button = found[-1]
+        message, button = (await until(lambda: self._buttons(action)))[-1]
         data = {"custom_id": button["custom_id"], "component_type": 2}
         await self._interact(3, message["channel"], by, data, message["id"])
 

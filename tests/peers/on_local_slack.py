@@ -17,8 +17,9 @@ from bot.app import App
 from bot.ports import Ports
 from bot.types import ActionName, Value
 from tests.fakes.slack.state import Posted
-from tests.scenarios.harness import WITHIN_S, Person
+from tests.scenarios.harness import Person
 from tests.scenarios.on_slack import action_of, adapter_for, buttons, seen
+from tests.until import PATIENCE_S, until
 
 _PEOPLE: Mapping[Person, str] = {"ada": "U0ADA", "eve": "U0EVE", "root": "U0ROOT"}
 _BOT = "UBOT"
@@ -73,9 +74,7 @@ class LocalSlackDriver:
             "--base-host", "127.0.0.1", "--files-dir", str(self._folder / "files"),
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        async with asyncio.timeout(WITHIN_S):
-            while not await self._answers_calls():
-                await asyncio.sleep(0.05)
+        await until(self._answers_calls)
         self._reading = asyncio.create_task(self._read_along())
         return self
 
@@ -119,7 +118,7 @@ class LocalSlackDriver:
         return [f"slack:{_PEOPLE['root']}"]
 
     async def connected(self) -> None:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while (links := await self._connections()) <= self._links:
                 await asyncio.sleep(_POLL_S)
         self._links = links

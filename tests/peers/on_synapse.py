@@ -27,7 +27,8 @@ from plugins.matrix.settings import MatrixTiming
 from tests.peers.synapse.person import MatrixPerson
 from tests.peers.synapse.proxy import FaultyProxy
 from tests.peers.synapse.server import Login, Synapse
-from tests.scenarios.harness import WITHIN_S, Person
+from tests.scenarios.harness import Person
+from tests.until import until
 
 _NO_FORMS = "Matrix has no forms"
 CANNOT = {
@@ -153,11 +154,8 @@ class SynapseDriver:
 
     async def connected(self) -> None:
         """The bot is there, or its keys are, for those who write to it encrypted."""
-        async with asyncio.timeout(WITHIN_S):
-            while self._adapter is not None and not self._adapter.connected:
-                await asyncio.sleep(0.01)
-            while not await self._has_keys():
-                await asyncio.sleep(0.03)
+        await until(lambda: self._adapter is None or self._adapter.connected)
+        await until(self._has_keys)
 
     async def _has_keys(self) -> bool:
         asked: Any = {"device_keys": {self.bot.user: []}}

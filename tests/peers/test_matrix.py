@@ -22,6 +22,7 @@ from tests.peers.on_synapse import SynapseDriver, adapter_for
 from tests.peers.synapse.server import Synapse, quick_folder
 from tests.scenarios.conftest import house, make_house
 from tests.scenarios.harness import SLOW, House, Person
+from tests.until import PATIENCE_S, until
 
 __all__ = ["house", "make_house"]
 
@@ -125,7 +126,7 @@ class TestEncryption:
             found = await driver.synapse.call(ada, "POST", "/keys/query", asked)
             return found, found["device_keys"][user][driver.bot.device]
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while len((await signatures())[1]["signatures"][user]) < 2:
                 await asyncio.sleep(0.05)
         found, device = await signatures()
@@ -236,9 +237,7 @@ class TestRooms:
             answer = await driver.synapse.call(ada.login, "GET", path)
             return bool(answer["membership"] == "leave")
 
-        async with asyncio.timeout(30):
-            while not await declined():
-                await asyncio.sleep(0.05)
+        await until(declined)
 
     @pytest.mark.parametrize("version", ["11", "12"])
     async def test_power_levels_are_roles_of_one_room(

@@ -24,12 +24,11 @@ from bot.installation import Installation
 from bot.ports import Ports, open_ports
 from bot.types import ActionName, Value
 from tests.scenarios import forked
+from tests.until import until
 
 Person = Literal["ada", "eve", "root"]
 """Ada asks, Eve is somebody else, Root is an admin."""
 
-WITHIN_S = 60.0
-"""Longest time for one thing to be so, in seconds; only what hangs takes it."""
 TIME_SCALE = 100.0
 """How much faster the platforms' clocks run: their rate limits hold as they would for a bot whose
 intervals are not shortened for the tests."""
@@ -260,14 +259,12 @@ class House:
 
     async def until(self, true: Callable[[], Any], what: str = "") -> Any:
         """Wait for something to be so."""
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                while not (found := true()):
-                    await asyncio.sleep(0.01)
-                return found
-        except TimeoutError:
+
+        def said() -> str:
             seen = [text[-200:] for text in self.driver.messages()[-4:]]
-            raise AssertionError(f"never so: {what}; the last messages end with {seen}") from None
+            return f"{what}; the last messages end with {seen}"
+
+        return await until(true, said)
 
     @property
     def text(self) -> str:

@@ -14,7 +14,8 @@ from bot.app import App
 from bot.platforms import find_platform
 from bot.ports import Ports
 from bot.types import ActionName, Value
-from tests.scenarios.harness import WITHIN_S, Person
+from tests.scenarios.harness import Person
+from tests.until import until
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "parlance-lines"
 LINES_TOKEN = "a-token-of-the-tests"
@@ -92,9 +93,7 @@ class LinesClient:
 
     async def until(self, text: str) -> None:
         """Wait until a text was read."""
-        async with asyncio.timeout(WITHIN_S):
-            while not any(text in line[2] for line in self.lines):
-                await asyncio.sleep(0.01)
+        await until(lambda: any(text in line[2] for line in self.lines))
 
     async def close(self) -> None:
         """Hang up."""
@@ -152,9 +151,7 @@ class LinesDriver:
         return ["lines:root"]
 
     async def connected(self) -> None:
-        async with asyncio.timeout(WITHIN_S):
-            while not self._adapter.connected:
-                await asyncio.sleep(0.01)
+        await until(lambda: self._adapter.connected)
         for name, client in self._clients.items():
             await client.close()
             await client.connect(self._adapter.port, f"{LINES_TOKEN} {name}")

@@ -18,10 +18,9 @@ from typing import Any
 import yaml
 
 from tests.scenarios import forked
+from tests.until import PATIENCE_S
 
 ROOT = forked.ROOT
-WITHIN_S = 60.0
-"""Longest time for one command, in seconds; only what hangs takes it."""
 
 _OF_THE_START = re.compile(r"PYTHON|LC_|LANG")
 SLOW = " ".join(f"slow{n:03}" for n in range(600))
@@ -161,7 +160,7 @@ class Folder:
 
 async def end_of(process: asyncio.subprocess.Process, stdin: bytes | None = None) -> Ended:
     """Wait for its end, and read all that it wrote and was not read before."""
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         out, err = await process.communicate(stdin)
     assert process.returncode is not None
     return Ended(process.returncode, out.decode(errors="replace"), err.decode())
@@ -171,7 +170,7 @@ async def read_until(process: asyncio.subprocess.Process, mark: str) -> str:
     """Read standard output until `mark` is there."""
     assert process.stdout is not None
     seen = ""
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while mark not in seen:
             piece = await process.stdout.read(4096)
             assert piece, f"it ended before {mark!r}; it wrote {seen!r}"
@@ -189,7 +188,7 @@ async def stopped_in_mid_answer(folder: Folder, number: signal.Signals) -> tuple
         shown = await read_until(process, "slow003")
         sent = loop.time()
         process.send_signal(number)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             await process.wait()
         took = loop.time() - sent
         return shown, await end_of(process), took

@@ -20,6 +20,7 @@ from tests.scenarios.harness import House, Person
 from tests.scenarios.on_discord import DiscordDriver
 from tests.scenarios.on_slack import PEOPLE, buttons
 from tests.scenarios.process import Folder, read_until
+from tests.until import PATIENCE_S
 
 TOOLS = '''
 import asyncio
@@ -232,6 +233,6 @@ async def test_what_waits_in_a_terminal_is_answered_in_a_later_process(tmp_path:
         shown = await read_until(process, "It is sent.")
         process.stdin.close()
         assert "Approved; I go on" in shown
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await process.wait()
     assert (tmp_path / "done").read_text() == "send eve\n"

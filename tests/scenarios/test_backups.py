@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from tests.scenarios.process import Folder, end_of, read_until
+from tests.until import until
 
 
 async def test_the_running_bot_makes_a_backup_and_the_newest_is_restored(tmp_path: Path) -> None:
@@ -23,9 +23,7 @@ async def test_the_running_bot_makes_a_backup_and_the_newest_is_restored(tmp_pat
         assert process.stdin is not None
         process.stdin.write(b"hello\n")
         await read_until(process, "You said: hello")
-        async with asyncio.timeout(20):
-            while not [*kept.glob("parlance-2*.db")]:
-                await asyncio.sleep(0.05)
+        await until(lambda: [*kept.glob("parlance-2*.db")])
         process.stdin.close()
         (await end_of(process)).no_trace()
 

@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.process import ROOT, Folder
-
-WITHIN_S = 60.0
+from tests.until import PATIENCE_S
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>()][0-9A-B]?|\r|\x07")
 TAB, CTRL_C, CTRL_D, UP = "\t", "\x03", "\x04", "\x1b[A"
@@ -39,7 +38,7 @@ class Terminal:
     async def sees(self, text: str) -> str:
         """Wait until a text is shown after what was waited for before."""
         try:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while text not in self._fresh():
                     self._look()
                     await asyncio.sleep(0.02)
@@ -104,7 +103,7 @@ async def chatting(folder: Folder) -> AsyncIterator[tuple[Terminal, asyncio.subp
 
 
 async def ended(process: asyncio.subprocess.Process) -> int:
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         return await process.wait()
 
 

@@ -26,6 +26,7 @@ from tests.scenarios.test_many_processes import (
     crew,
     order_of_answers,
 )
+from tests.until import until
 
 pytestmark = pytest.mark.soak
 
@@ -57,7 +58,7 @@ async def start_ahead(crew: Crew, folder: Path) -> None:
     )  # fmt: skip
     crew.stack.push_async_callback(process.wait)
     crew.stack.callback(process.kill)
-    await crew.until(lambda: crew.house.slack.fake.connections > connections)
+    await until(lambda: crew.house.slack.fake.connections > connections)
 
 
 async def test_clocks_that_are_a_minute_apart_change_nothing(
@@ -69,11 +70,11 @@ async def test_clocks_that_are_a_minute_apart_change_nothing(
     slack = crew.house.slack
     await slack.mention("number 0-0")
     asked = slack._asked
-    await crew.until(lambda: order_of_answers(crew, asked, 0) and not slack.working())
+    await until(lambda: order_of_answers(crew, asked, 0) and not slack.working())
     for number in range(1, 4):  # to both in turn
         await slack.follow_up(f"number 0-{number}")
-        await crew.until(partial(crew.has, TAKEN, number + 1))
-    await crew.until(lambda: len(order_of_answers(crew, asked, 0)) == 4 and not slack.working())
+        await until(partial(crew.has, TAKEN, number + 1))
+    await until(lambda: len(order_of_answers(crew, asked, 0)) == 4 and not slack.working())
     assert order_of_answers(crew, asked, 0) == ["0", "1", "2", "3"]
     assert crew.row(_ALIVE) == 2
 
@@ -84,7 +85,7 @@ async def test_clocks_that_are_a_minute_apart_change_nothing(
     assert await Jobs(database).add(job, of_person=1, in_place=1)
     await database.close()
     told = slack.fake.workspace.by
-    await crew.until(lambda: any(TEXT in seen(one) for one in told("UBOT", "C1")))
+    await until(lambda: any(TEXT in seen(one) for one in told("UBOT", "C1")))
     assert datetime.now(UTC) >= due
     assert sum(TEXT in seen(one) for one in told("UBOT", "C1")) == 1
     assert crew.row(_ALIVE) == 2

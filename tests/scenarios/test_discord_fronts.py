@@ -18,6 +18,7 @@ from tests.fakes.postgresql import PostgresqlServer
 from tests.scenarios.on_discord import DiscordDriver
 from tests.scenarios.setup.setup_house import open_house
 from tests.scenarios.test_many_processes import CUT, DISCORD, TAKEOVER_S, Crew
+from tests.until import until
 
 pytestmark = pytest.mark.soak
 
@@ -57,12 +58,12 @@ class Divided:
 
     async def hear_each_other(self) -> None:
         """Wait until each has heard of the workers."""
-        await self.crew.until(lambda: self.crew.row(_TAKERS) == len(self.workers) and self.front)
-        await self.crew.until(self.discord.fake.gateway.ready.is_set)
+        await until(lambda: self.crew.row(_TAKERS) == len(self.workers) and self.front)
+        await until(self.discord.fake.gateway.ready.is_set)
         for _ in range(2):  # the first beat may have begun before
             now = self.crew.row("SELECT max(beat_at) FROM processes")
             beaten = partial(self.crew.row, f"SELECT min(beat_at) > {now} FROM processes")
-            await self.crew.until(beaten)
+            await until(beaten)
 
     def said(self, channel: int) -> str:
         """What the bot has said in a channel or thread."""
@@ -74,7 +75,7 @@ class Divided:
         def found() -> Sequence[Json]:
             return [m for m in self.discord.fake.from_bot() if text in m["content"]]
 
-        await self.crew.until(lambda: found() and not self.discord.working())
+        await until(lambda: found() and not self.discord.working())
         return found()[-1]
 
     def has_gone(self, thread: int) -> bool:
@@ -85,7 +86,7 @@ class Divided:
         """Have a long answer begun; returns its thread."""
         await self.discord.mention("take your time")
         thread = self.discord._asked
-        await self.crew.until(lambda: "slow005" in self.said(thread))
+        await until(lambda: "slow005" in self.said(thread))
         return thread
 
 
@@ -141,29 +142,29 @@ async def _answers_come_from_workers(divided: Divided) -> None:
 
 
 async def _what_people_take_back_is_stopped(divided: Divided) -> None:
-    crew, discord = divided.crew, divided.discord
+    discord = divided.discord
     thread = await divided.begin_slow()
     assert divided.writer in divided.workers
     await discord.press("stop")
-    await crew.until(lambda: "Stopped by" in divided.said(thread) and not discord.working())
+    await until(lambda: "Stopped by" in divided.said(thread) and not discord.working())
     for take_back in (discord.delete_answer, discord.delete):
         gone = await divided.begin_slow()
         await take_back()
-        await crew.until(partial(divided.has_gone, gone))
+        await until(partial(divided.has_gone, gone))
 
 
 async def _what_the_front_answers_waits_for_a_worker(divided: Divided) -> None:
     """A button's answer comes from the front; in a conversation there is one at a time."""
-    crew, discord = divided.crew, divided.discord
+    discord = divided.discord
     await discord.mention("number 6")
     thread = discord._asked
     await divided.reads("number 6")
     await discord.follow_up("take your time")
-    await crew.until(lambda: "slow005" in divided.said(thread))
+    await until(lambda: "slow005" in divided.said(thread))
     before = len(discord.fake.timeline.steps)
     await discord.press("regenerate")
-    await crew.until(lambda: "slow199" in divided.said(thread) and not discord.working())
-    await crew.until(lambda: "number 6" in divided.said(thread))
+    await until(lambda: "slow199" in divided.said(thread) and not discord.working())
+    await until(lambda: "number 6" in divided.said(thread))
     steps = [s for s in discord.fake.timeline.steps[before:] if s.place == str(thread)]
     ended = next(n for n, step in enumerate(steps) if "slow199" in step.content)
     assert not any("number 6" in step.content for step in steps[:ended])
@@ -176,7 +177,7 @@ async def _a_worker_is_killed(divided: Divided) -> None:
     killed = divided.writer
     assert killed is not None
     crew.kill(killed)
-    await crew.until(lambda: CUT in divided.said(thread), TAKEOVER_S)
+    await until(lambda: CUT in divided.said(thread), within_s=TAKEOVER_S)
     assert len(discord.fake.from_bot(thread)) == 1
     await discord.follow_up("number 4")
     await divided.reads("number 4")
@@ -189,8 +190,8 @@ async def _the_front_is_killed(divided: Divided) -> None:
     killed = divided.front
     assert killed is not None
     crew.kill(killed)
-    await crew.until(discord.fake.gateway.ready.is_set, TAKEOVER_S)
-    await crew.until(lambda: "slow199" in divided.said(thread) and not discord.working())
+    await until(discord.fake.gateway.ready.is_set, within_s=TAKEOVER_S)
+    await until(lambda: "slow199" in divided.said(thread) and not discord.working())
     assert CUT not in divided.said(thread)
     await discord.follow_up("number 5")
     await divided.reads("number 5")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.fakes.discord.state import BOT, CHANNEL, GUILD
-from tests.scenarios.harness import WITHIN_S, House
+from tests.scenarios.harness import House
 from tests.scenarios.on_discord import DiscordDriver
+from tests.until import until
 
 NOTE = b"The deploy is on Friday at noon."
 
@@ -56,9 +56,11 @@ async def test_a_deleted_question_leaves_the_prompts_to_come_also_after_a_restar
     await driver.delete()
     assert house.app is not None
     history = house.app.services.history
-    async with asyncio.timeout(WITHIN_S):
-        while await history.recent(f"discord:{GUILD}:{CHANNEL}:t={thread}"):
-            await asyncio.sleep(0.01)
+
+    async def is_gone() -> bool:
+        return not await history.recent(f"discord:{GUILD}:{CHANNEL}:t={thread}")
+
+    await until(is_gone)
     await driver.fake.say("what is the password?", mention=True, channel=thread)
     await house.reads("You said: what is the password?")
     asked = "\n".join(m.content for m in house.model.requests[-1].messages)

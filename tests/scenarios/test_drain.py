@@ -15,10 +15,10 @@ import aiohttp
 from bot.storage.address import DATABASE_URL_VARIABLE
 from tests.fakes.discord import TOKEN
 from tests.fakes.postgresql import PostgresqlServer
-from tests.fakes.slack.bots import until
 from tests.scenarios.harness import Person
-from tests.scenarios.process import SLOW, WITHIN_S, Ended, end_of
+from tests.scenarios.process import SLOW, Ended, end_of
 from tests.scenarios.setup.setup_house import House, open_house, reads
+from tests.until import PATIENCE_S
 
 SHORT = " ".join(f"word{n:02}" for n in range(24))
 LAST = SHORT.split()[-1]
@@ -44,7 +44,7 @@ class Served:
 
     async def until(self, status: int) -> None:
         """Wait until it is ready (200), or not any more (503)."""
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 with suppress(aiohttp.ClientConnectorError):
                     if await self.status("/readyz") == status:
@@ -107,7 +107,7 @@ async def configured(folder: Path, drain_s: float, tokens_per_s: float) -> Async
 
 
 async def test_answers_that_are_being_written_are_finished(tmp_path: Path) -> None:
-    async with served(tmp_path, drain_s=WITHIN_S, tokens_per_s=25) as bot:
+    async with served(tmp_path, drain_s=PATIENCE_S, tokens_per_s=25) as bot:
         slack, discord = bot.house.slack, bot.house.discord
         await bot.until(200)
         slack.fake.hold_text(LAST, done=True)  # this answer does not end before it is healed
@@ -133,7 +133,7 @@ async def test_each_answer_that_takes_longer_says_that_it_was_cut(tmp_path: Path
         slack = bot.house.slack
         for person in people:
             await slack.mention("take your time", by=person)
-        await until(slack.fake, lambda: "\n".join(slack.messages()).count("slow003") == len(people))
+        await slack.fake.until(lambda: "\n".join(slack.messages()).count("slow003") == len(people))
         bot.process.send_signal(signal.SIGTERM)
         ended = await bot.ended()
         assert ended.status == 0
@@ -148,7 +148,7 @@ async def test_another_process_on_the_database_answers_meanwhile(
     database = await asyncio.to_thread(postgresql.create)
     address = database.url.render_as_string(hide_password=False)
     env = {**TOKENS, "DISCORD_TOKEN": "", DATABASE_URL_VARIABLE: address}
-    async with configured(tmp_path, WITHIN_S, 25) as house, started(house, env) as staying:
+    async with configured(tmp_path, PATIENCE_S, 25) as house, started(house, env) as staying:
         slack = house.slack
         await staying.until(200)
         other = {**env, "PARLANCE_DATA_DIR": str(tmp_path / "other")}
@@ -158,7 +158,7 @@ async def test_another_process_on_the_database_answers_meanwhile(
             await slack.mention("count")
             await reads(slack, "word02")
             await ending.told_to_end()
-            await until(slack.fake, lambda: slack.fake.open_connections == 1)
+            await slack.fake.until(lambda: slack.fake.open_connections == 1)
             await slack.mention("hello", by="eve")
             await reads(slack, "You said: hello")
             assert ending.process.returncode is None

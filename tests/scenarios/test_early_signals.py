@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.process import ROOT, Folder, end_of, sentences
+from tests.until import until
 
 MOMENTS = ("typer", "bot.app", "aiosqlite")
 """Modules after whose import the signal is sent: before the command, in it, and in its loop."""
@@ -70,8 +71,7 @@ async def test_ctrl_c_while_documents_are_read_closes_all_in_order(folder: Folde
         (folder.path / "docs" / f"{n}.md").write_text(f"# T{n}\n\n" + f"w{n} " * 500)
     async with folder.started("docs", "add", str(folder.path / "docs")) as process:
         await asyncio.sleep(0)
-        while not (folder.path / "data" / "chroma" / "chroma.sqlite3").exists():
-            await asyncio.sleep(0.02)
+        await until(lambda: (folder.path / "data" / "chroma" / "chroma.sqlite3").exists())
         process.send_signal(signal.SIGINT)
         ended = (await end_of(process)).no_trace()
     assert (ended.status, ended.err) == (130, "")

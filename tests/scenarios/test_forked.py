@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.process import Folder, read_until
+from tests.until import PATIENCE_S
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ async def test_a_signal_ends_it_and_no_other(folder: Folder, tmp_path: Path) -> 
         one.kill()
         assert await one.wait() == one.returncode == -signal.SIGKILL
         two.send_signal(signal.SIGINT)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             assert await two.wait() == 128 + signal.SIGINT
     assert not (folder.path / "apart").exists()
     assert (other.path / "apart" / "parlance.db").exists()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.process import ROOT, WITHIN_S, Folder
+from tests.scenarios.process import ROOT, Folder
+from tests.until import PATIENCE_S
 
 DOCUMENTS = 120
 """They take about 2.5 MB, with what Chroma and SQLite need for none at all."""
@@ -42,7 +43,7 @@ async def with_small_disk(folder: Folder, work: str) -> tuple[int | None, str]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             out, _ = await process.communicate()
     finally:
         if process.returncode is None:

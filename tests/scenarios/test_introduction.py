@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from tests.fakes.discord.state import CHANNEL
 from tests.fakes.slack.acting import ADA, US
 from tests.scenarios.harness import House
+from tests.until import until
 
 INVITED = 777_000_000_000_000_000
 """Another server, to which the bot is added."""
@@ -36,14 +36,11 @@ async def invite(house: House, **more: Any) -> None:
 async def introduced(house: House) -> list[str]:
     """Invite the bot until it has said how to ask: discord.py takes a server that it hears of in
     its first seconds, which last longer on a busy machine, for one that was there already."""
-
-    for _ in range(5):
+    for _ in range(20):
         await invite(house)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(3):
-                while not introductions(house):
-                    await asyncio.sleep(0.02)
-                break
+        with suppress(AssertionError):
+            await until(lambda: introductions(house), within_s=3)
+            break
     return introductions(house)
 
 

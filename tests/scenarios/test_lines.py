@@ -14,9 +14,10 @@ import pytest
 
 from bot.errors import Refused
 from bot.types import Author, ConversationKey, Notice, View
-from tests.scenarios.harness import WITHIN_S, House
+from tests.scenarios.harness import House
 from tests.scenarios.on_lines import EXAMPLE, LINES_TOKEN, LinesClient, LinesDriver
 from tests.scenarios.process import Folder, end_of
+from tests.until import PATIENCE_S, until
 
 KITCHEN = ConversationKey("lines", "local", "kitchen")
 ADA = "lines:ada"
@@ -44,7 +45,7 @@ async def join(house: House) -> AsyncIterator[Any]:
                 client.write(room)
             if rooms:
                 await client.until("Hello ")
-                await eventually(lambda: room_has(house, hello.split()[-1], rooms[-1]))
+                await until(lambda: room_has(house, hello.split()[-1], rooms[-1]))
             return client
 
         yield connect
@@ -58,12 +59,6 @@ def adapter_of(house: House) -> Any:
 async def room_has(house: House, person: str, room: str) -> bool:
     place = ConversationKey("lines", "local", room)
     return await adapter_of(house).asker_now(f"lines:{person}", place) is not None
-
-
-async def eventually(true: Any) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not await true():
-            await asyncio.sleep(0.01)
 
 
 # --- who is let in --------------------------------------------------------------------------------
@@ -84,7 +79,7 @@ async def eventually(true: Any) -> None:
 async def test_nobody_is_let_in_without_the_token_and_a_name(house: House, hello: str) -> None:
     client = await LinesClient().connect(adapter_of(house).port, hello)
     client.write("general hello there")
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         await client.ended.wait()
     assert not any("Hello" in text for _, _, text in client.lines)
     assert LINES_TOKEN not in str(client.lines)
@@ -116,7 +111,7 @@ async def test_a_person_is_where_they_are_connected_and_nowhere_else(
     async def gone() -> bool:
         return await adapter.asker_now(ADA, KITCHEN) is None
 
-    await eventually(gone)
+    await until(gone)
 
 
 async def test_a_persons_own_conversation_is_closed_to_others(house: House, join: Any) -> None:
@@ -168,7 +163,7 @@ async def test_what_a_model_writes_is_one_line_and_cannot_pose_as_another(
 async def test_a_line_that_is_too_long_ends_its_client_alone(house: House, join: Any) -> None:
     ada, eve = await join("ada", "kitchen"), await join("eve", "kitchen")
     ada.write("kitchen " + "x" * 100_000)
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         await ada.ended.wait()
     eve.write("kitchen hello there")
     await eve.until("You said: hello there")
@@ -181,7 +176,7 @@ async def test_a_client_that_reads_nothing_is_disconnected(house: House, join: A
     loop = asyncio.get_running_loop()
     await loop.sock_connect(deaf, ("127.0.0.1", adapter_of(house).port))
     await loop.sock_sendall(deaf, f"{LINES_TOKEN} ada\nkitchen\n".encode())
-    await eventually(lambda: room_has(house, "ada", "kitchen"))
+    await until(lambda: room_has(house, "ada", "kitchen"))
     page = "x" * 4000
     for n in range(20_000):
         if not await room_has(house, "ada", "kitchen"):
@@ -223,7 +218,7 @@ def port_of(folder: Folder) -> int:
 
 async def connected(folder: Folder, name: str, room: str) -> LinesClient:
     """Connect to a process that may not listen yet."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 client = await LinesClient().connect(port_of(folder), f"{LINES_TOKEN} {name}")
@@ -237,9 +232,7 @@ async def connected(folder: Folder, name: str, room: str) -> LinesClient:
 
 async def until_kept(folder: Folder, text: str) -> None:
     """Wait until a text is in the database."""
-    async with asyncio.timeout(60):
-        while not any(text in turn["text"] for turn in folder.turns()):
-            await asyncio.sleep(0.05)
+    await until(lambda: any(text in turn["text"] for turn in folder.turns()))
 
 
 async def test_a_conversation_goes_on_after_a_reconnect_and_a_restart(folder: Folder) -> None:

@@ -9,7 +9,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from tests.scenarios.process import WITHIN_S, Folder, end_of
+from tests.scenarios.process import Folder, end_of
+from tests.until import PATIENCE_S
 
 SECRET = "sk-" + "abcdefghij0123456789"
 FAILING = {
@@ -21,7 +22,7 @@ FAILING = {
 async def told_id(process: asyncio.subprocess.Process) -> str:
     """The id of the error that the person is told."""
     assert process.stderr is not None
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not (
             found := re.search(rb"look it up under (\w{8})", await process.stderr.readline())
         ):

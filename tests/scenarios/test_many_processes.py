@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,8 +21,8 @@ from tests.fakes.slack.acting import seen
 from tests.fakes.slack.state import Posted
 from tests.scenarios.process import SLOW
 from tests.scenarios.setup.setup_house import TOKENS, House, open_house
+from tests.until import until
 
-WITHIN_S = 60.0
 TAKEN = "SELECT count(*) FROM processed_events"
 _WORKERS = "SELECT count(*) FROM processes WHERE told LIKE '%%takes\": {\"%%'"
 _NOW = "SELECT cast(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
@@ -62,20 +62,14 @@ class Crew:
         process = await self.stack.enter_async_context(self.house.started("run", env=env))
         self.processes.append(process)
         if role == "worker":
-            await self.until(partial(self.has, _WORKERS, workers + 1))
+            await until(partial(self.has, _WORKERS, workers + 1))
         elif "SLACK_APP_TOKEN" in tokens:
-            await self.until(lambda: self.house.slack.fake.connections > connections)
+            await until(lambda: self.house.slack.fake.connections > connections)
         return process
 
     def kill(self, process: asyncio.subprocess.Process) -> None:
         """End it as a machine that fails does."""
         process.send_signal(signal.SIGKILL)
-
-    async def until(self, true: Callable[[], Any], within_s: float = WITHIN_S) -> None:
-        """Wait until something is true."""
-        async with asyncio.timeout(within_s):
-            while not true():
-                await asyncio.sleep(0.05)
 
     def row(self, statement: str) -> Any:
         """The first value of a query in the database."""
@@ -134,37 +128,37 @@ async def test_questions_that_come_to_any_process_are_answered_once_and_in_their
     for topic in range(4):
         await slack.mention(f"number {topic}-0")
         threads.append(slack._asked)
-    await crew.until(lambda: all(_complete(crew, ts) for ts in threads) and not slack.working())
+    await until(lambda: all(_complete(crew, ts) for ts in threads) and not slack.working())
     for number in range(1, 4):
         for topic, ts in enumerate(threads):
             slack._asked = ts
             await slack.follow_up(f"number {topic}-{number}")
         taken = 4 * (number + 1)  # which of them came first is known by then
-        await crew.until(partial(crew.has, TAKEN, taken))
+        await until(partial(crew.has, TAKEN, taken))
 
     def answered() -> bool:
         return all(len(_complete(crew, ts)) == 4 for ts in threads) and not slack.working()
 
-    await crew.until(answered)
+    await until(answered)
     for topic, ts in enumerate(threads):
         assert len(crew.thread(ts)) == 4
         assert order_of_answers(crew, ts, topic) == ["0", "1", "2", "3"]
-    await crew.until(partial(crew.has, "SELECT count(*) FROM lane_tickets", 0))
+    await until(partial(crew.has, "SELECT count(*) FROM lane_tickets", 0))
 
     await slack.mention("take your time")
     slow = slack._asked
-    await crew.until(lambda: "slow005" in _text(crew, slow))
-    await crew.until(lambda: crew.row(_WRITING))
+    await until(lambda: "slow005" in _text(crew, slow))
+    await until(lambda: crew.row(_WRITING))
     host = crew.row(_WRITING)
     writing = next(one for one in crew.processes if host.endswith(f":{one.pid}"))
     crew.kill(writing)
     crew.kill(next(one for one in crew.processes if one is not writing))
-    await crew.until(lambda: crew.row("SELECT count(*) FROM processes") == 1, TAKEOVER_S)
-    await crew.until(lambda: CUT in _text(crew, slow) and not slack.working())
+    await until(lambda: crew.row("SELECT count(*) FROM processes") == 1, within_s=TAKEOVER_S)
+    await until(lambda: CUT in _text(crew, slow) and not slack.working())
     assert len(crew.thread(slow)) == 1
     await slack.mention("number 9-0")
     last = slack._asked
-    await crew.until(lambda: "number 9-0" in _text(crew, last) and not slack.working())
+    await until(lambda: "number 9-0" in _text(crew, last) and not slack.working())
 
 
 async def test_what_a_front_gives_to_workers_is_answered_although_one_is_killed_before_it_has_begun(
@@ -173,13 +167,13 @@ async def test_what_a_front_gives_to_workers_is_answered_although_one_is_killed_
     front = await crew.start("front", **SLACK)
     workers = [await crew.start("worker", **SLACK) for _ in range(2)]
     now = crew.row(_NOW)
-    await crew.until(lambda: crew.row("SELECT min(beat_at) FROM processes") > now)
+    await until(lambda: crew.row("SELECT min(beat_at) FROM processes") > now)
     slack = crew.house.slack
     await slack.mention("number 1")
     first = slack._asked
-    await crew.until(lambda: "You said: number 1" in _text(crew, first))
+    await until(lambda: "You said: number 1" in _text(crew, first))
     await slack.command("help")
-    await crew.until(partial(crew.has, TAKEN, 2))
+    await until(partial(crew.has, TAKEN, 2))
     hosts = crew.row(
         "SELECT string_agg(host, ' ') FROM processes WHERE id IN"
         " (SELECT process FROM turns WHERE process IS NOT NULL)"
@@ -189,10 +183,10 @@ async def test_what_a_front_gives_to_workers_is_answered_although_one_is_killed_
 
     await slack.mention("take your time")
     slow = slack._asked
-    await crew.until(lambda: "slow001" in _text(crew, slow))
+    await until(lambda: "slow001" in _text(crew, slow))
     slack.fake.hold_next("chat.postMessage", done=False)  # that it waits is not shown
     await slack.follow_up("number 3")
-    await crew.until(partial(crew.has, "SELECT count(*) FROM lane_tickets", 2))
+    await until(partial(crew.has, "SELECT count(*) FROM lane_tickets", 2))
 
     slack.fake.hold_next("users.info", done=False)
     await slack.mention("number 2", by="eve")
@@ -201,15 +195,15 @@ async def test_what_a_front_gives_to_workers_is_answered_although_one_is_killed_
         "SELECT host FROM processes JOIN received_events ON process = id"
         " WHERE person = 'slack:U0EVE' AND begun"
     )
-    await crew.until(lambda: crew.row(given))
+    await until(lambda: crew.row(given))
     killed = next(one for one in workers if crew.row(given).endswith(f":{one.pid}"))
     assert len(slack.fake.acks) == len(slack.fake.sent)
     crew.kill(killed)
     await killed.wait()
     slack.fake.heal()
-    await crew.until(lambda: "You said: number 2" in _text(crew, second), TAKEOVER_S)
-    await crew.until(lambda: "You said: number 3" in _text(crew, slow), TAKEOVER_S)
-    await crew.until(lambda: not slack.working())
+    await until(lambda: "You said: number 2" in _text(crew, second), within_s=TAKEOVER_S)
+    await until(lambda: "You said: number 3" in _text(crew, slow), within_s=TAKEOVER_S)
+    await until(lambda: not slack.working())
     assert len(crew.thread(second)) == 1
     assert [CUT in seen(one) for one in crew.thread(slow)] == [True, False]
 
@@ -239,12 +233,12 @@ async def test_another_process_serves_discord_when_the_one_that_did_is_killed(cr
     await crew.house.online()
     await crew.start(**DISCORD)
     await discord.mention("take your time")
-    await crew.until(lambda: any("slow005" in text for text in discord.messages()))
+    await until(lambda: any("slow005" in text for text in discord.messages()))
     discord.fake.gateway.ready.clear()
     crew.kill(first)
-    await crew.until(discord.fake.gateway.ready.is_set, TAKEOVER_S + 5)
-    await crew.until(lambda: any(CUT in text for text in discord.messages()))
+    await until(discord.fake.gateway.ready.is_set, within_s=TAKEOVER_S + 5)
+    await until(lambda: any(CUT in text for text in discord.messages()))
     assert sum(CUT in text for text in discord.messages()) == 1
     await discord.mention("number 1")
-    await crew.until(lambda: any("number 1" in text for text in discord.messages()))
+    await until(lambda: any("number 1" in text for text in discord.messages()))
     assert not discord.working()

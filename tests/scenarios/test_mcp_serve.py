@@ -14,6 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from tests.fakes.mcp_server import text_of
 from tests.scenarios.process import ROOT, Folder
+from tests.until import PATIENCE_S
 
 GUIDE = "# Lamps\n\nThe lamp of the north pier burns every night from dusk until six.\n"
 INITIALIZE = (
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> Folder:
 
 async def found(client: Client) -> str:
     """What the client finds, once the documents have been read."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             result = await client.call_tool("search_documents", {"query": "lamp north pier"})
             text = text_of(result)
@@ -62,29 +63,29 @@ async def test_a_signal_ends_it_while_its_client_says_nothing(folder: Folder) ->
         await process.stdin.drain()
         answer = b""
         while b'"id":1,' not in answer:
-            answer = await asyncio.wait_for(process.stdout.readline(), 60)
+            answer = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
             assert answer, "it has ended"
         assert b"Parlance" in answer
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 15) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
 
 
 async def test_a_token_of_the_terminal_lets_a_program_in(folder: Folder) -> None:
     async with folder.started("run") as process:
-        out, _ = await asyncio.wait_for(process.communicate(b"/connect\n"), 60)
+        out, _ = await asyncio.wait_for(process.communicate(b"/connect\n"), PATIENCE_S)
     token = re.findall(r"parlance_[\w-]{40,}", out.decode())[0]
     async with folder.started("mcp", "serve") as process:
         assert process.stderr is not None
         url = ""
         while not url:
-            line = (await asyncio.wait_for(process.stderr.readline(), 60)).decode()
+            line = (await asyncio.wait_for(process.stderr.readline(), PATIENCE_S)).decode()
             assert line, "it has ended"
             url = "".join(re.findall(r"served at (http\S+/mcp)", line))
         headers = {"authorization": f"Bearer {token}"}
         async with (
-            httpx2.AsyncClient(headers=headers, verify=False, timeout=30) as http,
+            httpx2.AsyncClient(headers=headers, verify=False, timeout=PATIENCE_S) as http,
             Client(streamable_http_client(url, http_client=http)) as client,
         ):
             assert "[1] Lamps" in await found(client)
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 15) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0

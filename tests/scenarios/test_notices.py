@@ -20,8 +20,7 @@ from tests.fakes.discord.state import CHANNEL as DISCORD_CHANNEL
 from tests.scenarios.on_discord import DiscordDriver
 from tests.scenarios.on_slack import CHANNEL as SLACK_CHANNEL
 from tests.scenarios.on_slack import SlackDriver
-
-WITHIN_S = 60.0
+from tests.until import PATIENCE_S
 
 
 @dataclass
@@ -84,7 +83,7 @@ class Town:
     async def until(self, true: object, minutes: float = 0.0) -> None:
         """Wait for something to be so, while this many minutes pass on the bot's clock."""
         assert callable(true)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not true():
                 self.clock.now += 20 if minutes else 0
                 await asyncio.sleep(0.05)

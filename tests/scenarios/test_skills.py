@@ -19,6 +19,7 @@ from bot.events import CommandCall, ContextMessage
 from bot.installation import SHIPPED_PLUGINS
 from bot.testing import Parlance, running_skills
 from bot.types import Author, ConversationKey
+from tests.until import until
 
 PAGE = "<html><head><title>Lamps</title></head><body><article>{}</article></body></html>"
 LONG = "".join(f"<p>Chapter {n}. {'The lamp burns oil. ' * 60}</p>" for n in range(8))
@@ -141,8 +142,7 @@ async def test_stop_ends_the_answer_and_keeps_what_was_written(tmp_path: Path) -
     slow = ScriptedBackend("default", replies=("word " * 10_000,), tokens_per_s=500)
     async with running_skills(plugins=SHIPPED_PLUGINS, models=[slow], folder=tmp_path) as running:
         answer = asyncio.create_task(running.say("Count"))
-        while slow.active == 0:
-            await asyncio.sleep(0.01)
+        await until(lambda: slow.active)
         await asyncio.sleep(0.05)
         assert (await running.say("/stop")).text == "Stopped."
         ended = await answer

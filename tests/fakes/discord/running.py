@@ -18,6 +18,7 @@ from bot.skills.skill import Skill
 from bot.types import Notice, Text
 from tests.fakes.core import Bench
 from tests.fakes.discord.server import FakeDiscord
+from tests.until import PATIENCE_S
 
 QUICK = Timing(
     edit_interval=0.05,
@@ -123,7 +124,9 @@ class Bot:
         self.fake.gateway.ready.clear()
         self.task = asyncio.create_task(self.adapter.run(self.bench.core))
         ready = asyncio.create_task(self._ready())
-        await asyncio.wait({self.task, ready}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            {self.task, ready}, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED
+        )
         ready.cancel()
         if self.task.done():
             self.task.result()

@@ -34,6 +34,7 @@ from tests.fakes.discord.state import (
     Unknown,
     World,
 )
+from tests.until import PATIENCE_S, until
 
 _OPTION_TYPES = {str: 3, int: 4, bool: 5, float: 10}
 
@@ -77,7 +78,6 @@ class FakeDiscord:
         self._held_texts: dict[str, bool] = {}
         self._released = asyncio.Event()
         self.held = asyncio.Event()
-        self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> FakeDiscord:
@@ -121,10 +121,7 @@ class FakeDiscord:
             self.wrong += problems(call.method, call.path, call.body)
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
-        try:
-            return await self._respond(request, call)
-        finally:
-            self._changed.set()
+        return await self._respond(request, call)
 
     async def _respond(self, request: web.Request, call: Call) -> web.StreamResponse:
         public = re.match(r"/(interactions|webhooks)/", call.path)
@@ -249,21 +246,15 @@ class FakeDiscord:
         fault = Fault(method, re.compile(path), status, times, retry_after, via, code, after)
         self._faults.append(fault)
 
-    async def until(self, true: Callable[[], Any], what: str = "", within: float = 60.0) -> Any:
-        """Wait for something to be so, looking again after each request."""
-        try:
-            async with asyncio.timeout(within):
-                while not (found := true()):
-                    self._changed.clear()
-                    try:
-                        async with asyncio.timeout(0.02):
-                            await self._changed.wait()
-                    except TimeoutError:
-                        continue
-                return found
-        except TimeoutError:
-            seen = [(c.method, c.path, c.status) for c in self.calls[-12:]]
-            raise AssertionError(f"never so: {what or true}; last requests: {seen}") from None
+    async def until(
+        self, true: Callable[[], Any], what: str = "", within_s: float = PATIENCE_S
+    ) -> Any:
+        """Wait for something to be so; an AssertionError tells the last requests."""
+
+        def said() -> str:
+            return f"{what}; {[(c.method, c.path, c.status) for c in self.calls[-12:]]}"
+
+        return await until(true, said, within_s)
 
     def requests(self, method: str, path: str) -> list[Call]:
         """The requests whose path holds a pattern."""

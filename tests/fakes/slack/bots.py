@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from bot.skills.skill import Skill
 from tests.fakes.core import Bench
 from tests.fakes.slack.server import FakeSlack
 from tests.fakes.slack.state import Posted
+from tests.until import PATIENCE_S
 
 BOT_TOKEN = "xoxb-test-bot-token"
 APP_TOKEN = "xapp-test-app-token"
@@ -28,8 +29,6 @@ CHANNEL = "C1"
 PRIVATE = "G1"
 DM = "D1"
 ADA = "U0ADA"
-WITHIN_S = 60.0
-"""Longest time for one thing to be so, in seconds; only what hangs takes it."""
 SWIFT = Timing(
     edit_interval=0.02, retry_base=0.02, attempts=5, backoff_base=0.02, backoff_cap=0.1,
     ping_interval=2.0, handshake=2.0,
@@ -70,7 +69,7 @@ class ServedBot:
         """Run, and wait until it hears Slack."""
         await self._open_port()
         self.task = asyncio.create_task(self.adapter.run(self.bench.core))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not self.adapter.connected:
                 if self.task.done():
                     self.task.result()
@@ -173,22 +172,9 @@ def words(fake: FakeSlack, channel: str | None = None) -> list[str]:
     return [w for w in said if w.startswith("word")]
 
 
-async def until(fake: FakeSlack, true: Callable[[], Any], what: str = "") -> Any:
-    """Wait for something to be so."""
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            while not (found := true()):
-                await asyncio.sleep(0.01)
-            return found
-    except TimeoutError:
-        seen = [m.shown[-200:] for m in answers(fake)[-4:]]
-        raise AssertionError(f"never so: {what}; the last messages end with {seen}") from None
-
-
 async def whole(fake: FakeSlack, channel: str | None = None, text: str = WORDS) -> None:
     """Wait for the whole answer: each word once, in order, and nothing more to come."""
-    await until(
-        fake,
+    await fake.until(
         lambda: words(fake, channel) == text.split() and not any(map(unfinished, answers(fake))),
         "the whole answer",
     )
@@ -196,7 +182,7 @@ async def whole(fake: FakeSlack, channel: str | None = None, text: str = WORDS) 
 
 async def begun(fake: FakeSlack, channel: str | None = None) -> Posted:
     """Wait for the first words of an answer."""
-    await until(fake, lambda: words(fake, channel), "the first words")
+    await fake.until(lambda: words(fake, channel), "the first words")
     return answers(fake, channel)[-1]
 
 
@@ -204,8 +190,7 @@ async def greeted(fake: FakeSlack) -> None:
     """Somebody says hello, and is answered: the connection works."""
     before = len(answers(fake, DM))
     await write(fake, "hello")
-    await until(
-        fake,
+    await fake.until(
         lambda: len(answers(fake, DM)) > before and not unfinished(answers(fake, DM)[-1]),
         "an answer",
     )

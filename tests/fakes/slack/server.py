@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.fakes.slack.posting import signed, written
 from tests.fakes.slack.rate_tiers import RateTiers, refusal
 from tests.fakes.slack.rules import Wrong, check_call, check_error, check_previews
 from tests.fakes.slack.state import Call, Fault, Workspace, method_matches
+from tests.until import PATIENCE_S, until
 
 
 class FakeSlack:
@@ -59,7 +60,6 @@ class FakeSlack:
         self._sockets: list[web.WebSocketResponse] = []
         self._transports: dict[web.WebSocketResponse, asyncio.Transport] = {}
         self._ids = itertools.count(1)
-        self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -213,22 +213,22 @@ class FakeSlack:
         ):
             if answer.status == 200:
                 self.acks[envelope] = (time.monotonic(), await answer.text())
-        await self.touch()
         return envelope
 
     def response_url(self) -> str:
         """A new response URL for a command or an action."""
         return f"http://127.0.0.1:{self.port}/respond/{next(self._ids)}"
 
-    async def until(self, condition: Any, timeout_s: float = 15.0) -> None:
-        """Wait until a condition on the server's state holds. Raises `TimeoutError`."""
-        async with asyncio.timeout(timeout_s), self._changed:
-            await self._changed.wait_for(condition)
+    async def until(
+        self, true: Callable[..., Any], what: str = "", within_s: float = PATIENCE_S
+    ) -> Any:
+        """Wait for something to be so; an AssertionError tells how the last messages end."""
 
-    async def touch(self) -> None:
-        """Let those who wait in `until` look again."""
-        async with self._changed:
-            self._changed.notify_all()
+        def said() -> str:
+            public = [m for m in self.workspace.by("UBOT") if m.ephemeral_to is None]
+            return f"{what}; the last messages end with {[m.shown[-200:] for m in public[-4:]]}"
+
+        return await until(true, said, within_s)
 
     # --- the wire -------------------------------------------------------------------------------
 
@@ -248,7 +248,6 @@ class FakeSlack:
             await self._hold()
             raise web.HTTPServiceUnavailable
         answer = self._answer(request, method, arguments)
-        await self.touch()
         if done:
             await self._hold()
         return answer
@@ -302,13 +301,11 @@ class FakeSlack:
     async def _link(self, request: web.Request) -> web.WebSocketResponse:
         if self.refuse_sockets:
             self.refusals += 1
-            await self.touch()
             raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse(autoping=self.answers_pings)
         await socket.prepare(request)
         if not self.greets:
             self.refusals += 1
-            await self.touch()
             await socket.receive()
             return socket
         hello = {"num_connections": 1, "connection_info": {"app_id": "A1"}}
@@ -317,13 +314,11 @@ class FakeSlack:
         self._transports[socket] = request.transport
         self._sockets.append(socket)
         self.connections += 1
-        await self.touch()
         try:
             async for frame in socket:
                 if frame.type is WSMsgType.TEXT:
                     ack = json.loads(frame.data)
                     self.acks[ack["envelope_id"]] = (time.monotonic(), ack.get("payload"))
-                    await self.touch()
         finally:
             self._transports.pop(socket, None)
             if socket in self._sockets:
@@ -332,7 +327,6 @@ class FakeSlack:
 
     async def _respond(self, request: web.Request) -> web.Response:
         self.responses.append(await request.json())
-        await self.touch()
         return web.Response(text="ok")
 
     async def _upload(self, request: web.Request) -> web.Response:

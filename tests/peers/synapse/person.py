@@ -14,7 +14,7 @@ from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
 
 from plugins.matrix.loop_thread import LoopThread
 from tests.peers.synapse.server import Login
-from tests.scenarios.harness import WITHIN_S
+from tests.until import until
 
 _NOTHING = {"not_types": ["*"]}
 _FILTER = {"presence": _NOTHING, "room": {"timeline": {"limit": 500}, "ephemeral": _NOTHING}}
@@ -149,10 +149,7 @@ class MatrixPerson:
 
     async def until(self, true: Callable[[], Any], what: str = "") -> Any:
         """Wait for something to be so."""
-        async with asyncio.timeout(WITHIN_S):
-            while not (found := true()):
-                await asyncio.sleep(0.01)
-            return found
+        return await until(true, what)
 
     async def _read_along(self) -> None:
         while True:

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import yaml
 
-from tests.scenarios.harness import WITHIN_S
+from tests.until import PATIENCE_S
 
 _SECRET = "the secret of the tests"
 _PLENTY = {"per_second": 10_000, "burst_count": 10_000}
@@ -75,7 +75,7 @@ class Synapse:
         if new:
             assert self._begin("-c", str(config), "--generate-keys").wait() == 0
         self._process = self._begin("-c", str(config))
-        until = time.monotonic() + WITHIN_S
+        until = time.monotonic() + PATIENCE_S
         while not self._answers():
             assert time.monotonic() < until, "Synapse does not answer"
             time.sleep(0.05)
@@ -116,7 +116,9 @@ class Synapse:
             return answer.raise_for_status().json()
 
     def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(trust_env=False, verify=False, base_url=self.url, timeout=WITHIN_S)
+        return httpx.AsyncClient(
+            trust_env=False, verify=False, base_url=self.url, timeout=PATIENCE_S
+        )
 
     # --- the process ----------------------------------------------------------------------------
 

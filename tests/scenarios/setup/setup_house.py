@@ -22,6 +22,7 @@ from tests.scenarios.on_discord import DiscordDriver
 from tests.scenarios.on_slack import SlackDriver
 from tests.scenarios.process import Ended, Folder, end_of
 from tests.scenarios.test_cli_chat import Terminal
+from tests.until import until
 
 BOT_TOKEN, APP_TOKEN = "xoxb-test-bot-token", "xapp-test-app-token"
 TOKENS = {
@@ -43,7 +44,7 @@ class House:
 
     async def online(self) -> None:
         """Wait until the bot is on Discord, which may have documents to read first."""
-        await self.discord.fake.until(self.discord.fake.gateway.ready.is_set, "online", 60)
+        await self.discord.fake.until(self.discord.fake.gateway.ready.is_set, "online")
 
     @property
     def env_file(self) -> Path:
@@ -85,12 +86,11 @@ class House:
 
 async def reads(driver: DiscordDriver | SlackDriver, text: str) -> None:
     """Wait until the bot has said something in a chat."""
-    seen = ""
-    for _ in range(1200):  # a minute
-        if text in (seen := "\n".join([*driver.messages(), *driver.private()])):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{text!r} is not in {seen!r}")
+
+    def seen() -> str:
+        return "\n".join([*driver.messages(), *driver.private()])
+
+    await until(lambda: text in seen(), lambda: f"{text!r} is not in {seen()!r}")
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ from tests.scenarios.setup.setup_house import (
     reads,
 )
 from tests.scenarios.test_cli_chat import CTRL_C, CTRL_D, ended
+from tests.until import PATIENCE_S
 
 
 class TestWithoutAKeyboard:
@@ -41,7 +42,7 @@ class TestWithoutAKeyboard:
         given = {**TOKENS, **hub_environment(hub, tmp_path)}
         async with house.started(*arguments, "--admin", "discord:7", env=given) as process:
             await house.online()
-            await house.slack.fake.until(lambda: house.slack.fake.connections > begun, 60)
+            await house.slack.fake.until(lambda: house.slack.fake.connections > begun)
             for driver in (house.discord, house.slack):
                 await driver.command("ask", {"question": QUESTION})
                 await reads(driver, "Lamps")
@@ -94,7 +95,7 @@ class TestAtAKeyboard:
             await house.discord.mention(QUESTION)
             shown += await terminal.sees("The first question was answered on Discord, from Lamps.")
             process.send_signal(signal.SIGINT)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 assert await process.wait() == 130
         assert questions <= 8
         assert TOKEN not in shown

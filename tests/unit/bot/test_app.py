@@ -26,6 +26,7 @@ from bot.platforms import create_adapters
 from bot.status import now, report
 from bot.types import Author, ConversationKey
 from tests.fakes.platforms import FakePlatform
+from tests.until import PATIENCE_S, until
 
 ADA = Author("terminal", "operator", "Ada")
 HERE = ConversationKey("terminal", "local", "main")
@@ -55,8 +56,7 @@ def here(tmp_path: Path) -> Installation:
 async def ask(core: Core, text: str, number: str) -> str:
     sink = ReplySink()
     await core.accept(Message(number, HERE, ADA, text, direct=True), sink)
-    async with asyncio.timeout(10):
-        await sink.finished.wait()
+    await asyncio.wait_for(sink.finished.wait(), PATIENCE_S)
     assert sink.view is not None
     return sink.view.text
 
@@ -73,9 +73,8 @@ async def test_opening_twice_in_a_row_leaves_nothing_behind(here: Installation) 
         async with open_app(here) as app:
             assert await ask(app.core, "hello", number) == "You said: hello"
         assert asyncio.all_tasks() == tasks
-        async with asyncio.timeout(30):
-            while ours() - threads:  # a thread that was told to end does so in a moment
-                await asyncio.sleep(0.01)
+        # A thread that was told to end does so in a moment.
+        await until(lambda: not ours() - threads)
 
 
 async def test_a_folder_has_one_owner_until_it_is_closed(here: Installation) -> None:
@@ -165,9 +164,7 @@ async def test_a_platform_that_crashes_for_ever_can_be_ended(here: Installation)
         app = replace(opened, restart_pause_s=0.001)
         broken = Unsteady("broken", *(ValueError("a bug") for _ in range(1000)))
         serving = asyncio.create_task(app.serve([broken]))
-        async with asyncio.timeout(10):
-            while broken.runs < 3:
-                await asyncio.sleep(0.001)
+        await until(lambda: broken.runs >= 3)
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await serving
@@ -197,7 +194,7 @@ async def test_what_is_too_old_is_removed_at_the_start(tmp_path: Path) -> None:
         for question in (old, new):
             answer = replace(question, id=f"to-{question.id}", role="assistant")
             await history.open(question, replace(answer, answers=question.id))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await app.serve([UntilForgotten(history)])
         assert await history.get("to-old") is None
         assert await history.get("to-new") is not None
@@ -224,8 +221,7 @@ class UntilRead(FakePlatform):
         self._app = app
 
     async def run(self, core: Core) -> None:
-        while not await self._app.knowledge.list():
-            await asyncio.sleep(0.01)
+        await until(self._app.knowledge.list)
 
     async def check(self) -> tuple[str, ...]:
         return ()
@@ -239,7 +235,7 @@ async def test_a_source_with_a_period_is_read_while_the_bot_runs_and_not_at_its_
     (papers / "lamp.md").write_text("# Lamps\n\nSwitch the lamp off.", "utf-8")
     sync = [{"path": "papers", "every": "1h"}]
     async with open_app(await installed(tmp_path, knowledge={"sync": sync})) as app:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await app.serve([UntilRead(app)])
         assert [document.title for document in await app.knowledge.list()] == ["Lamps"]
         assert [event async for event in app.sync_documents()] == []  # the schedule does it

@@ -21,6 +21,7 @@ from bot.history.tool_calls import CallState
 from bot.storage.database import Database
 from bot.testing import Answer, Parlance, running_skills
 from bot.types import Author, ConversationKey
+from tests.until import until
 
 HERE = ConversationKey("test", "workspace", "general")
 ANN, BOB = Author("test", "ann", "Ann"), Author("test", "bob", "Bob")
@@ -124,9 +125,11 @@ async def test_while_it_is_carried_out_that_is_said(tmp_path: Path) -> None:
     async with running(tmp_path, SEND, "Sent.") as parlance:
         asked = await parlance.say("/agent write somebody")
         running_on = asyncio.create_task(parlance.send(pressed(asked)))
-        async with asyncio.timeout(20):
-            while await states(parlance) != ["running"]:
-                await asyncio.sleep(0.01)
+
+        async def is_running() -> bool:
+            return await states(parlance) == ["running"]
+
+        await until(is_running)
         again = await parlance.send(pressed(asked))
         assert again.text == "This was answered already, and I am at it."
         (tmp_path / "hold").unlink()

@@ -20,6 +20,7 @@ from bot.history.tool_calls import CallState
 from bot.storage.database import Database
 from bot.testing import Answer, Parlance, running_skills
 from bot.types import Author, ConversationKey
+from tests.until import PATIENCE_S, until
 
 HERE = ConversationKey("test", "workspace", "general")
 ANN = Author("test", "ann", "Ann")
@@ -113,9 +114,8 @@ async def states(parlance: Parlance) -> list[str]:
 
 
 async def there_is(path: Path) -> None:
-    async with asyncio.timeout(20):
-        while not await asyncio.to_thread(path.exists):
-            await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE_S):
+        await until(lambda: asyncio.to_thread(path.exists))
         await asyncio.sleep(0.05)  # until it is written
 
 

@@ -14,6 +14,7 @@ import pytest
 from backends.errors import BackendBusy, BackendUnavailable
 from backends.scripted.backend import ScriptedBackend
 from bot.testing import Answer, Parlance, running_skills
+from tests.until import until
 
 ASK = "/duel Why is the sky blue?"
 
@@ -167,8 +168,7 @@ async def test_stop_ends_it_and_what_was_written_stays_without_a_vote(tmp_path: 
     ]
     async with dueling(tmp_path, *slow) as core:
         asked = asyncio.create_task(core.say(ASK))
-        while not any(one.active for one in slow):
-            await asyncio.sleep(0.01)
+        await until(lambda: any(one.active for one in slow))
         await asyncio.sleep(0.05)
         await core.say("/stop")
         answer = await asked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from bot.prompting.templates import JinjaPrompts
 from bot.skills import hookspecs
 from bot.skills.plugin_loader import Plugins, load_plugins
 from bot.testing import Parlance, running_skills
+from tests.until import until
 
 DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "plugins.md").read_text()
 HOOKS = [
@@ -149,9 +149,7 @@ async def test_hook_register_platforms(running: Running, plugins: Plugins) -> No
     adapter: Any = platform.create(context)
     async with running() as parlance:
         await adapter.run(parlance.core)
-        async with asyncio.timeout(10):
-            while not adapter.paper.text:
-                await asyncio.sleep(0.01)
+        await until(lambda: adapter.paper.text)
         assert adapter.paper.text.startswith("You said: Is it late?")
 
 

@@ -16,6 +16,7 @@ from backends.scripted.script import Reply, ScriptedCall
 from bot.testing import Parlance, running_skills
 from plugins.run_python import MAX_OUTPUT_CHARACTERS, SandboxedRun
 from tests.hostile.programs import ENDED, REFUSED
+from tests.until import PATIENCE_S, until
 
 
 def calls(*codes: str) -> Reply:
@@ -96,9 +97,8 @@ async def test_what_a_program_puts_together_is_no_address_that_was_shown(tmp_pat
 async def test_stopping_the_turn_ends_the_program_and_its_process(tmp_path: Path) -> None:
     async with _running(tmp_path, calls("while True: pass")) as parlance:
         asked = asyncio.create_task(parlance.say("/agent run it"))
-        async with asyncio.timeout(20):
-            while not _sandboxes():
-                await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE_S):
+            await until(_sandboxes)
             begun = time.monotonic()
             await parlance.say("/stop")
             assert (await asked).state == "cancelled"

@@ -27,6 +27,7 @@ from bot.skills.services import Searching
 from bot.types import File
 from plugins.ask_docs import ask
 from tests.unit.plugins.stage import PROMPTS, Said, Stage
+from tests.until import until
 
 BEFORE = "How do the logs rotate?"
 FOLLOW_UP = "and as for Windows?"
@@ -195,8 +196,7 @@ class TestAModelThatIsSlow:
 
     async def test_is_cancelled_with_the_turn(self, on: Stage) -> None:
         task = asyncio.create_task(follow_up(on, Searching(rewrite=True)))
-        while not on.backend.requests:
-            await asyncio.sleep(0.01)
+        await until(lambda: on.backend.requests)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

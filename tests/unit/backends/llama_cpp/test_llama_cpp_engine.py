@@ -27,6 +27,7 @@ from backends.llama_cpp.native import Model
 from backends.pool.spec import describe_validation_error
 from tests.fakes.ggufs import with_template
 from tests.unit.backends.llama_cpp.asking import Make, tell
+from tests.until import until
 
 LONG = "The keeper of the lighthouse wrote down every ship that passed in the night. " * 8
 
@@ -37,21 +38,13 @@ def endless() -> ChatRequest:
 
 
 async def free(backend: LlamaCppBackend) -> None:
-    """Wait until nothing is being written; fails rather than waiting for ever."""
-    for _ in range(500):
-        if not backend.stats().slots_busy:
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("a sequence stayed busy")
+    """Wait until nothing is being written."""
+    await until(lambda: not backend.stats().slots_busy)
 
 
 async def gone(backend: LlamaCppBackend) -> None:
     """Wait until the model is out of memory."""
-    for _ in range(500):
-        if not backend.stats().resident:
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("the model stayed in memory")
+    await until(lambda: not backend.stats().resident)
 
 
 def test_importing_the_engine_does_not_load_the_native_library() -> None:
@@ -291,8 +284,7 @@ async def test_unloaded_when_nobody_asks_and_loaded_again(make: Make) -> None:
 async def test_unloading_waits_for_answers_in_flight(make: Make) -> None:
     backend = make()
     task = asyncio.create_task(tell(backend, "Tell me a story.", max_tokens=30))
-    while not backend.stats().slots_busy:
-        await asyncio.sleep(0.01)
+    await until(lambda: backend.stats().slots_busy)
     await backend.unload()
     assert (await task).text
     await gone(backend)

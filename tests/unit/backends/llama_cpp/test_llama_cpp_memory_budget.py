@@ -11,6 +11,7 @@ from backends.errors import BackendUnavailable
 from backends.llama_cpp.memory_budget import make_room, turn_to_load
 from backends.llama_cpp.memory_estimate import MemoryDemand
 from tests.unit.backends.llama_cpp.asking import Make, tell
+from tests.until import PATIENCE_S
 
 PLENTY = 1 << 50
 A_GIB = MemoryDemand(1 << 30, 1 << 30)
@@ -70,9 +71,9 @@ def test_one_model_at_a_time_finds_its_room_and_takes_it() -> None:
     other = threading.Thread(target=load)
     with turn_to_load(lambda: True):
         other.start()
-        assert looks.wait(10)
+        assert looks.wait(PATIENCE_S)
         with pytest.raises(BackendUnavailable), turn_to_load(lambda: False):
             raise AssertionError("two at a time")
         order.append("first")
-    other.join(10)
+    other.join(PATIENCE_S)
     assert order == ["first", "second"]

@@ -24,6 +24,7 @@ from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.preparation import find_prepared, prepare_file
 from tests.unit.backends.llama_cpp.asking import tell
 from tests.unit.backends.llama_cpp.tiny import write_sliding_window_model
+from tests.until import until
 
 Q4_1, Q8_0 = 3, 8
 
@@ -193,12 +194,10 @@ async def test_a_process_that_was_killed_leaves_nothing_that_is_used(
 
 async def test_a_cancelled_preparation_ends_its_process(original: Path, store: ModelStore) -> None:
     task = asyncio.create_task(prepare_file(options(original, prepare="auto"), store))
-    while not (children := _preparing()):
-        await asyncio.sleep(0.01)
+    await until(_preparing)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    assert children
     assert not _preparing()
     assert not list_files(original, "*.prepared-*.gguf")
 

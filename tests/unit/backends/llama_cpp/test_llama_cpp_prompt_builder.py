@@ -14,6 +14,7 @@ from backends.errors import ContextOverflow
 from backends.llama_cpp import LlamaCppBackend
 from tests.unit.backends.llama_cpp.asking import Make, tell
 from tests.unit.backends.llama_cpp.tiny import write_sliding_window_model
+from tests.until import PATIENCE_S, until
 
 
 def reads_its_own(backend: LlamaCppBackend) -> bool:
@@ -25,9 +26,9 @@ async def test_counting_and_prompts_do_not_wait_for_the_thread_that_computes(mak
     backend = make()
     assert (await tell(backend, "Hello!")).text
     hold, held = threading.Event(), concurrent.futures.Future[bool]()
-    assert backend._owner.send((lambda _: hold.wait(60), held))
+    assert backend._owner.send((lambda _: hold.wait(), held))
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             assert await backend.count([ChatMessage("user", "Hello!")]) > 5
             assert backend.tokens("the sea") == 2
             with pytest.raises(ContextOverflow):
@@ -48,8 +49,7 @@ async def test_counting_needs_no_weights_and_one_vocabulary_at_most(make: Make) 
     assert told.usage.prompt_tokens == beside == await backend.count(messages)
     assert not reads_its_own(backend), "the loaded model has a vocabulary, too"
     await backend.unload()
-    while backend.stats().resident:
-        await asyncio.sleep(0.01)
+    await until(lambda: not backend.stats().resident)
     assert await backend.count(messages) == beside
 
 

@@ -24,6 +24,7 @@ from backends.llama_cpp.templates import ChatTemplate
 from tests.unit.backends.llama_cpp.asking import Make, tell
 from tests.unit.backends.llama_cpp.tiny import write_recurrent_model, write_sliding_window_model
 from tests.unit.backends.llama_cpp.tool_templates import TAGGED
+from tests.until import until
 
 LIST = "Repeat: " + "red, blue, green, " * 4
 FEW = {**dict.fromkeys(range(64, 69), 30.0), 257: -1000.0}
@@ -297,6 +298,5 @@ async def test_figures_of_drafts_are_kept_beyond_an_unloading(make: Make, tmp_pa
     assert stats.completion_tokens == told.usage.completion_tokens == 200
     assert stats.rounds < 200
     await backend.unload()
-    while backend.stats().resident:
-        await asyncio.sleep(0.01)
+    await until(lambda: not backend.stats().resident)
     assert backend.stats().drafted_tokens == stats.drafted_tokens

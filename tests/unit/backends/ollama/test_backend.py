@@ -28,6 +28,7 @@ from backends.ollama.options import OllamaOptions
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.speech import Fault
+from tests.until import PATIENCE_S
 
 
 @pytest.fixture
@@ -217,7 +218,7 @@ async def test_closing_the_stream_closes_the_connection(
         async for chunk in stream:
             if chunk.text:
                 break
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await server.seen[-1].closed.wait()
 
 

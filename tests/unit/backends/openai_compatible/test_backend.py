@@ -29,6 +29,7 @@ from backends.remote import MAX_PARALLEL_REQUESTS
 from tests.fakes.contexts import bare_context
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.speech import Fault
+from tests.until import PATIENCE_S
 
 CHAT = "/v1/chat/completions"
 
@@ -291,7 +292,7 @@ async def test_closing_the_stream_closes_the_connection(
             if chunk.text:
                 break
     seen = next(seen for seen in server.seen if seen.path == CHAT)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await seen.closed.wait()
 
 

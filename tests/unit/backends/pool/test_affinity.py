@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from backends.pool.pool import Pool
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.pools import Exchange, ask, pool_of
+from tests.until import until
 
 CONVERSATIONS = 48
 """So many that each server has some, also of a lost one: homes are random, as ports are."""
@@ -50,12 +51,6 @@ async def until_ready(pools: Sequence[Pool]) -> None:
         return all(each.state == "ready" for pool in pools for each in pool.status())
 
     await until(ready)
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 async def test_each_conversation_is_at_one_server_whichever_process_asks() -> None:

@@ -23,6 +23,7 @@ from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.speech import Fault, SpeechServer
 from tests.fakes.virtual_time import run_in_virtual_time
+from tests.until import until
 
 ENGINES = load_engines(["ollama", "openai_compatible"])
 LIMITS = PoolLimits(health_interval_s=0.05, first_pause_s=20.0, longest_pause_s=60.0)
@@ -60,12 +61,6 @@ async def ask(pool: Pool, conversation: str | None = None) -> None:
     async with aclosing(pool.chat("team", request)) as chunks:
         async for _ in chunks:
             pass
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("engine", CHATS)

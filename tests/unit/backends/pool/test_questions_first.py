@@ -21,6 +21,7 @@ from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.speech import Fault, SpeechServer
+from tests.until import until
 
 ENGINES = load_engines(["ollama", "openai_compatible"])
 DOCUMENTS = [f"document {n} " + "word " * 100 for n in range(40)]
@@ -54,8 +55,7 @@ def inputs(server: SpeechServer, engine: str) -> list[list[str]]:
 async def test_a_question_waits_for_one_piece_of_a_batch_at_most(engine: str) -> None:
     async with embedding(engine) as (pool, server):
         batch = asyncio.create_task(pool.embed("e", DOCUMENTS))
-        while len(inputs(server, engine)) < 3:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(inputs(server, engine)) >= 3)
         for n in range(3):
             before = len(inputs(server, engine))
             await pool.embed("e", [f"question {n}"])
@@ -73,8 +73,7 @@ async def test_a_question_waits_for_one_piece_of_a_batch_at_most(engine: str) ->
 async def test_questions_that_come_together_all_go_before_the_batch(engine: str) -> None:
     async with embedding(engine) as (pool, server):
         batches = [asyncio.create_task(pool.embed("e", DOCUMENTS[:20])) for _ in range(2)]
-        while len(inputs(server, engine)) < 3:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(inputs(server, engine)) >= 3)
         before = len(inputs(server, engine))
         questions = [[f"question {n}"] for n in range(5)]
         await asyncio.gather(*(pool.embed("e", question) for question in questions))
@@ -101,8 +100,7 @@ async def test_where_there_are_several_slots_batches_leave_one_to_questions(engi
 async def test_a_batch_that_fails_in_the_middle_fails_and_frees_its_slot(engine: str) -> None:
     async with embedding(engine) as (pool, server):
         batch = asyncio.create_task(pool.embed("e", DOCUMENTS))
-        while len(inputs(server, engine)) < 3:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(inputs(server, engine)) >= 3)
         server.faults.append(Fault(500, {"error": "out of memory"}))
         with pytest.raises(BackendError):
             await batch
@@ -113,11 +111,9 @@ async def test_a_batch_that_fails_in_the_middle_fails_and_frees_its_slot(engine:
 async def test_cancelling_a_batch_that_gave_way_frees_its_place() -> None:
     async with embedding("ollama") as (pool, server):
         batch = asyncio.create_task(pool.embed("e", DOCUMENTS))
-        while len(inputs(server, "ollama")) < 3:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(inputs(server, "ollama")) >= 3)
         question = asyncio.create_task(pool.embed("e", ["question"]))
-        while ["question"] not in inputs(server, "ollama"):
-            await asyncio.sleep(0.001)
+        await until(lambda: ["question"] in inputs(server, "ollama"))
         batch.cancel()
         await asyncio.gather(batch, return_exceptions=True)
         await question
@@ -164,8 +160,7 @@ async def test_a_request_that_nobody_waits_for_comes_after_those_of_people() -> 
         await ask("loaded")
         model = cast(ScriptedBackend, pool.backend("m"))
         tasks = [asyncio.create_task(ask("first"))]
-        while len(model.requests) < 2:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(model.requests) >= 2)
         tasks.append(asyncio.create_task(ask("a summary", background=True)))
         await asyncio.sleep(0.01)
         tasks.append(asyncio.create_task(ask("a question")))

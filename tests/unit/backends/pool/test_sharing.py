@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from backends.pool.pool import Pool
@@ -13,12 +12,7 @@ from tests.fakes.contexts import bare_context
 from tests.fakes.crowded import CrowdedServer
 from tests.fakes.pool_process import PoolProcesses
 from tests.fakes.pools import ENGINES, LIMITS, Exchange, ask, pool_of
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not true():
-            await asyncio.sleep(0.002)
+from tests.until import until
 
 
 async def settled(server: CrowdedServer, running: int) -> None:

@@ -19,6 +19,7 @@ from backends.openai_compatible.options import OpenAICompatibleOptions
 from backends.worker.server_process import ServerProcess
 from tests.fakes.contexts import bare_context
 from tests.processes import until_ended
+from tests.until import PATIENCE_S, until
 
 SCRIPT = str(Path(__file__).parents[3] / "fakes" / "model_server.py")
 Start = Callable[..., ServerProcess]
@@ -76,7 +77,7 @@ async def test_a_server_that_was_killed_is_started_again(start: Start) -> None:
     (child,) = servers()
     child.send_signal(signal.SIGKILL)
     await until_ended(child.pid)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 again = await server.url()
@@ -102,7 +103,7 @@ async def test_a_server_that_does_not_start_is_reported_with_its_last_words(star
 async def test_pauses_grow_between_failures(start: Start) -> None:
     server = start("--crash", pause_s=0.01)
     pauses = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while server.starts < 3:
             try:
                 await server.url()
@@ -131,9 +132,7 @@ async def test_it_dies_with_its_parent() -> None:
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "backends.worker.watchdog", *command, stdin=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(10):
-        while not (children := servers(parent.pid)):
-            await asyncio.sleep(0.01)
+    children = await until(lambda: servers(parent.pid))
     assert parent.stdin is not None
     parent.stdin.close()  # as the kernel does for a parent that was killed
     await until_ended(children[0].pid)

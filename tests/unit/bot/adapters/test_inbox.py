@@ -15,6 +15,7 @@ from bot.skills.skill import Skill
 from bot.types import ConversationKey, Text
 from tests.fakes.core import ADA, Bench
 from tests.fakes.sink import RecordingSink
+from tests.until import until
 
 
 class Shown(RecordingSink):
@@ -77,9 +78,7 @@ class Platform:
         self.inbox.receive(place, f"{place}:{text}", look, Refusal(text, refuse))
 
     async def until_asked(self, number: int) -> None:
-        async with asyncio.timeout(10):
-            while len(self.asked) < number:
-                await asyncio.sleep(0.001)
+        await until(lambda: len(self.asked) >= number)
 
 
 async def test_a_message_that_takes_long_to_read_holds_up_its_own_conversation_alone() -> None:

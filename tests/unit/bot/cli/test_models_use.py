@@ -20,6 +20,7 @@ from tests.fakes.file_server import FileServer, ServedFile
 from tests.fakes.hub import serve_repository
 from tests.fakes.ollama import OllamaServer
 from tests.unit.backends.llama_cpp.tiny import write_sliding_window_model
+from tests.until import PATIENCE_S
 
 WRITTEN = """\
 # Ours.
@@ -49,7 +50,7 @@ def beside(server: S) -> Iterator[S]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
-    assert started.wait(10)
+    assert started.wait(PATIENCE_S)
     try:
         yield server
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bot.errors import ConfigError
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.speech import Fault
+from tests.until import PATIENCE_S, until
 
 
 class Crowd:
@@ -49,11 +50,6 @@ class Crowd:
         (status,) = self.pool.status("team")
         return status.busy, status.queued
 
-    async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not true():
-                await asyncio.sleep(0.005)
-
 
 @asynccontextmanager
 async def crowd(folder: Path, settings: str, model: str = "") -> AsyncIterator[Crowd]:
@@ -82,10 +78,10 @@ async def test_one_person_gets_no_more_slots_than_their_share(tmp_path: Path) ->
     async with crowd(tmp_path, "pool: {person_share: 0.5}") as people:
         for _ in range(4):
             people.ask("ada")
-        await people.until(lambda: people.asked == 2)
+        await until(lambda: people.asked == 2)
         assert people.place == (2, 2)
         people.ask("bob")
-        await people.until(lambda: people.asked == 3)
+        await until(lambda: people.asked == 3)
         assert people.place == (3, 2)
 
 
@@ -102,12 +98,12 @@ async def test_a_full_person_or_channel_is_refused_and_others_are_not(
     async with crowd(tmp_path, settings) as people:
         people.ask("ada")
         people.ask("ada")
-        await people.until(lambda: people.asked == 2)
+        await until(lambda: people.asked == 2)
         with pytest.raises(BackendBusy, match=says):
             await people.ask("ada")
         assert people.asked == 2
         people.ask(*other)
-        await people.until(lambda: people.asked == 3)
+        await until(lambda: people.asked == 3)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +116,7 @@ async def test_a_full_queue_is_refused_with_the_seconds_to_wait(
     async with crowd(tmp_path, settings, model) as people:
         for number in range(5):
             people.ask(f"person {number}")
-        await people.until(lambda: people.place == (4, 1) and people.asked == 4)
+        await until(lambda: people.place == (4, 1) and people.asked == 4)
         with pytest.raises(BackendBusy, match="try again in about") as refused:
             await people.ask("one more")
         assert refused.value.retry_after_s >= 1
@@ -138,7 +134,7 @@ async def test_a_deadline_ends_the_answer_and_the_connection(
         with pytest.raises(DeadlineExceeded):
             await people.ask("ada")
         (chat,) = [seen for seen in people.server.seen if seen.path == "/api/chat"]
-        await asyncio.wait_for(chat.closed.wait(), 30)
+        await asyncio.wait_for(chat.closed.wait(), PATIENCE_S)
         assert people.place == (0, 0)
 
 
@@ -160,7 +156,7 @@ async def test_with_patience_it_is_waited_for(tmp_path: Path) -> None:
         with pytest.raises(BackendError):
             await people.ask("ada")
         people.ask("bob")
-        await people.until(lambda: people.asked == 2)
+        await until(lambda: people.asked == 2)
 
 
 @pytest.mark.parametrize(

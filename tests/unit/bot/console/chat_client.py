@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import httpx
 
 from tests.unit.bot.console.conftest import Browser
+from tests.until import PATIENCE_S, until
 
 FAST = {"backend": "scripted"}
 SLOW = {"backend": "scripted", "tokens_per_s": 40.0}
@@ -27,7 +28,7 @@ class Stream:
 
     async def until(self, *words: str) -> str:
         """The first event from here on that holds all these words."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 event = await self.next()
                 if all(word in event for word in words):
@@ -91,13 +92,13 @@ class Chat:
 
     async def when(self, fits: Callable[[str], bool]) -> str:
         text = ""
-        try:
-            async with asyncio.timeout(20):
-                while not fits(text := await self.page()):
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            raise AssertionError(f"the page never showed it: {text}") from None
-        return text
+
+        async def shown() -> str:
+            nonlocal text
+            text = await self.page()
+            return text if fits(text) else ""
+
+        return await until(shown, lambda: f"the page shows {text}")
 
     async def press(self, label: str, nth: int = -1) -> httpx.Response:
         """Press a button of the page, by what it says."""

@@ -28,6 +28,7 @@ from tests.databases import ENGINES
 from tests.fakes.platforms import FakePlatform
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.sink import RecordingSink
+from tests.until import PATIENCE_S
 
 PLACE = ConversationKey("test", "@dm", "d1")
 CHANNEL = "test:team:general"
@@ -102,7 +103,9 @@ class Room:
 
     async def browser(self, ident: str | None = None) -> Browser:
         """A browser; with a name, of somebody who has come in ("": the operator)."""
-        http = await self.stack.enter_async_context(httpx.AsyncClient(timeout=30, verify=_TLS))
+        http = await self.stack.enter_async_context(
+            httpx.AsyncClient(timeout=PATIENCE_S, verify=_TLS)
+        )
         link = await self.link(ident or "")
         made = Browser(http, link.partition("/console")[0])
         if ident is not None:

@@ -12,6 +12,7 @@ from bot.sign_in.changes import ChangeRecord
 from bot.sign_in.places import console_place
 from bot.values import Standing
 from tests.unit.bot.console.conftest import PLACE, Browser, Room
+from tests.until import PATIENCE_S, until
 
 WORDS = "**A**\n\nFrom light.\n\n**B**\n\nFrom paint."
 
@@ -35,10 +36,12 @@ async def post(browser: Browser, path: str) -> str:
 
 async def until_said(browser: Browser, path: str, words: str) -> str:
     """Read a page until it says something."""
-    async with asyncio.timeout(60):
-        while words not in (text := (await browser.get(path)).text):
-            await asyncio.sleep(0.01)
-    return text
+
+    async def said() -> str:
+        text = (await browser.get(path)).text
+        return text if words in text else ""
+
+    return await until(said)
 
 
 def told(text: str) -> bool:
@@ -83,7 +86,7 @@ async def test_a_duel_begins_in_a_conversation_of_the_chat(room: Room) -> None:
     assert begun.status_code == 303
     assert begun.headers["location"].startswith("/console/chat/")
     await until_said(browser, begun.headers["location"], "colour or")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not (
             page := await DuelStore(room.app.database).page("test:bob", everybody=False)
         ).duels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from bot.history.turn_search import (
 from bot.storage.database import Database
 from bot.types import ConversationKey
 from tests.unit.bot.console.conftest import CHANNEL, Room, on_both_engines
+from tests.until import until
 
 LINK = re.compile(r'href="/console/turns/(\w+)"')
 TOOK = [(3, 0.5, 5.0), (1, 2.0, 1.0), (2, 1.0, 3.0), (2, 1.0, 3.0)]
@@ -180,7 +181,7 @@ async def test_a_page_does_not_wait_for_a_platform_that_is_slow(
     monkeypatch.setattr(room.people, "place_name", slow)
     assert await names.of([CHANNEL]) == {CHANNEL: "test / team / general"}
     told.set()
-    await _until(lambda: not names._lookups._asking)
+    await until(lambda: not names._lookups._asking)
     monkeypatch.setattr(lookups, "PAGE_WAIT_S", 30.0)
     assert await names.of([CHANNEL]) == {CHANNEL: "test / #general"}
     await names.close()
@@ -204,9 +205,3 @@ async def test_a_platform_that_never_answers_is_asked_a_bounded_number_of_times(
     await asyncio.sleep(0)
     assert len(asked) <= lookups.MAX_LOOKUPS
     await names.close()
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.01)

@@ -15,6 +15,7 @@ from bot.control.client import ask, stop
 from bot.control.protocol import ControlError, NotRunning
 from bot.control.server import serve_control
 from bot.errors import Refused
+from tests.until import PATIENCE_S
 
 
 async def status() -> dict[str, int]:
@@ -101,7 +102,7 @@ async def test_a_command_ends_when_the_one_who_asked_has_left(tmp_path: Path) ->
         asking = asyncio.create_task(ask(tmp_path, "long"))
         await begun.wait()
         asking.cancel()
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), PATIENCE_S)
 
 
 async def test_what_is_asked_when_the_bot_ends_is_told(tmp_path: Path) -> None:

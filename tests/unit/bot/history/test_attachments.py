@@ -16,6 +16,7 @@ from bot.history.attachments import MAX_CONTEXT_MESSAGES, MAX_SNAPSHOT_BYTES, ta
 from bot.testing import Parlance, running_skills
 from bot.types import ActionName, Author, ConversationKey
 from tests.fakes.core import ADA, HERE
+from tests.until import until
 
 GENERAL = ConversationKey("test", "workspace", "general")
 ANN = Author("test", "ann", "Ann")
@@ -117,9 +118,7 @@ async def test_it_is_kept_before_the_model_begins(tmp_path: Path) -> None:
     slow = ScriptedBackend("default", replies=["word " * 200], tokens_per_s=20)
     async with running_skills(folder=tmp_path, models=[slow]) as parlance:
         asking = asyncio.create_task(parlance.say("When?", attachments={"plan.md": NOTE}))
-        async with asyncio.timeout(10):
-            while not slow.requests:
-                await asyncio.sleep(0.01)
+        await until(lambda: slow.requests)
         turn = next(iter(parlance.core.open_turns))
         question = await parlance.services.history.by_event("test", turn.event.id)
         assert question is not None

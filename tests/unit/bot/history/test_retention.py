@@ -22,6 +22,7 @@ from bot.storage.batches import MAX_BATCH_ROWS
 from bot.storage.database import Database
 from bot.storage.personal_data import EVENT_RETENTION
 from tests.contracts.history_contract import HERE, answering, asked
+from tests.until import until
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OLD, NEW = NOW - timedelta(days=40), NOW - timedelta(days=5)
@@ -137,11 +138,14 @@ async def test_others_write_between_two_batches(database: Database) -> None:
 async def test_it_is_done_at_once_and_again(database: Database) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=40)
     await put(database, "1", long_ago)
+
+    async def is_empty() -> bool:
+        return not (await left(database))["turns"]
+
     task = asyncio.create_task(remove_expired_daily(database, 30, every_s=0.01))
     try:
         for name in ("1", "2"):
-            while (await left(database))["turns"]:
-                await asyncio.sleep(0.01)
+            await until(is_empty)
             if name == "1":
                 await put(database, "2", long_ago)
     finally:

@@ -17,6 +17,7 @@ from bot.http.messages import Message, Receive, Request, Response, Send, endpoin
 from bot.http.routes import Routes
 from bot.http.server import HttpLimits, serve_http
 from bot.observability.logs import configure
+from tests.until import PATIENCE_S
 
 MAX_BYTES = 1000
 
@@ -149,7 +150,7 @@ async def test_what_does_not_end_is_cancelled() -> None:
     async with serve_http(routes, "127.0.0.1", 0, HttpLimits(shutdown_s=1)) as address:
         asking = asyncio.create_task(get(address))
         await begun.wait()
-    await asyncio.wait_for(cancelled.wait(), 30)
+    await asyncio.wait_for(cancelled.wait(), PATIENCE_S)
     with suppress(aiohttp.ClientError):
         await asking
 

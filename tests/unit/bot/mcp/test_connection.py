@@ -16,6 +16,7 @@ from bot.skills.inquiry import MAX_INQUIRIES_PER_CALL
 from bot.skills.tool import OutcomeUnknown
 from tests.fakes.tool_servers import hostile, listening, recorded, using
 from tests.processes import has_ended, until_ended
+from tests.until import PATIENCE_S, until
 
 
 async def test_a_server_is_started_at_the_first_call_and_ended_at_the_end(tmp_path: Path) -> None:
@@ -72,8 +73,7 @@ async def test_a_cancelled_call_leaves_the_server_usable(tmp_path: Path) -> None
     async with using(hostile(tmp_path)) as server:
         await server.connection.start()
         call = asyncio.create_task(server.call("hang"))
-        while not recorded(tmp_path, "called"):
-            await asyncio.sleep(0.01)
+        await until(lambda: recorded(tmp_path, "called"))
         call.cancel()
         await asyncio.wait([call])
         assert call.cancelled()
@@ -105,8 +105,7 @@ async def test_a_question_is_told_to_nobody_where_several_have_a_call_open(
     async with using(hostile(tmp_path)) as server:
         await server.connection.start()
         other = asyncio.create_task(server.call("hang"))
-        while not recorded(tmp_path, "called"):
-            await asyncio.sleep(0.01)
+        await until(lambda: recorded(tmp_path, "called"))
         asked: list[Any] = []
 
         async def ask(params: Any) -> tuple[str, Mapping[str, Any] | None]:
@@ -191,12 +190,11 @@ async def test_a_question_ends_with_its_call(tmp_path: Path) -> None:
     async with using(hostile(tmp_path)) as server:
         server.ask = ask
         calling = asyncio.create_task(server.call("ask"))
-        while not recorded(tmp_path, "called"):
-            await asyncio.sleep(0.01)
+        await until(lambda: recorded(tmp_path, "called"))
         await asyncio.sleep(0.2)
         calling.cancel()
         await asyncio.wait([calling])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await ended.wait()
 
 
@@ -215,9 +213,7 @@ async def test_parts_that_are_no_text_are_named(tmp_path: Path) -> None:
 async def test_changed_tools_are_taken_up(tmp_path: Path) -> None:
     async with using(hostile(tmp_path)) as server:
         await server.text("change")
-        async with asyncio.timeout(20):
-            while len(server.listed) < 2:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(server.listed) >= 2)
         assert server.listed[0] != server.listed[1]
 
 
@@ -246,9 +242,7 @@ async def test_changed_tools_of_the_newer_protocol_are_taken_up(tmp_path: Path) 
     entry = {"command": sys.executable, "args": [str(tmp_path / "newer.py")]}
     async with using(entry) as server:
         assert await server.text("grow") == "grown"
-        async with asyncio.timeout(20):
-            while len(server.listed) < 2:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(server.listed) >= 2)
         assert [tool["name"] for tool in server.listed[1]] == ["grow", "other"]
 
 
@@ -293,9 +287,7 @@ async def test_an_end_that_is_cancelled_leaves_no_process(tmp_path: Path) -> Non
 async def test_an_unused_server_is_stopped_and_started_when_it_is_needed(tmp_path: Path) -> None:
     async with using(hostile(tmp_path, idle_s=0.1)) as server:
         await server.text("look", where="here")
-        async with asyncio.timeout(20):
-            while server.connection.running:
-                await asyncio.sleep(0.02)
+        await until(lambda: not server.connection.running)
         await until_ended(int(recorded(tmp_path, "started")[0]))
         assert await server.text("look", where="again") == "Nothing is again."
         assert len(recorded(tmp_path, "started")) == 2
@@ -351,8 +343,7 @@ async def test_a_server_that_says_nothing_is_given_up(tmp_path: Path) -> None:
 async def test_a_start_can_be_ended_before_it_is_over(tmp_path: Path) -> None:
     async with using(hostile(tmp_path, "--mute")) as server:
         start = asyncio.create_task(server.connection.start())
-        while not recorded(tmp_path, "started"):
-            await asyncio.sleep(0.01)
+        await until(lambda: recorded(tmp_path, "started"))
         await server.connection.aclose()
         with pytest.raises(ServerUnavailable):
             await start

@@ -19,6 +19,7 @@ from bot.types import Author, ConversationKey
 from tests.fakes.tool_server import ORDER
 from tests.fakes.tool_servers import hostile, recorded
 from tests.processes import until_ended
+from tests.until import until
 
 HERE = ConversationKey("test", "workspace", "general")
 TIME = {
@@ -222,9 +223,12 @@ async def test_a_tool_that_has_changed_is_closed_until_it_is_accepted(tmp_path: 
     async with running(tmp_path, servers, *replies) as parlance:
         assert "Not here:" not in (await parlance.say("/tools")).text
         await parlance.say("/agent change it")
-        async with asyncio.timeout(20):
-            while "Not here:" not in (shown := (await parlance.say("/tools")).text):
-                await asyncio.sleep(0.05)
+
+        async def closed() -> str:
+            said = (await parlance.say("/tools")).text
+            return said if "Not here:" in said else ""
+
+        shown = await until(closed)
         assert "- **it_look**: This tool has changed; whoever runs me has to look" in shown
         assert shown.count("has changed") == 1, "the others are as they were"
     async with running(tmp_path, servers) as parlance:

@@ -38,6 +38,7 @@ from tests.fakes.mcp_server import Served, home, serving, text_of, write
 from tests.fakes.oauth_server import Provider, oauth_server
 from tests.fakes.processes import join
 from tests.fakes.sink import RecordingSink
+from tests.until import PATIENCE_S, until
 
 KEY = make_key()
 ON_A_FILE = pytest.mark.parametrize("new_address", ["sqlite"], indirect=True)
@@ -143,7 +144,7 @@ async def test_a_login_that_the_server_took_back_fails_at_once(setup: Setup) -> 
     setup.provider.access.clear()
     setup.provider.refresh.clear()
     with pytest.raises(BaseExceptionGroup):
-        await asyncio.wait_for(setup.whoami(setup.again(), ANN), 10)
+        await asyncio.wait_for(setup.whoami(setup.again(), ANN), PATIENCE_S)
 
 
 async def test_nothing_of_it_can_be_read_in_the_store(setup: Setup) -> None:
@@ -221,15 +222,16 @@ async def test_what_one_process_began_another_takes_and_finishes(
         await servers.refresh("git", ANN)
         assert servers.tools(ANN)
         assert await setup.logins.remove(ANN, "git")
-        async with asyncio.timeout(30):
-            while servers.tools(ANN):  # what the other has open for them ends with the login
-                await asyncio.sleep(0.01)
+        # What the other has open for them ends with the login.
+        await until(lambda: not servers.tools(ANN))
     other.connections = None
     begun = await other.begin(BOB, "git")
     await setup.logins.begin(BOB, "git")  # which gives the other one up
-    async with asyncio.timeout(30):
-        while (await setup.browse(begun)).status_code != 400:
-            await asyncio.sleep(0.01)
+
+    async def is_refused() -> bool:
+        return (await setup.browse(begun)).status_code == 400
+
+    await until(is_refused)
     await other.aclose()
     await peers.close()
     await second.close()

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from bot.history.tables import turns
 from bot.mcp.server import VERSION
 from tests.fakes.mcp_server import Served, serving, text_of
+from tests.until import until
 
 ERAS: tuple[Literal["auto", "legacy"], ...] = ("auto", "legacy")
 LAMP = "# Lamps\n\nThe lamp of the north pier burns every night from dusk until six."
@@ -171,13 +172,10 @@ async def test_a_client_that_gives_up_stops_its_turn(served: Served, era: str) -
                 "ask", {"question": "Slowly: when does the lamp of the north pier burn?"}
             )
         )
-        async with asyncio.timeout(10):
-            while not len(open_turns):
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(0.2)
-            asked.cancel()
-            while len(open_turns):
-                await asyncio.sleep(0.01)
+        await until(lambda: len(open_turns))
+        await asyncio.sleep(0.2)
+        asked.cancel()
+        await until(lambda: not len(open_turns))
         assert not (await words(client, "search_documents", query="lamp"))[1]
     async with served.app.database.read() as connection:
         states = (await connection.execute(select(turns.c.status))).scalars().all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from bot.events import ActionCall, Message, MessageDeleted
 from bot.history.protocol import Summary
 from bot.testing import Answer, Parlance, running_skills
 from bot.types import Author, ConversationKey
+from tests.until import until
 
 THREAD = ConversationKey("test", "workspace", "general", thread="1")
 ANN, BOB = Author("test", "ann", "Ann"), Author("test", "bob", "Bob")
@@ -65,12 +66,6 @@ async def say(core: Parlance, text: str, by: Author = ANN, id: str = "") -> Answ
     return await core.send(Message(id or uuid.uuid4().hex, THREAD, by, text))
 
 
-async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not done():
-            await asyncio.sleep(0.02)
-
-
 async def summaries(core: Parlance) -> list[Summary]:
     assert core.services.compaction is not None
     return list(await core.services.compaction.of(str(THREAD)))
@@ -84,9 +79,11 @@ async def outgrow(core: Parlance, script: Script, by: Author = ANN) -> None:
         count += 1
         await say(core, f"fact {before}.{count}: {LONG}", by, id=f"e{before}.{count}")
         await asyncio.sleep(0.3)
-    async with asyncio.timeout(10):
-        while len(await summaries(core)) == min(before, 4):
-            await asyncio.sleep(0.02)
+
+    async def is_kept() -> bool:
+        return len(await summaries(core)) != min(before, 4)
+
+    await until(is_kept)
 
 
 async def sum_up(core: Parlance, script: Script) -> None:
@@ -94,11 +91,9 @@ async def sum_up(core: Parlance, script: Script) -> None:
     compaction, before = core.services.compaction, await summaries(core)
     assert compaction is not None
     told = (await core.services.history.recent(str(THREAD)))[-2:]
-    count = len(script.summed)
-    await asyncio.sleep(0.05)  # so that the one before is over
+    await until(lambda: not compaction._running)
     compaction.request("default", before[0] if before else None, told)
-    await until(lambda: len(script.summed) > count)
-    await asyncio.sleep(0.1)
+    await until(lambda: not compaction._waiting and not compaction._running)
 
 
 class TestSummary:
@@ -212,9 +207,11 @@ class TestGone:
         core, _ = made
         deleted = MessageDeleted("d", THREAD, ANN, of="e0.0")
         await core.core.accept(deleted, None)  # type: ignore[arg-type]
-        async with asyncio.timeout(10):
-            while await summaries(core):
-                await asyncio.sleep(0.02)
+
+        async def are_gone() -> bool:
+            return not await summaries(core)
+
+        await until(are_gone)
 
     async def test_when_somebody_in_it_is_forgotten(self, made: tuple[Parlance, Script]) -> None:
         core, _ = made
@@ -252,8 +249,6 @@ class TestGone:
         await until(lambda: len(script.summed) == 3)
         await core.services.history.supersede(turns[-1].id)
         await summing
-        await until(lambda: script.backend.active == 0)
-        await asyncio.sleep(0.1)
         assert len(await summaries(core)) == 2
 
 
@@ -270,9 +265,7 @@ async def test_a_question_goes_first(tmp_path: Path) -> None:
         await say(core, "hello to you")
         assert script.backend.cancelled == 1
         await until(lambda: len(script.summed) == 2)
-        async with asyncio.timeout(10):
-            while not await summaries(core):
-                await asyncio.sleep(0.02)
+        await until(lambda: summaries(core))
 
 
 async def test_the_end_of_the_process_ends_it(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from bot.models.selection import ModelService
 from bot.settings.choices_store import SqlPreferences
 from bot.storage.database import Database
 from bot.types import SCOPES, ConversationKey, Scope
+from tests.until import PATIENCE_S
 
 HERE = ConversationKey("slack", "T1", "C1", thread="9.1")
 ELSEWHERE = ConversationKey("slack", "T2", "C9")
@@ -216,7 +217,7 @@ class TestDescribe:
         self, models: ModelService
     ) -> None:
         await models.use("default", "default", HERE, "slack:ada")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:  # health is asked in the background
                 (twins,) = [info for info in await models.describe() if info.name == "twins"]
                 if "1 of 2 replicas well" in twins.detail:

@@ -15,6 +15,7 @@ from bot.config import LoggingSettings
 from bot.observability.log_file import MAX_WAITING_LINES, LogFile, log_files
 from bot.observability.log_reader import LogLine, LogReader
 from bot.observability.logs import configure, recent_errors
+from tests.until import PATIENCE_S
 
 SECRET = "hunter2hunter2"
 
@@ -181,7 +182,7 @@ def test_what_comes_is_followed_over_a_change_of_files_and_half_lines(tmp_path: 
         file.write("ond\n")
     more = [f"line {n}" for n in range(40)]
     keep(tmp_path, *more, "last", max_bytes=1_000)
-    assert done.wait(20)
+    assert done.wait(PATIENCE_S)
     assert seen[0] == "second"
     assert seen[-1] == "last"
     assert set(seen[1:-1]) <= set(more)

@@ -12,7 +12,7 @@ from bot.processes.demand_exchange import DemandExchange
 from tests.fakes.crowded import CrowdedServer
 from tests.fakes.pools import ask, pool_of
 from tests.unit.bot.processes.conftest import Process
-from tests.unit.bot.processes.test_membership import until
+from tests.until import until
 
 Begin = Callable[[], Awaitable[Process]]
 

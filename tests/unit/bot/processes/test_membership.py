@@ -13,14 +13,9 @@ from bot.processes.tables import leases, processes
 from bot.settings.choices_store import SqlPreferences
 from bot.storage.database_engine import UnusableError
 from tests.unit.bot.processes.conftest import Process
+from tests.until import PATIENCE_S, until
 
 Begin = Callable[[], Awaitable[Process]]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def ids(process: Process) -> set[str]:
@@ -45,8 +40,7 @@ async def test_one_that_stands_still_is_removed_and_writes_nothing_when_it_wakes
     removed = asyncio.Event()
     one.membership.mourn(removed.set)
     await two.stand_still()
-    async with asyncio.timeout(20):
-        await removed.wait()
+    await asyncio.wait_for(removed.wait(), PATIENCE_S)
     assert not two.membership.may_write
     with pytest.raises(UnusableError):
         await SqlPreferences(two.database).put("model", "", "tiny", "")
@@ -87,8 +81,7 @@ async def test_who_waits_for_several_leases_has_none_of_them_meanwhile(begin: Be
     assert one.leases.holds("b")  # it was taken twice
     assert not both.done()
     await one.leases.give_back("b")
-    async with asyncio.timeout(20):
-        await both
+    await asyncio.wait_for(both, PATIENCE_S)
     stopped = asyncio.create_task(one.leases.take("c"))
     await asyncio.sleep(0.1)
     stopped.cancel()
@@ -103,9 +96,11 @@ async def test_what_one_process_chooses_holds_in_the_other(begin: Begin) -> None
     here, there = SqlPreferences(one.database), SqlPreferences(two.database)
     assert await there.get("model", "") is None
     await here.put("model", "", "tiny", "")
-    async with asyncio.timeout(20):
-        while await there.get("model", "") != "tiny":
-            await asyncio.sleep(0.02)
+
+    async def is_heard() -> bool:
+        return await there.get("model", "") == "tiny"
+
+    await until(is_heard)
 
 
 async def test_what_is_told_reaches_the_others(begin: Begin) -> None:
@@ -113,10 +108,12 @@ async def test_what_is_told_reaches_the_others(begin: Begin) -> None:
     heard: list[str | None] = []
     two.database.on_told("stop", heard.append)
     one.database.on_told("stop", heard.append)
-    async with asyncio.timeout(60):
-        while "first" not in heard:  # it may not listen yet
-            await one.database.write(lambda it: one.database.tell(it, "stop", "first"))
-            await asyncio.sleep(0.02)
+
+    async def listens() -> bool:
+        await one.database.write(lambda it: one.database.tell(it, "stop", "first"))
+        return "first" in heard
+
+    await until(listens)
     await one.database.write(lambda connection: one.database.tell(connection, "stop", "turn é"))
     await until(lambda: "turn é" in heard)
     assert heard.count("turn é") == 1

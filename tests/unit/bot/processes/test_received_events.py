@@ -20,7 +20,7 @@ from bot.processes.tables import received_events
 from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
 from tests.unit.bot.processes.conftest import Process
-from tests.unit.bot.processes.test_membership import until
+from tests.until import PATIENCE_S, until
 
 Begin = Callable[[], Awaitable[Process]]
 
@@ -131,7 +131,7 @@ async def test_an_event_that_cannot_be_stored_in_time_or_at_all_is_left_to_whoev
     database: Database,
 ) -> None:
     events, hold = Taker().of(database), threading.Event()
-    busy = asyncio.create_task(database.write(lambda _: hold.wait(20) and None))
+    busy = asyncio.create_task(database.write(lambda _: hold.wait(PATIENCE_S) and None))
     await asyncio.sleep(0.1)
     with pytest.raises(StorageError, match="in time"):
         await put(events, "one")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from bot.processes.shared_lanes import SharedTicket
 from bot.processes.tables import lane_tickets, lanes
 from tests.unit.bot.processes.conftest import Process
-from tests.unit.bot.processes.test_membership import until
+from tests.until import PATIENCE_S, until
 
 Begin = Callable[[], Awaitable[Process]]
 PLACE = "slack:T1:C1"
@@ -42,7 +42,7 @@ async def test_turns_of_a_conversation_run_one_after_the_other_in_all_processes(
         ticket = crew[number % 3].lanes.enter(PLACE)
         tasks.append(asyncio.create_task(run(number, ticket)))
         await asyncio.shield(ticket._taking)  # so that it is known which came first
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*tasks)
     assert order == list(range(24))
     for one in crew:
@@ -67,7 +67,7 @@ async def test_many_that_enter_at_once_are_in_one_order(begin: Begin) -> None:
         running -= 1
         ticket.leave()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*(run(process) for process in crew for _ in range(20)))
 
 
@@ -82,7 +82,7 @@ async def test_those_that_read_nothing_run_side_by_side_once_the_first_is_stored
     await asyncio.sleep(0.2)
     assert not waiting.done()
     first.let_pass()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await waiting
     first.leave()
     second.leave()
@@ -97,6 +97,6 @@ async def test_the_next_runs_when_the_process_of_the_first_dies(begin: Begin) ->
     waiting = asyncio.create_task(second.wait(positions.append))
     await until(lambda: positions == [1])
     await one.stand_still()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         assert await waiting
     second.leave()

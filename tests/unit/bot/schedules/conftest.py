@@ -22,6 +22,7 @@ from bot.turns.core import Policy
 from tests.fakes.announcing import KeyedPlatform
 from tests.fakes.core import ADA, HERE, ROOT, Bench
 from tests.fakes.skills import CHAT
+from tests.until import until
 
 NOON = datetime(2026, 3, 27, 11, 0, tzinfo=UTC)
 """Friday, 27 March 2026, 12:00 in Berlin."""
@@ -78,10 +79,11 @@ class Process:
             await asyncio.sleep(0.002)
 
     async def until_states(self, job: str, *states: str) -> Sequence[str]:
-        async with asyncio.timeout(10):
-            while tuple(found := await self.jobs.states(job)) != states:
-                await asyncio.sleep(0.005)
-        return found
+        async def found() -> Sequence[str]:
+            now = await self.jobs.states(job)
+            return now if tuple(now) == states else ()
+
+        return await until(found)
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from bot.types import Author
 from tests.fakes.core import ADA, BOB, Bench
 from tests.fakes.postgresql import PostgresqlServer
 from tests.fakes.skills import CHAT
+from tests.until import until
 
 ON_A_FILE = pytest.mark.parametrize("new_address", ["sqlite"], indirect=True)
 """For what is the same on every database."""
@@ -122,9 +123,7 @@ async def test_another_process_hears_it_and_both_know_their_admin(address: Serve
     came = await asyncio.gather(here.take(word, ADA), there.take(word, ADA))
     assert sorted(came) == [False, True]
     assert await here.heard_from() == ADA.key
-    async with asyncio.timeout(30):
-        while not (here.has_made(ADA) and there.has_made(ADA)):
-            await asyncio.sleep(0.01)
+    await until(lambda: here.has_made(ADA) and there.has_made(ADA))
     for database in databases:
         await database.close()
 

@@ -25,6 +25,7 @@ from bot.storage.database import MAX_BATCH_WRITES, MAX_WAITING_WRITES, Database
 from bot.storage.engine import Base, sync_engine
 from bot.storage.migrations import alembic_config, migrate, pending
 from bot.storage.schema_version import migrations_folder, newest_revision
+from tests.until import PATIENCE_S
 
 
 @contextmanager
@@ -54,7 +55,7 @@ _may_open = threading.Event()
 def _hold_opening(event: str, _: object) -> None:
     if event == "sqlite3.connect" and _opening is not None:
         _opening.set()
-        _may_open.wait(20)
+        _may_open.wait(PATIENCE_S)
 
 
 sys.addaudithook(_hold_opening)
@@ -67,7 +68,7 @@ async def test_a_read_that_was_cancelled_while_its_connection_opened_left_a_thre
     _opening = threading.Event()
     try:
         reading = asyncio.create_task(_names(database))
-        await asyncio.to_thread(_opening.wait, 20)
+        await asyncio.to_thread(_opening.wait, PATIENCE_S)
         reading.cancel()
         for _ in range(20):
             await asyncio.sleep(0)
@@ -246,7 +247,7 @@ class TestWriter:
         writes = [asyncio.create_task(database.write(_inserting(f"n{n}"))) for n in range(count)]
         await asyncio.sleep(0)
         await database.close()
-        done = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), 20)
+        done = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), PATIENCE_S)
         assert done == [None] * count
 
     async def test_a_full_disk_is_said_and_the_database_goes_on(self, database: Database) -> None:

@@ -16,6 +16,7 @@ from bot.history.tables import choices
 from bot.storage.address import ServerAddress
 from bot.storage.database import Database
 from tests.fakes.postgresql import PostgresqlServer
+from tests.until import PATIENCE_S
 
 PIDS = text("SELECT pg_backend_pid()")
 
@@ -74,7 +75,7 @@ async def test_reads_and_writes_wait_for_a_server_that_restarts(
     assert not reading.done()
     assert not any(task.done() for task in writing)
     await asyncio.to_thread(own_postgresql.start)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*writing)
         assert (await reading)[0] == "before"
     assert await names(on_own) == ["before", "n0", "n1", "n2", "n3", "n4"]
@@ -156,7 +157,7 @@ async def test_one_of_two_jobs_that_deadlock_is_run_again(
             met.wait(20)
         connection.execute(text(more), {"name": second})
 
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(
             one.write(lambda connection: change(connection, "a", "b")),
             two.write(lambda connection: change(connection, "b", "a")),

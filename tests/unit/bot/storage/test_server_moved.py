@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -16,8 +15,8 @@ from bot.history.tables import choices
 from bot.storage.address import ServerAddress
 from bot.storage.database import Database
 from tests.fakes.postgresql import PostgresqlServer
+from tests.until import PATIENCE_S, until
 
-WITHIN_S = 20.0
 _PID = sa.text("SELECT pg_backend_pid()")
 
 
@@ -27,12 +26,6 @@ def two_free_ports() -> list[int]:
         for one in bound:
             one.bind(("127.0.0.1", 0))
         return [int(one.getsockname()[1]) for one in bound]
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 async def move(server: PostgresqlServer, port: int) -> None:
@@ -98,7 +91,7 @@ async def test_a_server_that_can_only_be_read_by_now_is_left_for_one_that_can_be
     await set_option(own_postgresql, "SET default_transaction_read_only = on")
 
     async def write_until_it_is_refused() -> None:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 await write(database, uuid.uuid4().hex)
 

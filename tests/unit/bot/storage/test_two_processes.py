@@ -40,6 +40,7 @@ from bot.types import Author, ConversationKey
 from tests.contracts.history_contract import answering, asked, exchange
 from tests.fakes.postgresql import PostgresqlServer
 from tests.unit.bot.schedules.conftest import NOON, job
+from tests.until import PATIENCE_S
 
 ADA = Author("slack", "ada", "Ada")
 PLACE = ConversationKey("slack", "@dm", "D1")
@@ -63,7 +64,7 @@ class Held(Database):
             if self.whole:
                 finish(connection)
             self.written.set()
-            self.let_go.wait(8)
+            self.let_go.wait(PATIENCE_S)
             return found
 
         return await super().write(held, changes=changes)
@@ -86,7 +87,7 @@ class Two:
         self.first.written, self.first.let_go = threading.Event(), threading.Event()
         self.first.holds, self.first.whole = True, whole
         a = asyncio.ensure_future(one)
-        await asyncio.to_thread(self.first.written.wait, 8)
+        await asyncio.to_thread(self.first.written.wait, PATIENCE_S)
         b = asyncio.ensure_future(other)
         while not b.done() and not await asyncio.to_thread(self._waits):
             await asyncio.sleep(0.005)

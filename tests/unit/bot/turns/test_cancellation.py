@@ -21,16 +21,11 @@ from tests.fakes.core import BOB, HERE, Bench
 from tests.fakes.history import MemoryHistoryStore
 from tests.fakes.sink import RecordingSink
 from tests.fakes.skills import CHAT, stalling
+from tests.until import until
 
 pytestmark = pytest.mark.usefixtures("json_log")
 
 Make = Callable[..., Bench]
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not true():
-            await asyncio.sleep(0.002)
 
 
 async def cancelled_future() -> None:
@@ -165,9 +160,7 @@ async def test_a_question_deleted_while_its_answer_is_posted_takes_the_answer_wi
     await b.begin(b.retract(question.id))
     await asyncio.sleep(0)
     sink.go_on.set()
-    async with asyncio.timeout(10):
-        while sink.steps.count("finish") < 2:
-            await asyncio.sleep(0.002)
+    await until(lambda: sink.steps.count("finish") >= 2)
     assert (sink.view.state, sink.view.text, sink.view.actions) == ("cancelled", "", ())
     assert await b.store.recent(str(question.conversation)) == []
 

@@ -45,6 +45,7 @@ from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
 from tests.fakes.history import MemoryHistoryStore
 from tests.fakes.sink import RecordingSink
 from tests.fakes.skills import CHAT, stalling
+from tests.until import PATIENCE_S, until
 
 pytestmark = pytest.mark.usefixtures("json_log")
 
@@ -152,9 +153,11 @@ async def test_what_is_written_is_kept_while_it_is_written(
     b = bench(CHAT, store=history, backend=stalling(), limits=TurnLimits(save_every_s=0.01))
     sink = await b.begin(b.message("hello"))
     view = await sink.until_text("one two")
-    async with asyncio.timeout(30):
-        while (await stored(history, view.turn)).text != "one two":
-            await asyncio.sleep(0.01)
+
+    async def is_kept() -> bool:
+        return (await stored(history, view.turn)).text == "one two"
+
+    await until(is_kept)
     assert (await stored(history, view.turn)).status == "running"
 
 
@@ -432,9 +435,7 @@ async def test_nothing_is_left_of_finished_conversations(bench: Make) -> None:
     for number in range(50):
         await b.say(b.message("hello", where=ConversationKey("test", "work", f"c{number}")))
     intake = b.core.intake
-    async with asyncio.timeout(30):
-        while intake._tasks:
-            await asyncio.sleep(0)
+    await until(lambda: not intake._tasks)
     assert len(b.core.open_turns) == 0
     assert (len(intake._lanes), len(intake._tasks), len(intake._runners)) == (0, 0, 0)
 
@@ -568,7 +569,7 @@ async def test_shutdown_keeps_what_was_written_and_ends_every_reply(
     first = await b.begin(b.message("hello"), slow)
     waiting = await b.begin(b.message("and then?"))
     await first.until_text("one")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await b.core.close()
     view = await first.end()
     assert view.state == "cancelled"
@@ -596,7 +597,7 @@ async def test_while_it_drains_what_runs_goes_on_and_what_is_new_is_refused(
     assert not draining.done()
     assert "stopped 1" in (await b.say(b.call("stop"))).notices[0].text
     assert (await first.end()).notices[0].text == "Stopped by Ada."
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await draining
     await b.core.close()
     assert not await history.claim("test", question.id), "another process would answer it as well"
@@ -624,7 +625,7 @@ async def test_shutdown_is_not_held_up_by_a_skill_that_will_not_end(bench: Make)
     b = bench(Skill("stubborn", answer=stubborn))
     sink = await b.begin(b.message("hello"))
     await sink.until_text("never")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await b.core.close(0.1)
 
 
@@ -637,9 +638,11 @@ async def test_a_question_deleted_later_leaves_the_prompts_to_come(
     view = await b.say(question)
     await b.begin(b.retract(question.id))
     await b.begin(b.retract("never asked"))
-    async with asyncio.timeout(30):
-        while len(await history.recent(str(HERE))) > 2:
-            await asyncio.sleep(0.01)
+
+    async def is_forgotten() -> bool:
+        return len(await history.recent(str(HERE))) == 2
+
+    await until(is_forgotten)
     (kept, _) = await history.recent(str(HERE))
     assert kept.text == "keep this"
     assert (await stored(history, view.turn)).text == view.text
@@ -663,10 +666,8 @@ async def test_what_is_of_a_person_or_reads_them_ends_when_they_are_forgotten(
     )
     for event in events:
         await b.begin(event)
-    async with asyncio.timeout(30):
-        while len(b.backend.requests) < 5 or len(b.core.open_turns) < 4:
-            await asyncio.sleep(0.01)
-    async with asyncio.timeout(30):
+    await until(lambda: len(b.backend.requests) >= 5 and len(b.core.open_turns) >= 4)
+    async with asyncio.timeout(PATIENCE_S):
         await b.core.open_turns.stop_person(ADA.key)
     assert [turn.event.text for turn in b.core.open_turns] == ["his"]
 

@@ -31,6 +31,7 @@ from bot.types import Author, ConversationKey, Notice, Text, View
 from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
 from tests.fakes.sink import RecordingSink
 from tests.fakes.skills import CHAT
+from tests.until import until
 
 PAST = datetime.now(UTC) - timedelta(seconds=1)
 
@@ -114,9 +115,7 @@ class Process:
     suspensions: Suspensions
 
     async def until_opened(self) -> View:
-        async with asyncio.timeout(10):
-            while not self.platform.opened:
-                await asyncio.sleep(0.005)
+        await until(lambda: self.platform.opened)
         return await self.platform.opened[-1][2].end()
 
 
@@ -195,9 +194,7 @@ async def test_it_takes_its_lane_again(database_address: DatabaseAddress) -> Non
         running = await b.begin(b.message("before it"))
         first = await running.until_text("one two")
         resumed = await b.begin(b.press("resume", shown.turn, value="yes"))
-        async with asyncio.timeout(10):
-            while not b.core.open_turns.get(shown.turn):
-                await asyncio.sleep(0.005)
+        await until(lambda: b.core.open_turns.get(shown.turn))
         await asyncio.sleep(0.02)
         assert not resumed.finished.is_set()
         await b.say(b.press("stop", first.turn))

@@ -42,7 +42,6 @@ from tests.fakes.slack.bots import (
     served,
     speaking,
     unfinished,
-    until,
     whole,
     words,
     write,
@@ -51,6 +50,7 @@ from tests.fakes.slack.state import Posted
 from tests.scenarios.harness import House
 from tests.scenarios.on_slack import SlackDriver
 from tests.unit.bot.adapters.slack.transport.test_socket_mode import PAGES
+from tests.until import PATIENCE_S
 
 
 class TestRateLimits:
@@ -148,7 +148,7 @@ class TestSends:
         await write(fake, "long", CHANNEL)
         await begun(fake, CHANNEL)
         fake.fail_next("chat\\.(update|postMessage)", status=503, times=40)
-        await until(fake, lambda: not first.bench.core.intake._tasks, "given up")
+        await fake.until(lambda: not first.bench.core.intake._tasks, "given up")
         fake._faults.clear()
         await first.stop()
         await self.told(build, fake, first)
@@ -160,7 +160,7 @@ class TestSends:
         await begun(fake, CHANNEL)
         fake.tokens.remove(BOT_TOKEN)
         with pytest.raises(AdapterError, match="SLACK_BOT_TOKEN"):
-            await asyncio.wait_for(first.task, 30)
+            await asyncio.wait_for(first.task, PATIENCE_S)
         await first.bench.core.close()
         fake.tokens.add("xoxb-new")
         await self.told(build, fake, first, bot_token="xoxb-new")
@@ -170,8 +170,8 @@ class TestSends:
         for reply in first.bench.core.replies.saved.values():  # type: ignore[attr-defined]
             await second.bench.core.replies.save(reply)
         async with served(second):
-            message = await until(
-                fake, lambda: next((m for m in answers(fake) if "interrupted" in m.shown), None)
+            message = await fake.until(
+                lambda: next((m for m in answers(fake) if "interrupted" in m.shown), None)
             )
             assert "word0" in message.shown
             assert not unfinished(message)
@@ -298,7 +298,7 @@ class TestRepair:
         await bot.bench.core.replies.save(reply)
         async with served(bot):
             replies = bot.bench.core.replies
-            await until(fake, lambda: replies.saved["t1"].finished, "repaired")
+            await fake.until(lambda: replies.saved["t1"].finished, "repaired")
 
     @pytest.mark.parametrize("thread", ["4.4", None])
     @pytest.mark.parametrize("channel", [CHANNEL, PRIVATE, DM])
@@ -400,8 +400,7 @@ class TestRepair:
         bot = build(timing=replace(SWIFT, attempts=2))
         await bot.bench.core.replies.save(reply)
         async with served(bot):
-            await until(
-                fake,
+            await fake.until(
                 lambda: len([c for c in fake.calls if c.method == "conversations.replies"]) == 2,
             )
             await greeted(fake)
@@ -493,8 +492,7 @@ class TestTheOtherPlatform:
             await greeted(fake)
             fake.tokens.remove(BOT_TOKEN)
             await write(fake, "and now?")
-        await until(
-            fake,
+        await fake.until(
             lambda: "adapter slack" not in {t.get_name() for t in asyncio.all_tasks()},
             "Slack is given up",
         )

@@ -22,7 +22,6 @@ from tests.fakes.slack.bots import (
     served,
     speaking,
     unfinished,
-    until,
     write,
 )
 from tests.fakes.slack.state import Call, Posted
@@ -68,7 +67,7 @@ async def test_many_answers_at_once_broke_the_tier_and_stood_still(
     backend = ScriptedBackend("default", replies=[text] * 24, tokens_per_s=60)
     async with served(build(bench={"backend": backend})):
         await ask(fake, 24)
-        await until(fake, lambda: len(shown(fake)) == 24, "24 answers")
+        await fake.until(lambda: len(shown(fake)) == 24, "24 answers")
     assert refused == []
     assert all(text in said for said in shown(fake))
 
@@ -78,10 +77,10 @@ async def test_after_a_refusal_old_text_was_sent_again(build: Any, fake: FakeSla
     timing = replace(SWIFT, edit_interval=0.25)
     async with served(build(bench=speaking(text, 200), timing=timing)):
         await ask(fake, 1)
-        await until(fake, lambda: any("word20" in m.shown for m in answers(fake, CHANNEL)))
+        await fake.until(lambda: any("word20" in m.shown for m in answers(fake, CHANNEL)))
         before = len(fake.calls)
         fake.fail_next("chat.update", status=429, retry_after=0.5)
-        await until(fake, lambda: len(shown(fake)) == 1, "the answer")
+        await fake.until(lambda: len(shown(fake)) == 1, "the answer")
     updates = [c for c in fake.calls[before:] if c.method == "chat.update"]
     words = [str(c.arguments["blocks"]).count("word") for c in updates]
     assert words == sorted(set(words))  # each has more than the one before, the refused one too
@@ -91,7 +90,7 @@ async def test_after_a_refusal_old_text_was_sent_again(build: Any, fake: FakeSla
 async def test_text_only_when_it_is_done(build: Any, fake: FakeSlack) -> None:
     async with served(build(settings={"only_when_done": True}, bench=speaking("word " * 50, 200))):
         await ask(fake, 1)
-        await until(fake, lambda: len(shown(fake)) == 1, "the answer")
+        await fake.until(lambda: len(shown(fake)) == 1, "the answer")
     posted = [c.arguments for c in fake.calls if c.method in {"chat.postMessage", "chat.update"}]
     assert ["word" in str(a["text"]) for a in posted] == [False, True]
 
@@ -103,7 +102,7 @@ async def test_a_question_is_acknowledged_and_then_marked_as_answered(
     async with served(build(settings={"acknowledge": True, "streaming": "off"})):
         await write(fake, "hello", DM, ts="9.9")
         marks = fake.workspace.reactions
-        await until(fake, lambda: marks.get((DM, question.ts)) == ["white_check_mark"], "the mark")
+        await fake.until(lambda: marks.get((DM, question.ts)) == ["white_check_mark"], "the mark")
     names = [
         (c.method.partition(".")[2], c.arguments["name"])
         for c in fake.calls
@@ -117,7 +116,7 @@ async def test_nothing_is_put_to_a_question_unless_the_operator_wants_it(
 ) -> None:
     async with served(build()):
         await write(fake, "hello", DM)
-        await until(fake, lambda: answers(fake, DM) and not unfinished(answers(fake, DM)[-1]))
+        await fake.until(lambda: answers(fake, DM) and not unfinished(answers(fake, DM)[-1]))
     assert not any(c.method.startswith("reactions.") for c in fake.calls)
 
 

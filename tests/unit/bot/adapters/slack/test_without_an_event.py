@@ -31,9 +31,9 @@ from tests.fakes.slack.bots import (
     ServedBot,
     answers,
     served,
-    until,
 )
 from tests.fakes.slack.state import Posted
+from tests.until import until
 
 EVE = "U0EVE"
 ADA_KEY, EVE_KEY = f"slack:{ADA}", f"slack:{EVE}"
@@ -267,9 +267,9 @@ class TestUserGroups:
         self, grouped: ServedBot, people: Acting
     ) -> None:
         await people.slash("say", "hello", by=ADA, channel=CHANNEL)
-        await until(people.fake, lambda: "may not" in self._shown(people.fake), "a refusal")
+        await people.fake.until(lambda: "may not" in self._shown(people.fake), "a refusal")
         await people.slash("say", "good morning", by=EVE, channel=CHANNEL)
-        await until(people.fake, lambda: "good morning" in self._shown(people.fake), "an answer")
+        await people.fake.until(lambda: "good morning" in self._shown(people.fake), "an answer")
         assert "hello" not in self._shown(people.fake)
 
     def _shown(self, fake: FakeSlack) -> str:
@@ -296,9 +296,11 @@ class TestUserGroups:
         assert await self._roles(grouped) == {"S1", "S2"}
         fake.workspace.groups["S1"] = []
         await fake.event({"type": event, "subteam_id": "S1", "team_id": "T1"})
-        async with asyncio.timeout(10):
-            while await self._roles(grouped) != {"S2"}:
-                await asyncio.sleep(0.01)
+
+        async def is_out() -> bool:
+            return await self._roles(grouped) == {"S2"}
+
+        await until(is_out)
 
     async def test_where_no_rule_names_a_group_slack_is_not_asked(
         self, fresh: ServedBot, fake: FakeSlack

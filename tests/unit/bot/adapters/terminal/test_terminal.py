@@ -33,6 +33,7 @@ from bot.replies.protocol import Replies, Sink
 from bot.replies.wording import status_text
 from bot.settings.values import ChannelSettings
 from bot.types import Action, Author, ConversationKey, File, Notice, Scope, Source, Status, View
+from tests.until import PATIENCE_S, until
 
 
 class EchoCore:
@@ -175,10 +176,9 @@ async def test_a_pipe_that_stays_open_is_left_behind_when_the_bot_stops(tmp_path
     adapter, out = _adapter(tmp_path, stdin)
     os.write(write, b"hi\n")
     running = asyncio.create_task(adapter.run(EchoCore()))
-    while "hi" not in out.getvalue():
-        await asyncio.sleep(0.01)
+    await until(lambda: "hi" in out.getvalue())
     running.cancel()
-    await asyncio.wait({running}, timeout=2)
+    await asyncio.wait({running}, timeout=PATIENCE_S)
     assert running.cancelled()
     os.close(write)
     stdin.close()

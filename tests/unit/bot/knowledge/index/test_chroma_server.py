@@ -29,6 +29,7 @@ from bot.types import Author
 from tests.fakes.chroma_server import ChromaProcess, chroma_server, odd_server, reply
 from tests.fakes.pages import PageServer
 from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.until import PATIENCE_S, until
 
 TOPICS = ("apples", "bridges", "castles", "dragons", "engines", "forests", "gardens", "harbours")
 MINE = "@slack:U1"
@@ -100,7 +101,7 @@ async def mending(service: KnowledgeService) -> AsyncIterator[None]:
 
 async def until_there(index: ChromaIndex, count: int) -> None:
     """Wait until the server has so many vectors."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 if await vectors(index) == count:
@@ -200,8 +201,7 @@ async def test_processes_that_read_documents_in_at_once_do_not_harm_each_other(
         drain(first.add_bytes("mine.md", b"# Mine\n\nBlue whales.", base=MINE)),
     )
     async with mending(third):
-        while not adding.done():
-            await asyncio.sleep(0.01)
+        await until(adding.done)
     await adding
     assert await vectors(index_of(room, shared)) == 82
     assert (await first.verify()).clean
@@ -230,9 +230,7 @@ async def test_a_server_that_is_gone_and_comes_back(
     async with mending(service):
         own.start()
         await until_there(index_of(room, own), len(TOPICS) - 1)
-        async with asyncio.timeout(10):
-            while service.vector_server_trouble:
-                await asyncio.sleep(0.02)
+        await until(lambda: not service.vector_server_trouble)
     assert await service.find_vector_problem() == ""
     assert (await service.verify()).clean
 

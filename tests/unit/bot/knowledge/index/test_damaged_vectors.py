@@ -22,6 +22,7 @@ from bot.storage.database import Database
 from bot.types import Author
 from bot.web.fetch import Fetcher
 from tests.hostile.damage import TO_DATABASE, TO_GRAPH, cut, noise
+from tests.until import PATIENCE_S
 
 FEW, MANY = 20, 1_050
 """Passages; from a thousand on Chroma has its graph on the disk."""
@@ -165,7 +166,7 @@ async def test_damage_while_it_runs_is_mended_without_a_restart(
         cut(root / "chroma" / "chroma.sqlite3", share)
         with capture_logs() as logs:
             await add(service, "new.md")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while await service.find_vector_problem():
                     assert await finds(service, 7)
                     await asyncio.sleep(0.05)

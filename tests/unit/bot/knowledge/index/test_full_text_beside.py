@@ -27,6 +27,7 @@ from bot.types import Author
 from bot.values import SearchResult
 from tests.fakes.postgresql import PostgresqlServer
 from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.until import until
 
 ROOT = Path(__file__).parents[5]
 GOLDEN = load_golden(ROOT / "tests" / "golden" / "parlance.yaml", half="test")
@@ -362,12 +363,6 @@ async def test_what_a_person_has_for_themselves_is_where_they_ask(
     assert two.left() == []
     await second.search(WORD, bases=["@discord:2"])
     assert two.left()
-
-
-async def until(done: Any) -> None:
-    async with asyncio.timeout(20):
-        while not await asyncio.to_thread(done):
-            await asyncio.sleep(0.05)
 
 
 async def test_two_processes_that_read_a_folder_at_once_double_nothing(

@@ -24,6 +24,7 @@ from bot.values import Ingested
 from tests.fakes.chroma_server import chroma_server
 from tests.fakes.postgresql import PostgresqlServer
 from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.until import PATIENCE_S
 
 TOPICS = [f"topic{number}" for number in range(60)]
 LAMPS = b"# Lamps\n\nThe lamp burns colza oil in the tower.\n"
@@ -91,7 +92,7 @@ async def beside(events: AsyncGenerator[Ingested, None], other: Coroutine[Any, A
                 task = asyncio.create_task(other)
                 await asyncio.wait([task], timeout=0.5)
     assert task is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await task
 
 

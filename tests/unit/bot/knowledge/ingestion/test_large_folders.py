@@ -22,6 +22,7 @@ from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.service import KnowledgeService
 from bot.values import Ingested
 from tests.unit.bot.knowledge.conftest import Drain, Room, words
+from tests.until import PATIENCE_S
 
 FILES = 1_600
 
@@ -130,7 +131,7 @@ async def test_the_embedder_waited_until_outcomes_were_taken(room: Room) -> None
     async def embed(texts: Sequence[str]) -> Embeddings:
         calls.append(len(texts))
         if len(calls) == 2:
-            await asyncio.wait_for(told.wait(), 30)
+            await asyncio.wait_for(told.wait(), PATIENCE_S)
         return await room.backend.embed(texts)
 
     async def write(batch: Batch, rows: Embeddings) -> Sequence[Ingested]:

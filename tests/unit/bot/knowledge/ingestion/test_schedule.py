@@ -18,6 +18,7 @@ from bot.knowledge.index.syncs import SyncStore
 from bot.knowledge.ingestion.schedule import SyncSchedule
 from bot.knowledge.service import KnowledgeService
 from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.until import PATIENCE_S, until
 
 HOUR_S = 3_600.0
 PAGE = "<html><head><title>{0}</title></head><body><main><h1>{0}</h1><p>About {0}.</p></main>"
@@ -199,9 +200,8 @@ async def test_a_schedule_that_is_cancelled_stops_reading_a_server_that_never_en
     url = room.web.endless("/lamp", b"<p>more</p>", 0.01)
     service, schedule = scheduled(room, clock, {"url": url, "every": "1h"})
     running = asyncio.create_task(schedule.run())
-    async with asyncio.timeout(10):
-        while not room.web.seen:
-            await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE_S):
+        await until(lambda: room.web.seen)
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running

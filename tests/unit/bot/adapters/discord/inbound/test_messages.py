@@ -15,6 +15,7 @@ from bot.types import ConversationKey
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.running import Bot, running
 from tests.fakes.discord.state import ADA, BOT, CHANNEL, DM, EVE, GUILD, Json
+from tests.until import PATIENCE_S
 
 
 def finished(fake: FakeDiscord, channel: int | None = None) -> list[Json]:
@@ -420,6 +421,6 @@ async def test_one_conversation_does_not_hold_up_another(make: Any, fake: FakeDi
     async with running(make(bench={"backend": backend})):
         await fake.say("long", mention=True)
         await fake.until(lambda: any("word" in m["content"] for m in fake.from_bot()))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await fake.say("short", channel=DM)
             await fake.until(lambda: finished(fake, DM))

@@ -15,6 +15,7 @@ from tests.fakes.discord.running import Bot, running
 from tests.fakes.discord.state import DM, EVE, Json
 from tests.unit.bot.adapters.discord.inbound.test_messages import finished
 from tests.unit.bot.adapters.discord.test_faults import begun, speaking, whole
+from tests.until import PATIENCE_S
 
 
 async def greeted(fake: FakeDiscord) -> None:
@@ -218,13 +219,13 @@ class TestForGood:
     ) -> None:
         fake.gateway.close_identify = code
         with pytest.raises(AdapterError, match=says) as caught:
-            await asyncio.wait_for(make().adapter.run(make().bench.core), 30)
+            await asyncio.wait_for(make().adapter.run(make().bench.core), PATIENCE_S)
         assert "\n" not in str(caught.value)
 
     async def test_a_wrong_token(self, make: Any, fake: FakeDiscord) -> None:
         bot = make(token="wrong.token.secret")
         with pytest.raises(AdapterError, match="DISCORD_TOKEN") as caught:
-            await asyncio.wait_for(bot.adapter.run(bot.bench.core), 30)
+            await asyncio.wait_for(bot.adapter.run(bot.bench.core), PATIENCE_S)
         assert "wrong.token" not in str(caught.value)
         assert "wrong.token" not in repr(bot.adapter)
 
@@ -232,7 +233,7 @@ class TestForGood:
         fake.gateway.granted = 0
         bot = make(settings={"message_content": True})
         with pytest.raises(AdapterError, match="switch it on in the Developer Portal"):
-            await asyncio.wait_for(bot.adapter.run(bot.bench.core), 30)
+            await asyncio.wait_for(bot.adapter.run(bot.bench.core), PATIENCE_S)
 
     async def test_a_token_that_is_revoked_while_it_runs(
         self, make: Any, fake: FakeDiscord
@@ -243,7 +244,7 @@ class TestForGood:
         fake.gateway.token = "another"
         await fake.gateway.close(4004)
         with pytest.raises(AdapterError, match="DISCORD_TOKEN"):
-            await asyncio.wait_for(bot.task, 30)
+            await asyncio.wait_for(bot.task, PATIENCE_S)
         await bot.bench.core.close()
 
 
@@ -275,7 +276,7 @@ class TestShards:
         fake.gateway.granted = 0
         bot = make(settings={"message_content": True, "shards": 1})
         with pytest.raises(AdapterError, match="Message Content"):
-            await asyncio.wait_for(bot.adapter.run(bot.bench.core), 30)
+            await asyncio.wait_for(bot.adapter.run(bot.bench.core), PATIENCE_S)
 
 
 @pytest.mark.parametrize("shards", [None, 2])

@@ -23,6 +23,7 @@ from bot.types import ConversationKey
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.acting import ADA, CHANNEL, DIRECT, EVE, GROUP, US, Acting
 from tests.fakes.slack.running import Bot, running
+from tests.until import PATIENCE_S, until
 
 
 def place(**settings: Any) -> Policy:
@@ -424,8 +425,11 @@ class TestEditsAndDeletions:
             await people.say("next", channel=DIRECT)
             await answered_times(people, 3)
             key = f"slack:T1:{CHANNEL}:t={question}"
-            while await store.recent(key):
-                await asyncio.sleep(0.01)
+
+            async def is_gone() -> bool:
+                return not await store.recent(key)
+
+            await until(is_gone)
             assert len(people.answers(CHANNEL)) == 2  # what is whole stays
             assert bot.asked() == ["next"]
 
@@ -489,6 +493,6 @@ async def test_one_conversation_does_not_hold_up_another(make: Any, people: Acti
     async with running(make()) as bot:
         await people.say("slow", thread=root, mention=True)
         await people.say("quick", mention=True)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             await answered_times(people, 2)
         assert bot.asked()[0] == "quick"

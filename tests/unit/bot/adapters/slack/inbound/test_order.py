@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from backends.scripted.backend import ScriptedBackend
 from tests.fakes.slack.acting import CHANNEL, DIRECT, US, Acting
 from tests.fakes.slack.running import Bot, running
 from tests.unit.bot.adapters.slack.inbound.test_messages import answered_times, place
+from tests.until import until
 
 
 async def test_two_mentions_in_a_channel_were_answered_in_the_wrong_order(
@@ -78,9 +78,7 @@ class TestOwnMessages:
             await people.delete(answer.ts, channel=channel)
             await people.fake.until(lambda: bot.bench.backend.cancelled)
             kept = bot.bench.core.replies.saved  # type: ignore[attr-defined]
-            async with asyncio.timeout(15):
-                while not all(reply.finished for reply in kept.values()):
-                    await asyncio.sleep(0.01)
+            await until(lambda: all(reply.finished for reply in kept.values()))
             assert not people.public()
 
     async def test_an_answer_that_is_complete_stays_said(self, bot: Bot, people: Acting) -> None:

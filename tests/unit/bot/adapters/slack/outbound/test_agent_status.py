@@ -31,7 +31,6 @@ from tests.fakes.slack.bots import (
     served,
     speaking,
     stamp,
-    until,
     whole,
     words,
     write,
@@ -59,7 +58,7 @@ async def opened(fake: FakeSlack, tab: str = "messages") -> None:
 async def stable_prefix(fake: FakeSlack) -> None:
     """Have everything handled that came before."""
     ts = await write(fake, "hello")
-    await until(fake, lambda: any(m.thread_ts == ts and not m.streaming for m in answers(fake)))
+    await fake.until(lambda: any(m.thread_ts == ts and not m.streaming for m in answers(fake)))
 
 
 @command("odd", examples=[Example("/odd"), Example("/odd <!channel>?"), Example("/odd x=1")])
@@ -108,7 +107,7 @@ class TestSuggestions:
         ts = stamp()
         thread = {"user_id": ADA, "channel_id": DM, "thread_ts": ts, "context": {}}
         await fake.event({"type": "assistant_thread_started", "assistant_thread": thread})
-        await until(fake, lambda: bool(answers(fake)))
+        await fake.until(lambda: bool(answers(fake)))
         assert [m.text for m in answers(fake)] == [
             "Hallo! Frag mich etwas, oder nimm einen der Vorschläge."
         ]
@@ -150,7 +149,7 @@ class TestDirectMessages:
         assert answer.streamed
         assert answer.thread_ts == ts
         assert fake.workspace.titles[DM, ts] == "How do I rotate the <logs>?"
-        await until(fake, lambda: fake.workspace.sessions[DM, ts] == "active")
+        await fake.until(lambda: fake.workspace.sessions[DM, ts] == "active")
         assert fake.workspace.statuses[DM, ts][0].startswith("is ")
         assert "chat.update" not in calls(fake, "chat.")
 
@@ -161,7 +160,7 @@ class TestDirectMessages:
         await whole(fake)
         event = {"type": "message", "channel_type": "im", "channel": DM, "user": ADA}
         await fake.event({**event, "ts": stamp(), "thread_ts": ts, "text": "Second?"})
-        await until(fake, lambda: "You said: Second?" in answers(fake)[-1].shown, "the second")
+        await fake.until(lambda: "You said: Second?" in answers(fake)[-1].shown, "the second")
         assert fake.workspace.titles[DM, ts] == "First?"
         assert len(calls(fake, "assistant.threads.setTitle")) == 1
 
@@ -182,7 +181,7 @@ class TestDirectMessages:
             for _ in range(3):
                 await write(fake, "how are you?")
             said = ["You said: how are you?"] * 3
-            await until(fake, lambda: [m.shown for m in answers(fake)] == said, "three answers")
+            await fake.until(lambda: [m.shown for m in answers(fake)] == said, "three answers")
         assert [m.thread_ts for m in answers(fake)] == [None] * 3
         assert calls(fake, "agents.", "assistant.") == ["agents.sessions.setStatus"]
 
@@ -211,9 +210,9 @@ class TestStop:
             ts = await write(fake, "hello")
             await begun(fake)
             await fake.press_slacks_stop(DM, ts, ADA)
-            await until(fake, lambda: "Stopped by" in str(answers(fake)[-1].blocks), "stopped")
+            await fake.until(lambda: "Stopped by" in str(answers(fake)[-1].blocks), "stopped")
             assert bot.bench.backend.cancelled == 1
-            await until(fake, lambda: fake.workspace.sessions[DM, ts] == "active", "released")
+            await fake.until(lambda: fake.workspace.sessions[DM, ts] == "active", "released")
         (answer,) = answers(fake)
         said = words(fake)
         assert said == WORDS.split()[: len(said)]
@@ -225,7 +224,7 @@ class TestStop:
     ) -> None:
         fake.workspace.sessions[DM, "1.1"] = "processing"  # of a run before this one
         await fake.press_slacks_stop(DM, "1.1", ADA)
-        await until(fake, lambda: fake.workspace.sessions[DM, "1.1"] == "active", "released")
+        await fake.until(lambda: fake.workspace.sessions[DM, "1.1"] == "active", "released")
         assert answers(fake) == []
 
     async def test_in_a_channel_others_cannot_stop_an_answer(
@@ -236,7 +235,7 @@ class TestStop:
             ts = await write(fake, "hello", CHANNEL)
             await begun(fake, CHANNEL)
             await fake.press_slacks_stop(CHANNEL, ts, "U0EVE")
-            await until(fake, lambda: [m for m in fake.workspace.messages.values()
+            await fake.until(lambda: [m for m in fake.workspace.messages.values()
                                        if m.ephemeral_to == "U0EVE"], "told")  # fmt: skip
             assert bot.bench.backend.cancelled == 0
 
@@ -249,7 +248,7 @@ class TestStatusLine:
         assert await agent_status.begin(PLACE, ADA, "What?")
         await agent_status.set_status(PLACE, "Loading the model …")
         at = (DM, str(PLACE.thread))
-        await until(fake, lambda: len(fake.workspace.statuses[at]) > 3, "said again")
+        await fake.until(lambda: len(fake.workspace.statuses[at]) > 3, "said again")
         assert set(fake.workspace.statuses[at]) == {"is loading the model …"}
         await agent_status.end(PLACE)
         assert fake.workspace.statuses[at][-1] == ""

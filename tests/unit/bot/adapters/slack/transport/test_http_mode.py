@@ -33,7 +33,6 @@ from tests.fakes.slack.bots import (
     greeted,
     served,
     speaking,
-    until,
     whole,
     words,
     write,
@@ -41,6 +40,7 @@ from tests.fakes.slack.bots import (
 from tests.fakes.slack.posting import SIGNING_SECRET, signed
 from tests.scenarios.harness import House
 from tests.scenarios.on_slack import SlackDriver
+from tests.until import PATIENCE_S
 
 HTTP: dict[str, Any] = {"settings": {"mode": "http"}, "signing_secret": SIGNING_SECRET}
 
@@ -75,8 +75,8 @@ def mention(text: str = "hello") -> str:
 class TestWhatPeopleDo:
     async def test_a_mention_is_answered(self, bot: ServedBot, fake: FakeSlack) -> None:
         await write(fake, "hello", CHANNEL)
-        (answer,) = await until(fake, lambda: answers(fake, CHANNEL))
-        await until(fake, lambda: "You said: hello" in answer.shown)
+        (answer,) = await fake.until(lambda: answers(fake, CHANNEL))
+        await fake.until(lambda: "You said: hello" in answer.shown)
         assert answer.thread_ts
         assert fake.connections == 0
 
@@ -85,18 +85,18 @@ class TestWhatPeopleDo:
 
     async def test_a_command_is_answered(self, bot: ServedBot, fake: FakeSlack) -> None:
         await self.slash(fake, "what=hello")
-        await until(fake, lambda: any("You said: hello" in m.shown for m in answers(fake)))
+        await fake.until(lambda: any("You said: hello" in m.shown for m in answers(fake)))
 
     async def test_a_form_opens_and_is_answered(self, bot: ServedBot, fake: FakeSlack) -> None:
         await self.slash(fake, "")
-        (view,) = await until(fake, lambda: fake.workspace.views)
+        (view,) = await fake.until(lambda: fake.workspace.views)
         values = {"what": {"value": {"type": "plain_text_input", "value": "from the form"}}}
         await fake.deliver("interactive", {
             "type": "view_submission", "team": {"id": "T1"}, "user": {"id": ADA, "name": "ada"},
             "view": {**view, "id": "V1", "state": {"values": values}}, "trigger_id": "t2",
             "api_app_id": "A1",
         })  # fmt: skip
-        await until(fake, lambda: any("from the form" in m.shown for m in answers(fake)))
+        await fake.until(lambda: any("from the form" in m.shown for m in answers(fake)))
 
     async def test_a_button_stops_an_answer(self, build: Any, fake: FakeSlack) -> None:
         async with served(build(**HTTP, bench=speaking(tokens_per_s=60))) as bot:
@@ -116,7 +116,7 @@ class TestWhatPeopleDo:
                 "trigger_id": "t3", "response_url": fake.response_url(),
                 "actions": [{**button, "block_id": "b", "action_ts": "1.1"}],
             })  # fmt: skip
-            await until(fake, lambda: bot.bench.backend.cancelled == 1, "stopped")
+            await fake.until(lambda: bot.bench.backend.cancelled == 1, "stopped")
         assert set(fake.acks) == set(fake.sent)
 
     async def slash(self, fake: FakeSlack, text: str) -> None:
@@ -134,7 +134,7 @@ async def test_while_it_drains_events_are_left_to_another_process(
     bot.adapter.drain(others=False)
     assert await post(bot, mention()) == (503, "")
     await TestWhatPeopleDo().slash(fake, "what=hello")  # which Slack does not send again
-    await until(fake, lambda: any("You said: hello" in m.shown for m in answers(fake)))
+    await fake.until(lambda: any("You said: hello" in m.shown for m in answers(fake)))
     assert answers(fake, CHANNEL) == []
 
 
@@ -155,7 +155,7 @@ class HttpDriver(SlackDriver):
         self.fake.events_url = f"{ports.http}/slack/events"
 
     async def connected(self) -> None:
-        await until(self.fake, lambda: self.served.connected, "listening")
+        await self.fake.until(lambda: self.served.connected, "listening")
 
 
 async def test_the_whole_application_over_http(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ class TestRequests:
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         await greeted(fake)
-        line = await asyncio.wait_for(reader.readline(), 10)
+        line = await asyncio.wait_for(reader.readline(), PATIENCE_S)
         assert b" 408 " in line
         writer.close()
 
@@ -271,7 +271,7 @@ class TestStartAndStop:
     async def test_without_the_secret(self, build: Any) -> None:
         bot = build(settings={"mode": "http"})
         with pytest.raises(AdapterError, match="SLACK_SIGNING_SECRET"):
-            await asyncio.wait_for(bot.adapter.run(bot.bench.core), 30)
+            await asyncio.wait_for(bot.adapter.run(bot.bench.core), PATIENCE_S)
         assert list(await bot.adapter.check()) == [
             "Slack over HTTP needs SLACK_SIGNING_SECRET: copy it from Basic Information, App "
             "Credentials."
@@ -301,7 +301,7 @@ class TestStartAndStop:
         fake.tokens.remove("xoxb-test-bot-token")
         await write(fake, "hello")
         with pytest.raises(AdapterError, match="SLACK_BOT_TOKEN"):
-            await asyncio.wait_for(bot.task, 30)
+            await asyncio.wait_for(bot.task, PATIENCE_S)
         await bot.bench.core.close()
 
     async def test_a_long_answer_is_whole(self, build: Any, fake: FakeSlack) -> None:

@@ -21,11 +21,11 @@ from tests.fakes.slack.bots import (
     greeted,
     served,
     speaking,
-    until,
     whole,
     words,
     write,
 )
+from tests.until import PATIENCE_S
 
 PAGES = [
     ("text/html", "<html>Bad gateway</html>"),
@@ -45,9 +45,9 @@ async def test_while_it_drains_another_process_gets_the_events(build: Any, fake:
         await write(fake, "long", CHANNEL)
         await begun(fake, CHANNEL)
         ending.adapter.drain(others=True)
-        await until(fake, lambda: not ending.adapter.connected, "disconnected")
+        await fake.until(lambda: not ending.adapter.connected, "disconnected")
         await write(fake, "hello")
-        await until(fake, lambda: "From the other." in [m.shown for m in answers(fake)])
+        await fake.until(lambda: "From the other." in [m.shown for m in answers(fake)])
         await whole(fake, CHANNEL)
         assert ending.task is not None
         assert not ending.task.done()
@@ -207,7 +207,7 @@ class TestBreaks:
             await greeted(fake)  # over the old one, as there is no other
             fake.refuse_sockets = False
             await fake.until(lambda n=connections: fake.connections > n)
-            await until(fake, lambda: len(fake._sockets) == 1, "the old one closed")
+            await fake.until(lambda: len(fake._sockets) == 1, "the old one closed")
         await greeted(fake)
 
     async def test_questions_from_before_a_reconnect_could_not_be_taken_back(
@@ -223,7 +223,7 @@ class TestBreaks:
                 "channel_type": "channel", "ts": "9.9", "deleted_ts": asked,
                 "previous_message": {"user": "U0ADA", "ts": asked},
             })  # fmt: skip
-            await until(fake, lambda: not words(fake, CHANNEL), "nothing left of the answer")
+            await fake.until(lambda: not words(fake, CHANNEL), "nothing left of the answer")
             assert bot.bench.backend.cancelled == 1
 
     async def test_every_envelope_is_acknowledged_where_it_came(
@@ -295,7 +295,7 @@ class TestForGood:
 
     async def refused(self, bot: ServedBot, says: str) -> None:
         with pytest.raises(AdapterError, match=says) as caught:
-            await asyncio.wait_for(bot.adapter.run(bot.bench.core), 30)
+            await asyncio.wait_for(bot.adapter.run(bot.bench.core), PATIENCE_S)
         text = str(caught.value)
         assert "\n" not in text
         assert "xoxb-test" not in text
@@ -314,7 +314,7 @@ class TestForGood:
         else:
             await fake.say_disconnect("link_disabled")
         with pytest.raises(AdapterError, match="SLACK_BOT_TOKEN"):
-            await asyncio.wait_for(bot.task, 30)
+            await asyncio.wait_for(bot.task, PATIENCE_S)
         await bot.bench.core.close()
 
     async def test_one_call_that_is_refused_by_mistake_ends_nothing(
@@ -331,6 +331,6 @@ async def test_whether_slack_is_connected_can_be_told(
     assert served_bot.adapter.connected
     fake.refuse_sockets = True
     await fake.drop_sockets()
-    await until(fake, lambda: not served_bot.adapter.connected, "away")
+    await fake.until(lambda: not served_bot.adapter.connected, "away")
     fake.refuse_sockets = False
-    await until(fake, lambda: served_bot.adapter.connected, "back")
+    await fake.until(lambda: served_bot.adapter.connected, "back")

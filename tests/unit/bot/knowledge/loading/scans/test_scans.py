@@ -25,6 +25,7 @@ from tests.fakes.pdf_pages import write_pdf
 from tests.fakes.recognition.rapidocr.main import ABORT, DIVIDE, FILL, LINES, PACKAGES, SPIN, bar
 from tests.processes import has_ended, until_ended
 from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.until import until
 
 ON = ScanSettings(enabled=True, page_s=1, memory_mb=512)
 TEXT = "BT /F1 12 Tf 60 700 Td (The tower stands on the north pier.) Tj ET"
@@ -144,11 +145,10 @@ async def test_the_process_ends_when_idle_and_when_the_reading_is_cancelled() ->
         assert idle is not None
         await until_ended(idle)
         task = asyncio.create_task(reader.load(RawDocument("spin.pdf", write_pdf(bar(SPIN)))))
-        async with asyncio.timeout(30):
-            while (spinning := pid_of(reader)) is None:
-                await asyncio.sleep(0.02)
+        spinning = await until(lambda: pid_of(reader))
         task.cancel()
         await asyncio.wait([task])
+        assert spinning is not None
         assert has_ended(spinning)
 
 
