@@ -159,7 +159,7 @@ async def test_a_loader_that_breaks_or_takes_too_much_refuses_its_document_alone
 
 
 async def test_one_that_takes_its_time_is_ended(tmp_path: Path, plugins: Plugins) -> None:
-    limits = LoadingSettings(wall_s=0.5)
+    limits = LoadingSettings(wall_s=2)
     async with aclosing(DocumentReader(plugins, limits)) as document_reader:
         with pytest.raises(Refused, match=r"x\.wait takes too long to be read\."):
             await document_reader.load(RawDocument("x.wait", str(tmp_path / "pid").encode()))

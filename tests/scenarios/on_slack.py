@@ -23,11 +23,12 @@ from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.rate_tiers import RateTiers
 from tests.fakes.slack.state import Posted
 from tests.scenarios.harness import TIME_SCALE, Person
+from tests.until import PATIENCE_S
 
 PEOPLE: Mapping[Person, str] = {"ada": "U0ADA", "eve": "U0EVE", "root": "U0ROOT"}
 QUICK = Timing(
     edit_interval=0.02, retry_base=0.02, backoff_base=0.02, backoff_cap=0.1,
-    ping_interval=2.0, handshake=2.0,
+    ping_interval=PATIENCE_S, handshake=PATIENCE_S, lookup=PATIENCE_S,
 )  # fmt: skip
 CHANNEL = "C1"
 

@@ -178,20 +178,16 @@ async def read_until(process: asyncio.subprocess.Process, mark: str) -> str:
     return seen
 
 
-async def stopped_in_mid_answer(folder: Folder, number: signal.Signals) -> tuple[str, Ended, float]:
-    """Send a signal while an answer is written: what was shown before, its end, and how long that
-    took, in seconds. Standard input stays open."""
-    loop = asyncio.get_running_loop()
+async def stopped_in_mid_answer(folder: Folder, number: signal.Signals) -> tuple[str, Ended]:
+    """Send a signal while an answer is written: what was shown before, and its end. Standard input
+    stays open."""
     async with folder.started("run") as process:
         assert process.stdin is not None
         process.stdin.write(b"take your time\n")
         shown = await read_until(process, "slow003")
-        sent = loop.time()
         process.send_signal(number)
-        async with asyncio.timeout(PATIENCE_S):
-            await process.wait()
-        took = loop.time() - sent
-        return shown, await end_of(process), took
+        await asyncio.wait_for(process.wait(), PATIENCE_S)
+        return shown, await end_of(process)
 
 
 def sentences(text: str) -> Sequence[str]:

@@ -129,7 +129,7 @@ async def test_pages_that_cannot_be_summarised(folder: Folder) -> None:
             fetch={
                 "allow_hosts": [f"127.0.0.1:{web.port}"],
                 "max_bytes": 5000,
-                "timeout_s": 1.0,
+                "timeout_s": 3.0,
             }
         )
         cases = {
@@ -139,7 +139,7 @@ async def test_pages_that_cannot_be_summarised(folder: Folder) -> None:
             web.redirect("/away", inside.url("/")): "ports 80 and 443 only",
             web.redirect("/further", "http://169.254.169.254/latest"): "belongs to this machine",
             web.page("/large", "<p>" + "word " * 5000): "larger than 5,000 bytes",
-            web.endless("/slow", b"<p>", pause_s=0.1): "within 1 s",
+            web.endless("/slow", b"<p>", pause_s=0.1): "within 3 s",
             web.page("/picture", b"\x89PNG\r\n\x1a\n" + bytes(50), "image/png"): "type image/png",
             web.page("/empty", "<html><body><script>1</script></body></html>"): "no readable text",
             web.url("/none"): "404",

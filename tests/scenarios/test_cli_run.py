@@ -101,14 +101,14 @@ async def test_a_named_conversation_goes_on_after_a_restart(folder: Folder) -> N
 async def test_a_signal_in_mid_answer_ends_it_and_keeps_what_was_written(
     folder: Folder, number: signal.Signals
 ) -> None:
-    shown, ended, took = await stopped_in_mid_answer(folder, number)
+    shown, ended = await stopped_in_mid_answer(folder, number)
     ended.no_trace()
     assert ended.status == 128 + number
-    assert took < 8  # the rest of the answer would take 15 s
     question, answer = folder.turns()
     assert question["text"] == "take your time"
     assert answer["status"] == "cancelled"
     assert answer["text"].startswith(shown.strip())
+    assert "slow300" not in answer["text"], "the rest of the answer was waited for"
     assert "I was shut down before this was complete." in ended.out
 
 

@@ -29,6 +29,7 @@ QUICK = Timing(
     identify_pause=0.02,
     ready_timeout=0.05,
     request_patience=2.0,
+    lookup=PATIENCE_S,
 )
 
 

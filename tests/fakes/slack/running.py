@@ -17,10 +17,11 @@ from bot.skills.skill import Skill
 from bot.types import Notice, Text
 from tests.fakes.core import Bench
 from tests.fakes.slack.server import FakeSlack
+from tests.until import PATIENCE_S
 
 QUICK = Timing(
     edit_interval=0.02, retry_base=0.02, attempts=4, backoff_base=0.02, backoff_cap=0.1,
-    ping_interval=0.2,
+    ping_interval=PATIENCE_S, handshake=PATIENCE_S, lookup=PATIENCE_S,
 )  # fmt: skip
 LONG = Sampling(max_tokens=20_000)
 FILE_LIMIT = 1000

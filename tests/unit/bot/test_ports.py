@@ -25,6 +25,7 @@ from bot.storage.address import DATABASE_URL_VARIABLE
 from bot.storage.engine import MAX_READ_CONNECTIONS
 from tests.fakes.platforms import FakePlatform
 from tests.fakes.postgresql import PostgresqlServer, running_server
+from tests.until import until
 
 
 def write(folder: Path, **sections: Any) -> Installation:
@@ -73,7 +74,11 @@ async def test_metrics_are_served_and_the_loop_is_watched(tmp_path: Path) -> Non
     here = await installed(tmp_path, http={"port": 0}, metrics={"enabled": True})
     async with open_app(here) as app, open_ports(app, [], never) as ports:
         app.metrics.turn_started("ask")
-        await asyncio.sleep(0.3)
+
+        async def is_watched() -> bool:
+            return "lag_seconds_count 0.0" not in (await get(f"{ports.http}/metrics"))[1]
+
+        await until(is_watched)
         status, text = await get(f"{ports.http}/metrics")
         assert (await get(f"{ports.http}/metrics/more"))[0] == 404
         assert (await get(f"{ports.http}/"))[0] == 404
@@ -173,8 +178,14 @@ async def test_status_tells_platforms_apart(tmp_path: Path) -> None:
     async with open_app(here) as app, open_ports(app, adapters, never):
         before = await ask(here.config.data_dir, "status")
         serving = asyncio.create_task(app.serve(adapters))
-        await asyncio.sleep(0.05)
-        told = await ask(here.config.data_dir, "status")
+        told: dict[str, Any] = {}
+
+        async def is_told() -> bool:
+            nonlocal told
+            told = await ask(here.config.data_dir, "status")
+            return {"starting"}.isdisjoint(one["state"] for one in told["platforms"])
+
+        await until(is_told)
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
     assert {one["state"] for one in before["platforms"]} == {"starting"}

@@ -20,7 +20,7 @@ from bot.history.tool_calls import CallState
 from bot.storage.database import Database
 from bot.testing import Answer, Parlance, running_skills
 from bot.types import Author, ConversationKey
-from tests.until import PATIENCE_S, until
+from tests.until import until
 
 HERE = ConversationKey("test", "workspace", "general")
 ANN = Author("test", "ann", "Ann")
@@ -114,9 +114,7 @@ async def states(parlance: Parlance) -> list[str]:
 
 
 async def there_is(path: Path) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        await until(lambda: asyncio.to_thread(path.exists))
-        await asyncio.sleep(0.05)  # until it is written
+    await until(lambda: asyncio.to_thread(path.exists))
 
 
 async def stop(parlance: Parlance) -> Answer:
@@ -195,7 +193,7 @@ async def test_stop_ends_a_tool_and_the_program_that_it_runs(tmp_path: Path) -> 
     async with running(tmp_path, calls(("child", {}))) as parlance:
         asked = asyncio.create_task(parlance.say("/agent run it"))
         await there_is(tmp_path / "child")
-        pid = int((tmp_path / "child").read_text())
+        pid = int(await until((tmp_path / "child").read_text))
         await stop(parlance)
         assert (await asked).state == "cancelled"
         with pytest.raises(ProcessLookupError):

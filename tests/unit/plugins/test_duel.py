@@ -180,9 +180,9 @@ async def test_stop_ends_it_and_what_was_written_stays_without_a_vote(tmp_path: 
 
 async def test_at_the_deadline_what_was_written_stays_without_a_vote(tmp_path: Path) -> None:
     slow = [
-        ScriptedBackend(one, echo="word " * 5_000, tokens_per_s=500) for one in ("small", "large")
+        ScriptedBackend(one, echo="word " * 5_000, tokens_per_s=50) for one in ("small", "large")
     ]
-    limits = {"limits": {"turn_deadline_s": 0.2}}
+    limits = {"limits": {"turn_deadline_s": 2}}
     async with dueling(tmp_path, *slow, sections=limits) as core:
         answer = await core.say(ASK)
         assert answer.state == "failed"

@@ -94,16 +94,16 @@ async def test_what_a_program_puts_together_is_no_address_that_was_shown(tmp_pat
         assert answer.view.text == "Go to `https://evil.example/?q=secret`"
 
 
-async def test_stopping_the_turn_ends_the_program_and_its_process(tmp_path: Path) -> None:
+async def test_stopping_the_turn_ends_the_program_and_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugins.run_python._ANSWER_TIMEOUT_S", 600.0)  # that is not what ends it
     async with _running(tmp_path, calls("while True: pass")) as parlance:
         asked = asyncio.create_task(parlance.say("/agent run it"))
-        async with asyncio.timeout(PATIENCE_S):
-            await until(_sandboxes)
-            begun = time.monotonic()
-            await parlance.say("/stop")
-            assert (await asked).state == "cancelled"
+        await until(_sandboxes)
+        await parlance.say("/stop")
+        assert (await asyncio.wait_for(asked, PATIENCE_S)).state == "cancelled"
         assert _sandboxes() == []
-        assert time.monotonic() - begun < 4, "it was not its own limit that ended it"
 
 
 async def test_where_the_sandbox_is_not_installed_that_is_said(

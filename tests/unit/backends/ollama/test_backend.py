@@ -198,6 +198,8 @@ async def test_silence_before_and_within_an_answer_is_a_timeout(server: OllamaSe
         server.faults.append(Fault(how="stall", after=after))
         with pytest.raises(BackendTimeout, match="said nothing"):
             await chunks(backend)
+    patient = {"first_byte_s": PATIENCE_S, "silence_s": PATIENCE_S}
+    backend._options = backend._options.model_copy(update=patient)
     assert (await chunks(backend))[-1].finish is not None
     await backend.aclose()
 

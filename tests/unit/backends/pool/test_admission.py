@@ -18,6 +18,7 @@ from backends.pool.replica import Replica
 from backends.pool.spec import PoolLimits
 from backends.pool.ticket import Ticket
 from backends.scripted.backend import ScriptedBackend
+from tests.until import until
 
 QUICK = PoolLimits(progress_interval_s=0.01, first_pause_s=0.02, longest_pause_s=0.1)
 
@@ -52,8 +53,10 @@ def enter(
     )
 
 
-async def granted(door: Admission, ticket: Ticket) -> list[Progress]:
-    told = []
+async def granted(
+    door: Admission, ticket: Ticket, told: list[Progress] | None = None
+) -> list[Progress]:
+    told = [] if told is None else told
     async with aclosing(door.wait(ticket)) as places:
         async for progress in places:
             told.append(progress)
@@ -99,13 +102,14 @@ async def test_news_are_coalesced_to_what_has_changed() -> None:
     running = enter(door, "a")
     crowd = [enter(door, f"p{at}") for at in range(20)]
     last = enter(door, "last")
-    listening = asyncio.create_task(granted(door, last))
-    await asyncio.sleep(0)
+    told: list[Progress] = []
+    listening = asyncio.create_task(granted(door, last, told))
+    await until(lambda: told)
     for ticket in crowd:
         door.leave(ticket)
-    await asyncio.sleep(0.08)
+    await until(lambda: len(told) > 1)
     door.leave(running)
-    told = await listening
+    await listening
     assert [progress.position for progress in told] == [21, 1]
 
 

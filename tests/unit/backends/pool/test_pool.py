@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
 from typing import Any
 
@@ -36,6 +37,7 @@ from backends.pool.spec import ModelSpec, PoolLimits
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import ScriptedOptions
 from tests.fakes.contexts import bare_context
+from tests.until import until
 
 LIMITS = PoolLimits(first_pause_s=0.02, longest_pause_s=0.1, progress_interval_s=0.01)
 
@@ -91,11 +93,15 @@ async def test_an_answer_streams_and_ends_with_its_usage() -> None:
 
 
 async def test_time_in_the_queue_is_told_and_counted() -> None:
-    stage = Stage(m=one(parallel=1, replies=["slow answer here", "quick"], tokens_per_s=40))
+    stalls = {"text": "slow answer here", "stall_after": 1}
+    stage = Stage(m=one(parallel=1, replies=[stalls, "quick"]))
     first = asyncio.create_task(chunks(stage.pool, request(person="a")))
-    await asyncio.sleep(0.01)
-    got = await chunks(stage.pool, request(person="b"))
-    await first
+    await until(lambda: stage.made["m"].active)
+    second = asyncio.create_task(chunks(stage.pool, request(person="b")))
+    await until(lambda: stage.pool.status("m")[0].queued)
+    await asyncio.sleep(0.03)
+    first.cancel()
+    got = await second
     places = [c.progress.position for c in got if c.progress and c.progress.stage == "queued"]
     assert places[0] == 1
     assert got[-1].usage is not None
@@ -304,23 +310,25 @@ async def test_a_probe_of_a_busy_model_is_content() -> None:
 async def test_status_tells_of_slots_queue_rates_and_caches() -> None:
     reply = {"match": "hello", "text": "a b c d"}
     stage = Stage(m=one(parallel=1, tokens_per_s=100, replies=[reply]), other=one())
+    began = time.perf_counter()
     running = [asyncio.create_task(chunks(stage.pool, request())) for _ in range(3)]
-    await asyncio.sleep(0.02)
+    await until(lambda: stage.pool.status("m")[0].queued == 2)
     (now,) = stage.pool.status("m")
     assert (now.slots, now.busy, now.queued, now.tokens_per_s) == (1, 1, 2, None)
     await asyncio.gather(*running)
+    took = time.perf_counter() - began
     then, other = stage.pool.status()
     assert (then.busy, then.queued, then.answered, then.completion_tokens) == (0, 0, 3, 12)
     assert then.tokens_per_s is not None
-    assert 30 < then.tokens_per_s <= 101
+    assert 4 / took < then.tokens_per_s <= 101
     assert (other.model, other.answered, other.resident) == ("other", 0, None)
 
 
 async def test_closing_turns_away_who_waits_and_closes_engines_once() -> None:
-    stage = Stage(m=one(parallel=1, tokens_per_s=5, replies=["a b c"]))
+    stage = Stage(m=one(parallel=1, replies=[{"text": "a b c", "stall_after": 1}]))
     running = asyncio.create_task(chunks(stage.pool, request()))
     waiting = asyncio.create_task(chunks(stage.pool, request()))
-    await asyncio.sleep(0.01)
+    await until(lambda: stage.pool.status("m")[0].queued)
     await stage.pool.aclose()
     with pytest.raises(BackendUnavailable, match="shutting down"):
         await waiting

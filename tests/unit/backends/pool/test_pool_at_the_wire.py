@@ -25,6 +25,7 @@ from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.speech import Fault, SpeechServer
+from tests.until import PATIENCE_S
 
 ENGINES = load_engines(["ollama", "openai_compatible"])
 LIMITS = PoolLimits(first_pause_s=0.05, longest_pause_s=0.1)
@@ -55,8 +56,10 @@ async def servers() -> AsyncIterator[dict[Engine, SpeechServer]]:
         yield {"ollama": ollama, "openai": openai}
 
 
-def entry(engine: Engine, url: str) -> dict[str, Any]:
-    patience = {"first_byte_s": 0.3, "silence_s": 0.3}
+def entry(engine: Engine, url: str, fault: str = "") -> dict[str, Any]:
+    """A model of a server; one that is to fall silent is not waited for as long."""
+    patience_s = 1.0 if fault == "silence" else PATIENCE_S
+    patience = {"first_byte_s": patience_s, "silence_s": patience_s}
     if engine == "ollama":
         return {"backend": "ollama", "url": url, "model": "tiny", **patience}
     return {"backend": "openai_compatible", "url": f"{url}/v1", "model": "tiny", **patience}
@@ -89,7 +92,7 @@ async def test_a_replica_that_fails_before_a_word_is_replaced_by_the_other(
     async with servers() as there:
         second: Engine = "openai" if first == "ollama" else "ollama"
         # The models are probed first, so that a fault hits the question and no look at the server.
-        both = [entry(name, there[name].url) for name in (first, second)]
+        both = entry(first, there[first].url, fault), entry(second, there[second].url)
         async with pool_of(*both) as pool:
             await pool.capabilities("team")
             there[first].faults.append(BEFORE_A_WORD[fault])
@@ -108,7 +111,7 @@ async def test_a_replica_that_fails_within_an_answer_is_an_honest_error(
 ) -> None:
     async with servers() as there:
         others = entry("ollama" if engine == "openai" else "openai", there["ollama"].url)
-        async with pool_of(entry(engine, there[engine].url), others) as pool:
+        async with pool_of(entry(engine, there[engine].url, fault), others) as pool:
             there[engine].faults.append(WITHIN_AN_ANSWER[fault])
             with pytest.raises(BackendError) as caught:
                 await ask(pool)
@@ -123,7 +126,7 @@ async def test_a_replica_that_fails_within_an_answer_is_an_honest_error(
 async def test_a_sole_replica_that_failed_says_why_and_answers_again_after_its_rest(
     engine: Engine, fault: str
 ) -> None:
-    async with servers() as there, pool_of(entry(engine, there[engine].url)) as pool:
+    async with servers() as there, pool_of(entry(engine, there[engine].url, fault)) as pool:
         await pool.capabilities("team")
         there[engine].faults.append(BEFORE_A_WORD[fault])
         with pytest.raises(BackendError) as caught:
@@ -151,14 +154,13 @@ async def test_an_unreachable_replica_is_named_with_its_address_and_replaced() -
 async def test_a_switch_to_a_server_that_does_not_answer_is_refused_and_the_old_one_stays(
     tmp_path: Path, scope: Any
 ) -> None:
-    patience = {"first_byte_s": 10.0, "silence_s": 10.0}  # on a busy machine
     async with OllamaServer() as server:
         models: dict[str, Any] = {
-            "good": {**entry("ollama", server.url), **patience},
+            "good": entry("ollama", server.url),
             "gone": entry("ollama", "http://127.0.0.1:9"),
             "missing": {**entry("ollama", server.url), "model": "no-such"},
             "failing": entry("ollama", server.url),
-            "embedder": {**entry("ollama", server.url), "model": "minilm", **patience},
+            "embedder": {**entry("ollama", server.url), "model": "minilm"},
         }
         config = Config.model_validate(
             {"models": models, "default_model": "good", "embedder": "embedder"}

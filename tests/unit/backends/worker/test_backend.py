@@ -43,6 +43,7 @@ from backends.worker.wire import error_from_json, error_to_json, import_referenc
 from tests.fakes.contexts import bare_context
 from tests.fakes.ggufs import tiny_bert
 from tests.processes import has_ended, until_ended
+from tests.until import PATIENCE_S
 
 REPLIES: list[dict[str, Any]] = [
     {"match": "story", "text": " ".join(f"word{n}" for n in range(200))},
@@ -90,10 +91,10 @@ class Files:
         return Path("/models") / source
 
 
-def scripted(**settings: Any) -> WorkerBackend:
+def scripted(silence_s: float = PATIENCE_S, **settings: Any) -> WorkerBackend:
     options = ScriptedOptions(replies=REPLIES, **settings)
     return WorkerBackend(
-        "m", SCRIPTED.create, options, bare_context(), silence_s=0.5, first_pause_s=30.0
+        "m", SCRIPTED.create, options, bare_context(), silence_s=silence_s, first_pause_s=30.0
     )
 
 
@@ -171,13 +172,15 @@ async def test_a_crash_of_llama_cpp_in_mid_answer_is_survived(chat_model_path: P
     await worker.aclose()
 
 
-async def test_a_child_that_falls_silent_is_ended_and_replaced(worker: WorkerBackend) -> None:
+async def test_a_child_that_falls_silent_is_ended_and_replaced() -> None:
+    worker = scripted(silence_s=2.0)
     await said(worker)
     first = worker.pid
     with pytest.raises(BackendTimeout, match="said nothing for"):
         await chunks(worker, "stall")
     assert await said(worker) == "You said: hello"
     assert worker.pid != first
+    await worker.aclose()
 
 
 async def test_closing_a_stream_stops_the_engine_in_the_child(worker: WorkerBackend) -> None:

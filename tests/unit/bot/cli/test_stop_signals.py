@@ -11,6 +11,7 @@ from signal import SIGINT, SIGTERM
 import pytest
 
 from bot.cli.stop_signals import StopSignals
+from tests.until import until
 
 pytestmark = pytest.mark.usefixtures("json_log")
 
@@ -56,7 +57,7 @@ async def told(serving: Serving, *numbers: int) -> asyncio.Task[list[int]]:
     await serving.ready.wait()
     for number in numbers:
         os.kill(os.getpid(), number)
-        await asyncio.sleep(0.05)
+        await until(lambda: task.done() or "drains" in serving.events)
     return task
 
 

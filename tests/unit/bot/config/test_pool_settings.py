@@ -125,7 +125,7 @@ async def test_a_full_queue_is_refused_with_the_seconds_to_wait(
 
 @pytest.mark.parametrize(
     ("settings", "model"),
-    [("limits: {turn_deadline_s: 0.2}", ""), ("limits: {turn_deadline_s: 90}", "deadline_s: 0.2")],
+    [("limits: {turn_deadline_s: 2}", ""), ("limits: {turn_deadline_s: 90}", "deadline_s: 2")],
 )
 async def test_a_deadline_ends_the_answer_and_the_connection(
     tmp_path: Path, settings: str, model: str
@@ -144,7 +144,7 @@ async def test_without_patience_a_failed_replica_is_not_waited_for(tmp_path: Pat
         people.server.faults.appendleft(Fault(500, {"error": "out of memory"}))
         with pytest.raises(BackendUnavailable, match="out of memory"):
             await people.ask("ada")
-        with pytest.raises(BackendUnavailable, match="It is tried again in 45 s"):
+        with pytest.raises(BackendUnavailable, match=r"It is tried again in 4\d s"):
             await people.ask("bob")
         assert people.asked == 1
 

@@ -62,8 +62,8 @@ async def test_what_a_server_writes_beside_its_messages_is_bounded(tmp_path: Pat
 
 
 async def test_a_call_without_an_answer_ends_in_time(tmp_path: Path) -> None:
-    async with using(hostile(tmp_path, timeout_s=0.3)) as server:
-        with pytest.raises(OutcomeUnknown, match=r"longer than 0\.3 s"):
+    async with using(hostile(tmp_path, timeout_s=2)) as server:
+        with pytest.raises(OutcomeUnknown, match="longer than 2 s"):
             await server.call("hang")
         assert await server.text("look", where="on") == "Nothing is on."
         assert len(recorded(tmp_path, "started")) == 1
@@ -141,13 +141,13 @@ async def test_the_calls_of_a_server_that_asks_go_one_after_another(tmp_path: Pa
 
 async def test_the_clock_of_a_call_stands_still_while_a_person_is_asked(tmp_path: Path) -> None:
     async def ask(params: Any) -> tuple[str, Mapping[str, Any] | None]:
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(2.5)
         return "accept", {"pin": "1"}
 
-    async with using({**hostile(tmp_path), "timeout_s": 1}) as server:
+    async with using({**hostile(tmp_path), "timeout_s": 2}) as server:
         server.ask = ask
         assert "accept" in await server.text("ask")
-        with pytest.raises(OutcomeUnknown, match="longer than 1 s"):
+        with pytest.raises(OutcomeUnknown, match="longer than 2 s"):
             await server.call("hang")
 
 
@@ -194,8 +194,7 @@ async def test_a_question_ends_with_its_call(tmp_path: Path) -> None:
         await asyncio.sleep(0.2)
         calling.cancel()
         await asyncio.wait([calling])
-        async with asyncio.timeout(PATIENCE_S):
-            await ended.wait()
+        await asyncio.wait_for(ended.wait(), PATIENCE_S)
 
 
 async def test_progress_is_told(tmp_path: Path) -> None:
@@ -332,10 +331,10 @@ async def test_a_server_that_ends_at_once_is_left_alone_for_a_while(tmp_path: Pa
 
 
 async def test_a_server_that_says_nothing_is_given_up(tmp_path: Path) -> None:
-    async with using(hostile(tmp_path, "--mute"), start_s=0.5) as server:
+    async with using(hostile(tmp_path, "--mute"), start_s=3) as server:
         with pytest.raises(ServerUnavailable) as told:
             await server.connection.start()
-        assert told.value.why == "it did not answer within 0.5 s"
+        assert told.value.why == "it did not answer within 3 s"
         [pid] = recorded(tmp_path, "started")
         await until_ended(int(pid))
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy import text
 
 from bot.errors import StorageError
 from bot.processes.leases import SharedLeases
@@ -18,7 +19,7 @@ from bot.storage.database import Database
 from tests.fakes.postgresql import PostgresqlServer
 
 BEAT_S = 0.1
-LIFETIME_S = 0.6
+LIFETIME_S = 60.0
 
 
 @dataclass
@@ -35,6 +36,15 @@ class Process:
         """Beat no more, without a word."""
         self.beating.cancel()
         await asyncio.wait([self.beating])
+
+    async def have_stood_still(self) -> None:
+        """Beat no more, and not have done so for longer than a process is taken for alive."""
+        await self.stand_still()
+        long_ago = text("UPDATE processes SET beat_at = 0 WHERE id = :id")
+        await self.database.write(
+            lambda connection: connection.execute(long_ago, {"id": self.membership.id}) and None
+        )
+        self.membership._heard -= LIFETIME_S
 
 
 @pytest.fixture

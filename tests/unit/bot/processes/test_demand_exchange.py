@@ -41,7 +41,7 @@ async def test_ten_requests_in_one_process_delay_nobody_in_another(begin: Begin)
         for number in range(3):
             assert await ask(two, f"ben {number}")
         assert not any(each.queued for each in server.arrivals)
-        await second.stand_still()  # it dies: what it held back is for the other
+        await second.have_stood_still()  # it dies: what it held back is for the other
         await until(lambda: one.status("team")[0].share == 4)
         await server.let_go("ada")
         await asyncio.gather(*ten)

@@ -39,7 +39,7 @@ async def test_one_that_stands_still_is_removed_and_writes_nothing_when_it_wakes
     one, two = await begin(), await begin()
     removed = asyncio.Event()
     one.membership.mourn(removed.set)
-    await two.stand_still()
+    await two.have_stood_still()
     await asyncio.wait_for(removed.wait(), PATIENCE_S)
     assert not two.membership.may_write
     with pytest.raises(UnusableError):
@@ -55,8 +55,8 @@ async def test_a_lease_is_had_by_one_and_goes_on_to_another_with_its_process(beg
     waiting = asyncio.create_task(two.leases.take("platform"))
     await asyncio.sleep(0.3)
     assert not two.leases.holds("platform")
-    await one.stand_still()  # it dies without a word
-    await waiting
+    await one.have_stood_still()  # it dies without a word
+    await asyncio.wait_for(waiting, PATIENCE_S)
     assert two.leases.holds("platform")
 
 
@@ -65,7 +65,7 @@ async def test_a_lease_that_is_given_back_is_had_by_the_next_at_once(begin: Begi
     async with held(one.leases, "platform"):
         waiting = asyncio.create_task(two.leases.take("platform"))
         await asyncio.sleep(0.2)
-    await waiting
+    await asyncio.wait_for(waiting, PATIENCE_S)
     await two.leases.give_back("platform")
     async with two.database.read() as connection:
         assert not (await connection.scalars(sa.select(leases.c.name))).all()

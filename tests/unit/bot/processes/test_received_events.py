@@ -120,6 +120,12 @@ async def test_an_event_that_ends_each_process_is_given_up_and_the_others_are_ha
     events = handler.of(database)
     async with background(events.run(), "events"):
         await until(lambda: "good" in handler.handled)
+
+        def is_tried_again() -> bool:
+            events.look_again()
+            return handler.handled.count("bad") == 2
+
+        await until(is_tried_again)
         for _ in range(4):
             events.look_again()
             await asyncio.sleep(0.1)
@@ -188,7 +194,7 @@ async def test_what_a_dead_worker_was_given_is_handled_by_another(begin: Begin) 
         await knows(front, 1)
         await put(front, "before")
         await until(lambda: first.handled == ["before"])
-        await two.stand_still()
+        await two.have_stood_still()
         two.database._listeners.clear()  # it hears nothing any more
         assert await put(front, "after") == "elsewhere"
         async with taking(three, second, "worker"):

@@ -82,8 +82,7 @@ async def test_those_that_read_nothing_run_side_by_side_once_the_first_is_stored
     await asyncio.sleep(0.2)
     assert not waiting.done()
     first.let_pass()
-    async with asyncio.timeout(PATIENCE_S):
-        await waiting
+    await asyncio.wait_for(waiting, PATIENCE_S)
     first.leave()
     second.leave()
 
@@ -96,7 +95,6 @@ async def test_the_next_runs_when_the_process_of_the_first_dies(begin: Begin) ->
     positions: list[int] = []
     waiting = asyncio.create_task(second.wait(positions.append))
     await until(lambda: positions == [1])
-    await one.stand_still()
-    async with asyncio.timeout(PATIENCE_S):
-        assert await waiting
+    await one.have_stood_still()
+    assert await asyncio.wait_for(waiting, PATIENCE_S)
     second.leave()

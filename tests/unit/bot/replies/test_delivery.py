@@ -67,13 +67,17 @@ async def test_a_reply_without_parts_is_started_and_finished(sink: RecordingSink
     assert sink.view.state == "refused"
 
 
-async def test_edits_keep_their_distance_and_only_the_latest_view_is_sent() -> None:
-    sink = RecordingSink(Limits(2000, 0.1))
-    delivery = deliver(sink)
-    for number in range(40):
-        delivery.add(Text(f"{number} "))
-        await asyncio.sleep(0.005)
-    await delivery.finish("complete")
+def test_edits_keep_their_distance_and_only_the_latest_view_is_sent() -> None:
+    async def play() -> RecordingSink:
+        sink = RecordingSink(Limits(2000, 0.1))
+        delivery = deliver(sink)
+        for number in range(40):
+            delivery.add(Text(f"{number} "))
+            await asyncio.sleep(0.005)
+        await delivery.finish("complete")
+        return sink
+
+    sink = run_in_virtual_time(play())
     edits = [at for step, _, at in sink.calls if step == "update"]
     assert all(later - earlier >= 0.099 for earlier, later in pairwise(edits))
     assert len(edits) < 10
@@ -121,13 +125,17 @@ async def test_each_reply_has_its_own_clock() -> None:
     await held.abandon()
 
 
-async def test_a_slow_platform_does_not_hold_the_skill_up() -> None:
-    sink = RecordingSink(slow_s=0.02)
-    delivery = deliver(sink)
-    for _ in range(1000):
-        delivery.add(Text("x"))
-        await asyncio.sleep(0)
-    await delivery.finish("complete")
+def test_a_slow_platform_does_not_hold_the_skill_up() -> None:
+    async def play() -> RecordingSink:
+        sink = RecordingSink(slow_s=0.02)
+        delivery = deliver(sink)
+        for _ in range(1000):
+            delivery.add(Text("x"))
+            await asyncio.sleep(0)
+        await delivery.finish("complete")
+        return sink
+
+    sink = run_in_virtual_time(play())
     assert len(sink.calls) < 100
     assert sink.view.text == "x" * 1000
 

@@ -60,6 +60,7 @@ class Process:
     bench: Bench
     platform: KeyedPlatform
     jobs: Jobs
+    scheduler: Scheduler
     clock: Clock
     database: Database = field(repr=False)
 
@@ -74,9 +75,11 @@ class Process:
         await self.idle()
 
     async def idle(self) -> None:
-        """Wait until nothing more happens by itself."""
-        for _ in range(40):
-            await asyncio.sleep(0.002)
+        """Wait until the scheduler waits, and nothing that it began runs."""
+        changed = self.jobs.changed
+        await until(
+            lambda: changed._waiters and not changed.is_set() and not self.scheduler._running
+        )
 
     async def until_states(self, job: str, *states: str) -> Sequence[str]:
         async def found() -> Sequence[str]:
@@ -105,13 +108,13 @@ async def process(
         store = SqlHistoryStore(database)
         bench = Bench([CHAT], store=store, backend=backend, policy=policy, authorize=authorize)
         shown, jobs, now = platform or KeyedPlatform(), Jobs(database), clock or Clock()
-        made = Process(bench, shown, jobs, now, database)
+        again = [timedelta(seconds=20)]
+        scheduler = Scheduler(jobs, bench.core.job_runs, clock=now, pauses=again)
+        made = Process(bench, shown, jobs, scheduler, now, database)
         await made.add(*before)
         bench.core.platforms.watch(jobs.changed.set)
         if connect:
             stack.enter_context(bench.core.connect(shown))
-        again = [timedelta(seconds=20)]
-        scheduler = Scheduler(jobs, bench.core.job_runs, clock=now, pauses=again)
         running = asyncio.create_task(scheduler.run())
         try:
             yield made

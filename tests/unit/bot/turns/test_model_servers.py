@@ -19,6 +19,7 @@ from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.skills import CHAT
 from tests.fakes.speech import Fault, SpeechServer
+from tests.until import PATIENCE_S
 
 ENGINES = load_engines(["ollama", "openai_compatible"])
 
@@ -59,7 +60,8 @@ async def talking_to(server: SpeechServer, **entry: Any) -> AsyncIterator[Bench]
 async def test_what_came_stays_and_a_sentence_says_that_it_broke_off(engine: str, how: str) -> None:
     """It said "could not answer just now" under half an answer."""
     server = OllamaServer() if engine == "ollama" else OpenAIServer(llama=False)
-    async with talking_to(server, backend=engine, silence_s=0.2) as bench:
+    silence_s = 1.0 if how == "stall" else PATIENCE_S
+    async with talking_to(server, backend=engine, silence_s=silence_s) as bench:
         server.faults.append(Fault(how=how, after=5))
         view = await bench.say(bench.message("hello"))
     assert view.text.startswith("On night 1")

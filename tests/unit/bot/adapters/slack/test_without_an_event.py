@@ -33,14 +33,14 @@ from tests.fakes.slack.bots import (
     served,
 )
 from tests.fakes.slack.state import Posted
-from tests.until import until
+from tests.until import PATIENCE_S, until
 
 EVE = "U0EVE"
 ADA_KEY, EVE_KEY = f"slack:{ADA}", f"slack:{EVE}"
 EVE_NOW = Author("slack", EVE, "Eve")
 HERE = ConversationKey("slack", "T1", CHANNEL, "1700000000.000001")
 AT_HOME = ConversationKey("slack", "T1", DM)
-FRESH = replace(SWIFT, lookup_reuse=0.0, channels_reuse=0.0, lookup=1.0)
+FRESH = replace(SWIFT, lookup_reuse=0.0, channels_reuse=0.0, lookup=PATIENCE_S)
 
 
 async def said(sink: Any, view: View) -> None:
@@ -212,13 +212,13 @@ class TestAskers:
     async def test_rate_limited_it_is_a_no_in_time(self, build: Any, fake: FakeSlack) -> None:
         fake.workspace.channels = {CHANNEL: [EVE]}
         async with served(build(timing=replace(FRESH, lookup=0.2))) as bot:
-            fake.fail_next("users.conversations", status=429, retry_after=5)
-            async with asyncio.timeout(3):
+            fake.fail_next("users.conversations", status=429, retry_after=600)
+            async with asyncio.timeout(PATIENCE_S):
                 assert await bot.bench.core.platforms.asker_now(EVE_KEY, HERE) is None
 
     async def test_a_burst_of_questions_is_one_request(self, build: Any, fake: FakeSlack) -> None:
         fake.workspace.channels = {CHANNEL: [EVE]}
-        async with served(build()) as bot:
+        async with served(build(timing=replace(SWIFT, lookup_reuse=PATIENCE_S))) as bot:
             for _ in range(5):
                 assert await bot.bench.core.platforms.asker_now(EVE_KEY, HERE) is not None
         assert calls(fake, "users.conversations") == calls(fake, "users.info") == 1

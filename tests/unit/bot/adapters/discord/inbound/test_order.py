@@ -78,7 +78,7 @@ async def test_a_question_deleted_while_its_thread_opened_was_answered_publicly(
         await fake.until(lambda: fake.requests("POST", "/threads$"))
     await fake.delete(question)
     if not gone:
-        await fake.until(lambda: len(fake.requests("POST", "/threads$")) == 2)
+        await fake.until(lambda: len(fake.requests("POST", "/threads$")) >= 2)
     await slow_question(fake, "next")
     await fake.until(lambda: finished(fake, DM))
     assert not fake.from_bot(CHANNEL)

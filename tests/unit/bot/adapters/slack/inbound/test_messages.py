@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.scripted.backend import ScriptedBackend
+from bot.adapters.slack.inbound import history
 from bot.adapters.slack.inbound.text import (
     extract_answer,
     extract_markup,
@@ -175,10 +176,11 @@ class TestContext:
 
     @pytest.mark.parametrize("error", ["missing_scope", "thread_not_found", "", "hang"])
     async def test_a_thread_that_cannot_be_read_loses_no_question(
-        self, bot: Bot, people: Acting, error: str
+        self, bot: Bot, people: Acting, monkeypatch: pytest.MonkeyPatch, error: str
     ) -> None:
         root = people.write("before")
         if error == "hang":
+            monkeypatch.setattr(history, "_LOOKUP_TIMEOUT_S", 0.5)
             people.fake.fail_next("conversations.replies", status=429, retry_after=30)
         else:
             status = 200 if error else 500
@@ -201,7 +203,7 @@ class TestContext:
         await answered_times(people, 1)
         people.write("afterwards", thread=root)
         await people.press("Regenerate")
-        await answered_times(people, 2)
+        await people.fake.until(lambda: len(bot.asked()) == 2)
         assert bot.asked() == ["Eve: before\nwell?"] * 2
 
 
@@ -359,8 +361,8 @@ class TestEditsAndDeletions:
         await people.fake.until(people.private)
         assert "Only the person who asked" in people.private()[0]
         await people.press("Answer the new one")
-        await answered_times(people, 2)
-        answer = people.answers()[1]
+        await people.fake.until(lambda: "one plus three" in people.answers()[-1].shown)
+        answer = people.answers()[-1]
         assert (answer.shown, answer.thread_ts) == ("You said: one plus three", question)
         await people.fake.until(lambda: "You have changed" not in "".join(people.public()))
         assert len(bot.bench.store.superseded) == 1  # type: ignore[attr-defined]
