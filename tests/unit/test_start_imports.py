@@ -192,7 +192,7 @@ def _imports_until_the_end_of_a_chat(config: Path, log: Path) -> list[str]:
     except OSError:
         pass  # the other end is closed
     finally:
-        chat.kill() if chat.poll() is None and "›".encode() not in seen else chat.wait(30)
+        chat.kill() if chat.poll() is None and "›".encode() not in seen else chat.wait(60)
         os.close(leader)
     return re.findall(r"^import time: .*\| +(\S+)$", log.read_text("utf-8"), re.MULTILINE)
 

@@ -154,7 +154,7 @@ async def test_one_of_two_jobs_that_deadlock_is_run_again(
         connection.execute(text(more), {"name": first})
         if first not in begun:
             begun.add(first)
-            met.wait(20)
+            met.wait(PATIENCE_S)
         connection.execute(text(more), {"name": second})
 
     async with asyncio.timeout(PATIENCE_S):

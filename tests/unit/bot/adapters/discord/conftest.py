@@ -9,18 +9,10 @@ from typing import Any
 import pytest
 
 from bot.adapters.discord import DiscordAdapter, Timing
-from bot.adapters.discord.inbound import messages
 from bot.config.platforms import DiscordSettings
 from tests.fakes.core import Bench
 from tests.fakes.discord import TOKEN, FakeDiscord
 from tests.fakes.discord.running import QUICK, SKILLS, Bot, Pair, running
-from tests.until import PATIENCE_S
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine is, what is looked up is there in time."""
-    monkeypatch.setattr(messages, "_LOOKUP_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture

@@ -8,20 +8,11 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.slack.inbound import direct, history, user_groups, users
 from tests.fakes.core import Bench
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.acting import Acting
 from tests.fakes.slack.bots import ServedBot, build_bot, served
 from tests.fakes.slack.running import SKILLS, Bot, running
-from tests.until import PATIENCE_S
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine is, what is looked up is there in time."""
-    for module in (direct, history, user_groups, users):
-        monkeypatch.setattr(module, "_LOOKUP_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture
