@@ -230,11 +230,11 @@ class BackendContract:
     @staticmethod
     async def idle(backend: Backend) -> None:
         """Wait until no slot is busy."""
-
-        async def is_idle() -> bool:
-            return not (await backend.health()).slots_busy
-
-        await until(is_idle, "no slot is busy after its stream was closed")
+        await until(
+            backend.health,
+            "no slot is busy after its stream was closed",
+            fits=lambda found: not found.slots_busy,
+        )
 
     # -- bad input -------------------------------------------------------------------------------
 

@@ -160,8 +160,7 @@ class OddServerContract:
         _, error = await drain_failing(odd_backend)
         assert isinstance(error, BackendProtocolError)
         assert "without an end" in str(error)
-        async with asyncio.timeout(PATIENCE_S):
-            await server.seen[-1].closed.wait()
+        await asyncio.wait_for(server.seen[-1].closed.wait(), PATIENCE_S)
         assert server.sent_bytes < 4 * MAX_LINE_BYTES
 
     async def test_lines_without_an_end_are_refused(
@@ -170,8 +169,7 @@ class OddServerContract:
         server.faults.append(Fault(pieces=endless(b"", b"\n")))
         _, error = await drain_failing(odd_backend)
         assert "sent lines without an end" in str(error)
-        async with asyncio.timeout(PATIENCE_S):
-            await server.seen[-1].closed.wait()
+        await asyncio.wait_for(server.seen[-1].closed.wait(), PATIENCE_S)
 
     async def test_a_drip_is_ended_by_the_limit_of_silence(self, server: SpeechServer) -> None:
         backend = self.make(server, first_byte_s=0.2, silence_s=0.2)

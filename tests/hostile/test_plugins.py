@@ -87,8 +87,7 @@ class Person:
             event = CommandCall(f"e{self._said}", HERE, ADA, name=name, text=rest, direct=True)
         sink = ReplySink()
         await self._app.core.accept(event, sink)
-        async with asyncio.timeout(PATIENCE_S):
-            await sink.finished.wait()
+        await asyncio.wait_for(sink.finished.wait(), PATIENCE_S)
         assert sink.view is not None
         return "\n".join([sink.view.text, *(notice.text for notice in sink.view.notices)])
 

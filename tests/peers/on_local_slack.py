@@ -19,7 +19,7 @@ from bot.types import ActionName, Value
 from tests.fakes.slack.state import Posted
 from tests.scenarios.harness import Person
 from tests.scenarios.on_slack import action_of, adapter_for, buttons, seen
-from tests.until import PATIENCE_S, until
+from tests.until import until
 
 _PEOPLE: Mapping[Person, str] = {"ada": "U0ADA", "eve": "U0EVE", "root": "U0ROOT"}
 _BOT = "UBOT"
@@ -118,10 +118,7 @@ class LocalSlackDriver:
         return [f"slack:{_PEOPLE['root']}"]
 
     async def connected(self) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while (links := await self._connections()) <= self._links:
-                await asyncio.sleep(_POLL_S)
-        self._links = links
+        self._links = await until(self._connections, fits=lambda links: links > self._links)
 
     async def _connections(self) -> int:
         log = (await self._http.get(f"{self.url}/_control/log")).json()["log"]

@@ -160,8 +160,7 @@ class Folder:
 
 async def end_of(process: asyncio.subprocess.Process, stdin: bytes | None = None) -> Ended:
     """Wait for its end, and read all that it wrote and was not read before."""
-    async with asyncio.timeout(PATIENCE_S):
-        out, err = await process.communicate(stdin)
+    out, err = await asyncio.wait_for(process.communicate(stdin), PATIENCE_S)
     assert process.returncode is not None
     return Ended(process.returncode, out.decode(errors="replace"), err.decode())
 

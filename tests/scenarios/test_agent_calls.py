@@ -233,6 +233,5 @@ async def test_what_waits_in_a_terminal_is_answered_in_a_later_process(tmp_path:
         shown = await read_until(process, "It is sent.")
         process.stdin.close()
         assert "Approved; I go on" in shown
-        async with asyncio.timeout(PATIENCE_S):
-            await process.wait()
+        await asyncio.wait_for(process.wait(), PATIENCE_S)
     assert (tmp_path / "done").read_text() == "send eve\n"

@@ -103,8 +103,7 @@ async def chatting(folder: Folder) -> AsyncIterator[tuple[Terminal, asyncio.subp
 
 
 async def ended(process: asyncio.subprocess.Process) -> int:
-    async with asyncio.timeout(PATIENCE_S):
-        return await process.wait()
+    return await asyncio.wait_for(process.wait(), PATIENCE_S)
 
 
 @pytest.fixture

@@ -56,11 +56,10 @@ async def test_a_deleted_question_leaves_the_prompts_to_come_also_after_a_restar
     await driver.delete()
     assert house.app is not None
     history = house.app.services.history
-
-    async def is_gone() -> bool:
-        return not await history.recent(f"discord:{GUILD}:{CHANNEL}:t={thread}")
-
-    await until(is_gone)
+    await until(
+        lambda: history.recent(f"discord:{GUILD}:{CHANNEL}:t={thread}"),
+        fits=lambda found: not found,
+    )
     await driver.fake.say("what is the password?", mention=True, channel=thread)
     await house.reads("You said: what is the password?")
     asked = "\n".join(m.content for m in house.model.requests[-1].messages)

@@ -41,7 +41,6 @@ async def test_a_signal_ends_it_and_no_other(folder: Folder, tmp_path: Path) -> 
         one.kill()
         assert await one.wait() == one.returncode == -signal.SIGKILL
         two.send_signal(signal.SIGINT)
-        async with asyncio.timeout(PATIENCE_S):
-            assert await two.wait() == 128 + signal.SIGINT
+        assert await asyncio.wait_for(two.wait(), PATIENCE_S) == 128 + signal.SIGINT
     assert not (folder.path / "apart").exists()
     assert (other.path / "apart" / "parlance.db").exists()

@@ -43,8 +43,7 @@ async def with_small_disk(folder: Folder, work: str) -> tuple[int | None, str]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            out, _ = await process.communicate()
+        out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     finally:
         if process.returncode is None:
             process.kill()

@@ -79,8 +79,7 @@ async def room_has(house: House, person: str, room: str) -> bool:
 async def test_nobody_is_let_in_without_the_token_and_a_name(house: House, hello: str) -> None:
     client = await LinesClient().connect(adapter_of(house).port, hello)
     client.write("general hello there")
-    async with asyncio.timeout(PATIENCE_S):
-        await client.ended.wait()
+    await asyncio.wait_for(client.ended.wait(), PATIENCE_S)
     assert not any("Hello" in text for _, _, text in client.lines)
     assert LINES_TOKEN not in str(client.lines)
     assert not house.model.requests
@@ -107,11 +106,7 @@ async def test_a_person_is_where_they_are_connected_and_nowhere_else(
     assert await adapter.channels_of("lines:nobody", asked) == frozenset()
     assert await adapter.role_problem(["lines:cook"]) == "People have no roles on this platform."
     await ada.close()
-
-    async def gone() -> bool:
-        return await adapter.asker_now(ADA, KITCHEN) is None
-
-    await until(gone)
+    await until(lambda: adapter.asker_now(ADA, KITCHEN), fits=lambda found: found is None)
 
 
 async def test_a_persons_own_conversation_is_closed_to_others(house: House, join: Any) -> None:
@@ -163,8 +158,7 @@ async def test_what_a_model_writes_is_one_line_and_cannot_pose_as_another(
 async def test_a_line_that_is_too_long_ends_its_client_alone(house: House, join: Any) -> None:
     ada, eve = await join("ada", "kitchen"), await join("eve", "kitchen")
     ada.write("kitchen " + "x" * 100_000)
-    async with asyncio.timeout(PATIENCE_S):
-        await ada.ended.wait()
+    await asyncio.wait_for(ada.ended.wait(), PATIENCE_S)
     eve.write("kitchen hello there")
     await eve.until("You said: hello there")
 

@@ -95,8 +95,7 @@ class TestAtAKeyboard:
             await house.discord.mention(QUESTION)
             shown += await terminal.sees("The first question was answered on Discord, from Lamps.")
             process.send_signal(signal.SIGINT)
-            async with asyncio.timeout(PATIENCE_S):
-                assert await process.wait() == 130
+            assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 130
         assert questions <= 8
         assert TOKEN not in shown
         assert f"- discord:{EVE}\n" in house.settings

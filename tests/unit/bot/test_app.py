@@ -194,8 +194,7 @@ async def test_what_is_too_old_is_removed_at_the_start(tmp_path: Path) -> None:
         for question in (old, new):
             answer = replace(question, id=f"to-{question.id}", role="assistant")
             await history.open(question, replace(answer, answers=question.id))
-        async with asyncio.timeout(PATIENCE_S):
-            await app.serve([UntilForgotten(history)])
+        await asyncio.wait_for(app.serve([UntilForgotten(history)]), PATIENCE_S)
         assert await history.get("to-old") is None
         assert await history.get("to-new") is not None
 
@@ -235,8 +234,7 @@ async def test_a_source_with_a_period_is_read_while_the_bot_runs_and_not_at_its_
     (papers / "lamp.md").write_text("# Lamps\n\nSwitch the lamp off.", "utf-8")
     sync = [{"path": "papers", "every": "1h"}]
     async with open_app(await installed(tmp_path, knowledge={"sync": sync})) as app:
-        async with asyncio.timeout(PATIENCE_S):
-            await app.serve([UntilRead(app)])
+        await asyncio.wait_for(app.serve([UntilRead(app)]), PATIENCE_S)
         assert [document.title for document in await app.knowledge.list()] == ["Lamps"]
         assert [event async for event in app.sync_documents()] == []  # the schedule does it
 

@@ -74,12 +74,10 @@ async def test_metrics_are_served_and_the_loop_is_watched(tmp_path: Path) -> Non
     here = await installed(tmp_path, http={"port": 0}, metrics={"enabled": True})
     async with open_app(here) as app, open_ports(app, [], never) as ports:
         app.metrics.turn_started("ask")
-
-        async def is_watched() -> bool:
-            return "lag_seconds_count 0.0" not in (await get(f"{ports.http}/metrics"))[1]
-
-        await until(is_watched)
-        status, text = await get(f"{ports.http}/metrics")
+        status, text = await until(
+            lambda: get(f"{ports.http}/metrics"),
+            fits=lambda it: "lag_seconds_count 0.0" not in it[1],
+        )
         assert (await get(f"{ports.http}/metrics/more"))[0] == 404
         assert (await get(f"{ports.http}/"))[0] == 404
         async with (
@@ -178,14 +176,10 @@ async def test_status_tells_platforms_apart(tmp_path: Path) -> None:
     async with open_app(here) as app, open_ports(app, adapters, never):
         before = await ask(here.config.data_dir, "status")
         serving = asyncio.create_task(app.serve(adapters))
-        told: dict[str, Any] = {}
-
-        async def is_told() -> bool:
-            nonlocal told
-            told = await ask(here.config.data_dir, "status")
-            return {"starting"}.isdisjoint(one["state"] for one in told["platforms"])
-
-        await until(is_told)
+        told = await until(
+            lambda: ask(here.config.data_dir, "status"),
+            fits=lambda it: "starting" not in [one["state"] for one in it["platforms"]],
+        )
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
     assert {one["state"] for one in before["platforms"]} == {"starting"}

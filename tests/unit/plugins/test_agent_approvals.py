@@ -125,11 +125,7 @@ async def test_while_it_is_carried_out_that_is_said(tmp_path: Path) -> None:
     async with running(tmp_path, SEND, "Sent.") as parlance:
         asked = await parlance.say("/agent write somebody")
         running_on = asyncio.create_task(parlance.send(pressed(asked)))
-
-        async def is_running() -> bool:
-            return await states(parlance) == ["running"]
-
-        await until(is_running)
+        await until(lambda: states(parlance), fits=lambda found: found == ["running"])
         again = await parlance.send(pressed(asked))
         assert again.text == "This was answered already, and I am at it."
         (tmp_path / "hold").unlink()

@@ -220,8 +220,7 @@ async def test_closing_the_stream_closes_the_connection(
         async for chunk in stream:
             if chunk.text:
                 break
-    async with asyncio.timeout(PATIENCE_S):
-        await server.seen[-1].closed.wait()
+    await asyncio.wait_for(server.seen[-1].closed.wait(), PATIENCE_S)
 
 
 async def test_credentials_in_an_address_are_used_and_never_shown(server: OllamaServer) -> None:

@@ -294,8 +294,7 @@ async def test_closing_the_stream_closes_the_connection(
             if chunk.text:
                 break
     seen = next(seen for seen in server.seen if seen.path == CHAT)
-    async with asyncio.timeout(PATIENCE_S):
-        await seen.closed.wait()
+    await asyncio.wait_for(seen.closed.wait(), PATIENCE_S)
 
 
 async def test_a_server_that_is_loading_is_unwell(

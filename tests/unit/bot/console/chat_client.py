@@ -91,14 +91,7 @@ class Chat:
         return await self.when(lambda text: all(word in text for word in words))
 
     async def when(self, fits: Callable[[str], bool]) -> str:
-        text = ""
-
-        async def shown() -> str:
-            nonlocal text
-            text = await self.page()
-            return text if fits(text) else ""
-
-        return await until(shown, lambda: f"the page shows {text}")
+        return await until(self.page, fits=fits)
 
     async def press(self, label: str, nth: int = -1) -> httpx.Response:
         """Press a button of the page, by what it says."""

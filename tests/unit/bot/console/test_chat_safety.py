@@ -99,8 +99,7 @@ async def test_a_stream_needs_a_session_and_ends_with_it(
     async with chat.stream() as stream:
         await chat.browser.post("/console/leave", token=await chat.token())
         with pytest.raises(StopAsyncIteration):
-            async with asyncio.timeout(PATIENCE_S):
-                await stream.next()
+            await asyncio.wait_for(stream.next(), PATIENCE_S)
 
 
 async def test_streams_are_bounded(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,11 +113,7 @@ async def test_streams_are_bounded(room: Room, monkeypatch: pytest.MonkeyPatch) 
         assert refused.status_code == 503
         await chat.send("two")
         await first.until("You said: two")
-
-    async def is_let_in() -> bool:
-        return await status_of(chat) != 503
-
-    await until(is_let_in)
+    await until(lambda: status_of(chat), fits=lambda found: found != 503)
 
 
 async def status_of(chat: Chat) -> int:
@@ -211,8 +206,7 @@ async def test_forgetting_somebody_takes_their_conversation_away_at_once(room: R
         assert room.app.services.forget is not None
         assert await room.app.services.forget("test:bob") == 2
         with pytest.raises(StopAsyncIteration):
-            async with asyncio.timeout(PATIENCE_S):
-                await stream.next()
+            await asyncio.wait_for(stream.next(), PATIENCE_S)
     back = Chat(await room.browser("bob"), bob.at)
     assert (await back.browser.get(bob.at)).status_code == 404
     await ann.shows("You said: hello")

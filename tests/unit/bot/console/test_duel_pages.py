@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from bot.sign_in.changes import ChangeRecord
 from bot.sign_in.places import console_place
 from bot.values import Standing
 from tests.unit.bot.console.conftest import PLACE, Browser, Room
-from tests.until import PATIENCE_S, until
+from tests.until import until
 
 WORDS = "**A**\n\nFrom light.\n\n**B**\n\nFrom paint."
 
@@ -36,12 +35,7 @@ async def post(browser: Browser, path: str) -> str:
 
 async def until_said(browser: Browser, path: str, words: str) -> str:
     """Read a page until it says something."""
-
-    async def said() -> str:
-        text = (await browser.get(path)).text
-        return text if words in text else ""
-
-    return await until(said)
+    return (await until(lambda: browser.get(path), fits=lambda page: words in page.text)).text
 
 
 def told(text: str) -> bool:
@@ -86,11 +80,10 @@ async def test_a_duel_begins_in_a_conversation_of_the_chat(room: Room) -> None:
     assert begun.status_code == 303
     assert begun.headers["location"].startswith("/console/chat/")
     await until_said(browser, begun.headers["location"], "colour or")
-    async with asyncio.timeout(PATIENCE_S):
-        while not (
-            page := await DuelStore(room.app.database).page("test:bob", everybody=False)
-        ).duels:
-            await asyncio.sleep(0.01)
+    store = DuelStore(room.app.database)
+    page = await until(
+        lambda: store.page("test:bob", everybody=False), fits=lambda page: page.duels
+    )
     stored = await room.app.services.history.recent(
         str(console_place(replace(PLACE, channel="d-bob"), begun.headers["location"][-12:]))
     )

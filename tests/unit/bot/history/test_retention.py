@@ -138,14 +138,10 @@ async def test_others_write_between_two_batches(database: Database) -> None:
 async def test_it_is_done_at_once_and_again(database: Database) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=40)
     await put(database, "1", long_ago)
-
-    async def is_empty() -> bool:
-        return not (await left(database))["turns"]
-
     task = asyncio.create_task(remove_expired_daily(database, 30, every_s=0.01))
     try:
         for name in ("1", "2"):
-            await until(is_empty)
+            await until(lambda: left(database), fits=lambda found: not found["turns"])
             if name == "1":
                 await put(database, "2", long_ago)
     finally:

@@ -223,12 +223,8 @@ async def test_a_tool_that_has_changed_is_closed_until_it_is_accepted(tmp_path: 
     async with running(tmp_path, servers, *replies) as parlance:
         assert "Not here:" not in (await parlance.say("/tools")).text
         await parlance.say("/agent change it")
-
-        async def closed() -> str:
-            said = (await parlance.say("/tools")).text
-            return said if "Not here:" in said else ""
-
-        shown = await until(closed)
+        told = await until(lambda: parlance.say("/tools"), fits=lambda it: "Not here:" in it.text)
+        shown = told.text
         assert "- **it_look**: This tool has changed; whoever runs me has to look" in shown
         assert shown.count("has changed") == 1, "the others are as they were"
     async with running(tmp_path, servers) as parlance:

@@ -227,11 +227,7 @@ async def test_what_one_process_began_another_takes_and_finishes(
     other.connections = None
     begun = await other.begin(BOB, "git")
     await setup.logins.begin(BOB, "git")  # which gives the other one up
-
-    async def is_refused() -> bool:
-        return (await setup.browse(begun)).status_code == 400
-
-    await until(is_refused)
+    await until(lambda: setup.browse(begun), fits=lambda found: found.status_code == 400)
     await other.aclose()
     await peers.close()
     await second.close()

@@ -79,11 +79,7 @@ async def outgrow(core: Parlance, script: Script, by: Author = ANN) -> None:
         count += 1
         await say(core, f"fact {before}.{count}: {LONG}", by, id=f"e{before}.{count}")
         await asyncio.sleep(0.3)
-
-    async def is_kept() -> bool:
-        return len(await summaries(core)) != min(before, 4)
-
-    await until(is_kept)
+    await until(lambda: summaries(core), fits=lambda found: len(found) != min(before, 4))
 
 
 async def sum_up(core: Parlance, script: Script) -> None:
@@ -207,11 +203,7 @@ class TestGone:
         core, _ = made
         deleted = MessageDeleted("d", THREAD, ANN, of="e0.0")
         await core.core.accept(deleted, None)  # type: ignore[arg-type]
-
-        async def are_gone() -> bool:
-            return not await summaries(core)
-
-        await until(are_gone)
+        await until(lambda: summaries(core), fits=lambda found: not found)
 
     async def test_when_somebody_in_it_is_forgotten(self, made: tuple[Parlance, Script]) -> None:
         core, _ = made

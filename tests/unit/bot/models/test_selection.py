@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -22,7 +21,7 @@ from bot.models.selection import ModelService
 from bot.settings.choices_store import SqlPreferences
 from bot.storage.database import Database
 from bot.types import SCOPES, ConversationKey, Scope
-from tests.until import PATIENCE_S
+from tests.until import until
 
 HERE = ConversationKey("slack", "T1", "C1", thread="9.1")
 ELSEWHERE = ConversationKey("slack", "T2", "C9")
@@ -217,12 +216,11 @@ class TestDescribe:
         self, models: ModelService
     ) -> None:
         await models.use("default", "default", HERE, "slack:ada")
-        async with asyncio.timeout(PATIENCE_S):
-            while True:  # health is asked in the background
-                (twins,) = [info for info in await models.describe() if info.name == "twins"]
-                if "1 of 2 replicas well" in twins.detail:
-                    break
-                await asyncio.sleep(0.01)
+        told = await until(  # health is asked in the background
+            models.describe,
+            fits=lambda told: any("1 of 2 replicas well" in info.detail for info in told),
+        )
+        (twins,) = [info for info in told if info.name == "twins"]
         assert [line.split(";")[0] for line in twins.replicas] == [
             "replica 0 (scripted): ready",
             "replica 1 (scripted): resting",

@@ -96,11 +96,7 @@ async def test_what_one_process_chooses_holds_in_the_other(begin: Begin) -> None
     here, there = SqlPreferences(one.database), SqlPreferences(two.database)
     assert await there.get("model", "") is None
     await here.put("model", "", "tiny", "")
-
-    async def is_heard() -> bool:
-        return await there.get("model", "") == "tiny"
-
-    await until(is_heard)
+    await until(lambda: there.get("model", ""), fits=lambda found: found == "tiny")
 
 
 async def test_what_is_told_reaches_the_others(begin: Begin) -> None:

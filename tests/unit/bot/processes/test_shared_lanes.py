@@ -42,8 +42,7 @@ async def test_turns_of_a_conversation_run_one_after_the_other_in_all_processes(
         ticket = crew[number % 3].lanes.enter(PLACE)
         tasks.append(asyncio.create_task(run(number, ticket)))
         await asyncio.shield(ticket._taking)  # so that it is known which came first
-    async with asyncio.timeout(PATIENCE_S):
-        await asyncio.gather(*tasks)
+    await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_S)
     assert order == list(range(24))
     for one in crew:
         await one.lanes.close()
@@ -67,8 +66,9 @@ async def test_many_that_enter_at_once_are_in_one_order(begin: Begin) -> None:
         running -= 1
         ticket.leave()
 
-    async with asyncio.timeout(PATIENCE_S):
-        await asyncio.gather(*(run(process) for process in crew for _ in range(20)))
+    await asyncio.wait_for(
+        asyncio.gather(*(run(process) for process in crew for _ in range(20))), PATIENCE_S
+    )
 
 
 async def test_those_that_read_nothing_run_side_by_side_once_the_first_is_stored(

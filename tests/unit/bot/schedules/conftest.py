@@ -82,11 +82,7 @@ class Process:
         )
 
     async def until_states(self, job: str, *states: str) -> Sequence[str]:
-        async def found() -> Sequence[str]:
-            now = await self.jobs.states(job)
-            return now if tuple(now) == states else ()
-
-        return await until(found)
+        return await until(lambda: self.jobs.states(job), fits=lambda now: tuple(now) == states)
 
 
 @asynccontextmanager

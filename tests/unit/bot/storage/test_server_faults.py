@@ -157,11 +157,13 @@ async def test_one_of_two_jobs_that_deadlock_is_run_again(
             met.wait(PATIENCE_S)
         connection.execute(text(more), {"name": second})
 
-    async with asyncio.timeout(PATIENCE_S):
-        await asyncio.gather(
+    await asyncio.wait_for(
+        asyncio.gather(
             one.write(lambda connection: change(connection, "a", "b")),
             two.write(lambda connection: change(connection, "b", "a")),
-        )
+        ),
+        PATIENCE_S,
+    )
     async with one.read() as connection:
         assert set(await connection.scalars(sa.select(choices.c.value))) == {"v++"}
     await one.close()

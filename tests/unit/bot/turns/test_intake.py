@@ -153,11 +153,7 @@ async def test_what_is_written_is_kept_while_it_is_written(
     b = bench(CHAT, store=history, backend=stalling(), limits=TurnLimits(save_every_s=0.01))
     sink = await b.begin(b.message("hello"))
     view = await sink.until_text("one two")
-
-    async def is_kept() -> bool:
-        return (await stored(history, view.turn)).text == "one two"
-
-    await until(is_kept)
+    await until(lambda: stored(history, view.turn), fits=lambda found: found.text == "one two")
     assert (await stored(history, view.turn)).status == "running"
 
 
@@ -569,8 +565,7 @@ async def test_shutdown_keeps_what_was_written_and_ends_every_reply(
     first = await b.begin(b.message("hello"), slow)
     waiting = await b.begin(b.message("and then?"))
     await first.until_text("one")
-    async with asyncio.timeout(PATIENCE_S):
-        await b.core.close()
+    await asyncio.wait_for(b.core.close(), PATIENCE_S)
     view = await first.end()
     assert view.state == "cancelled"
     assert view.text.startswith("one")
@@ -597,8 +592,7 @@ async def test_while_it_drains_what_runs_goes_on_and_what_is_new_is_refused(
     assert not draining.done()
     assert "stopped 1" in (await b.say(b.call("stop"))).notices[0].text
     assert (await first.end()).notices[0].text == "Stopped by Ada."
-    async with asyncio.timeout(PATIENCE_S):
-        await draining
+    await asyncio.wait_for(draining, PATIENCE_S)
     await b.core.close()
     assert not await history.claim("test", question.id), "another process would answer it as well"
 
@@ -625,8 +619,7 @@ async def test_shutdown_is_not_held_up_by_a_skill_that_will_not_end(bench: Make)
     b = bench(Skill("stubborn", answer=stubborn))
     sink = await b.begin(b.message("hello"))
     await sink.until_text("never")
-    async with asyncio.timeout(PATIENCE_S):
-        await b.core.close(0.1)
+    await asyncio.wait_for(b.core.close(0.1), PATIENCE_S)
 
 
 async def test_a_question_deleted_later_leaves_the_prompts_to_come(
@@ -638,11 +631,7 @@ async def test_a_question_deleted_later_leaves_the_prompts_to_come(
     view = await b.say(question)
     await b.begin(b.retract(question.id))
     await b.begin(b.retract("never asked"))
-
-    async def is_forgotten() -> bool:
-        return len(await history.recent(str(HERE))) == 2
-
-    await until(is_forgotten)
+    await until(lambda: history.recent(str(HERE)), fits=lambda found: len(found) == 2)
     (kept, _) = await history.recent(str(HERE))
     assert kept.text == "keep this"
     assert (await stored(history, view.turn)).text == view.text
@@ -667,8 +656,7 @@ async def test_what_is_of_a_person_or_reads_them_ends_when_they_are_forgotten(
     for event in events:
         await b.begin(event)
     await until(lambda: len(b.backend.requests) >= 5 and len(b.core.open_turns) >= 4)
-    async with asyncio.timeout(PATIENCE_S):
-        await b.core.open_turns.stop_person(ADA.key)
+    await asyncio.wait_for(b.core.open_turns.stop_person(ADA.key), PATIENCE_S)
     assert [turn.event.text for turn in b.core.open_turns] == ["his"]
 
 

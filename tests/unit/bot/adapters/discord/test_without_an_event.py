@@ -233,8 +233,12 @@ class TestAskers:
     async def test_rate_limited_it_is_a_no_in_time(self, make: Any, fake: FakeDiscord) -> None:
         async with running(make(timing=replace(FRESH, lookup=0.2))) as bot:
             fake.fail_next("GET", "/members/", 429, retry_after=600.0)
-            async with asyncio.timeout(PATIENCE_S):
-                assert await bot.bench.core.platforms.asker_now(ADA_KEY, HERE) is None
+            assert (
+                await asyncio.wait_for(
+                    bot.bench.core.platforms.asker_now(ADA_KEY, HERE), PATIENCE_S
+                )
+                is None
+            )
 
     @pytest.mark.parametrize("person", ["discord:nobody", "slack:U1", "", f"discord:{2**70}"])
     async def test_a_name_that_is_no_persons(self, fresh: Bot, person: str) -> None:

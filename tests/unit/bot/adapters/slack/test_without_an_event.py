@@ -213,8 +213,12 @@ class TestAskers:
         fake.workspace.channels = {CHANNEL: [EVE]}
         async with served(build(timing=replace(FRESH, lookup=0.2))) as bot:
             fake.fail_next("users.conversations", status=429, retry_after=600)
-            async with asyncio.timeout(PATIENCE_S):
-                assert await bot.bench.core.platforms.asker_now(EVE_KEY, HERE) is None
+            assert (
+                await asyncio.wait_for(
+                    bot.bench.core.platforms.asker_now(EVE_KEY, HERE), PATIENCE_S
+                )
+                is None
+            )
 
     async def test_a_burst_of_questions_is_one_request(self, build: Any, fake: FakeSlack) -> None:
         fake.workspace.channels = {CHANNEL: [EVE]}
@@ -296,11 +300,7 @@ class TestUserGroups:
         assert await self._roles(grouped) == {"S1", "S2"}
         fake.workspace.groups["S1"] = []
         await fake.event({"type": event, "subteam_id": "S1", "team_id": "T1"})
-
-        async def is_out() -> bool:
-            return await self._roles(grouped) == {"S2"}
-
-        await until(is_out)
+        await until(lambda: self._roles(grouped), fits=lambda found: found == {"S2"})
 
     async def test_where_no_rule_names_a_group_slack_is_not_asked(
         self, fresh: ServedBot, fake: FakeSlack

@@ -92,8 +92,7 @@ async def beside(events: AsyncGenerator[Ingested, None], other: Coroutine[Any, A
                 task = asyncio.create_task(other)
                 await asyncio.wait([task], timeout=0.5)
     assert task is not None
-    async with asyncio.timeout(PATIENCE_S):
-        await task
+    await asyncio.wait_for(task, PATIENCE_S)
 
 
 async def test_a_document_that_is_added_during_a_rebuild_stays(pair: Pair, drain: Drain) -> None:

@@ -427,11 +427,7 @@ class TestEditsAndDeletions:
             await people.say("next", channel=DIRECT)
             await answered_times(people, 3)
             key = f"slack:T1:{CHANNEL}:t={question}"
-
-            async def is_gone() -> bool:
-                return not await store.recent(key)
-
-            await until(is_gone)
+            await until(lambda: store.recent(key), fits=lambda found: not found)
             assert len(people.answers(CHANNEL)) == 2  # what is whole stays
             assert bot.asked() == ["next"]
 
@@ -495,6 +491,5 @@ async def test_one_conversation_does_not_hold_up_another(make: Any, people: Acti
     async with running(make()) as bot:
         await people.say("slow", thread=root, mention=True)
         await people.say("quick", mention=True)
-        async with asyncio.timeout(PATIENCE_S):
-            await answered_times(people, 2)
+        await asyncio.wait_for(answered_times(people, 2), PATIENCE_S)
         assert bot.asked()[0] == "quick"
