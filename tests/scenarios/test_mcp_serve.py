@@ -67,7 +67,7 @@ async def test_a_signal_ends_it_while_its_client_says_nothing(folder: Folder) ->
             assert answer, "it has ended"
         assert b"Parlance" in answer
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+        assert await asyncio.wait_for(process.wait(), 15) == 0
 
 
 async def test_a_token_of_the_terminal_lets_a_program_in(folder: Folder) -> None:
@@ -88,4 +88,4 @@ async def test_a_token_of_the_terminal_lets_a_program_in(folder: Folder) -> None
         ):
             assert "[1] Lamps" in await found(client)
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+        assert await asyncio.wait_for(process.wait(), 15) == 0

@@ -88,8 +88,10 @@ async def sum_up(core: Parlance, script: Script) -> None:
     assert compaction is not None
     told = (await core.services.history.recent(str(THREAD)))[-2:]
     await until(lambda: not compaction._running)
+    count = len(script.summed)
     compaction.request("default", before[0] if before else None, told)
     await until(lambda: not compaction._waiting and not compaction._running)
+    assert len(script.summed) > count
 
 
 class TestSummary:
