@@ -1,13 +1,14 @@
 """Compares what a Chroma server holds with the database, and puts right what differs.
 
 A server can be emptied, put back to an older state or lose its folder without an error, and what
-could not be written while it was away is missing in it. Other processes may read documents in at
-the same time: nothing of what they are writing is taken away.
+could not be written while it was away is missing in it. One of the processes on a database does it
+at a time. Others may read documents in meanwhile: nothing of what they are writing is taken away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Final
 
 import structlog
 
@@ -15,10 +16,12 @@ from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.chroma_sync import RepairCounts, is_searchable, reconcile
 from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.store import KnowledgeStore
+from bot.processes.leases import Leases, held
 
 log = structlog.get_logger(__name__)
 
-_MAX_COUNTED_BASES = 200
+_LEASE: Final = "vectors"
+_MAX_COUNTED_BASES: Final = 200
 """Bases whose vectors are counted in one round: with documents of their own, there may be as many
 bases as people."""
 
@@ -27,7 +30,8 @@ class VectorComparison:
     """Makes a server hold what the database says; one call after the other, so that it has little
     to do at a time, however many bases there are."""
 
-    def __init__(self, store: KnowledgeStore, chroma: ChromaIndex) -> None:
+    def __init__(self, store: KnowledgeStore, chroma: ChromaIndex, leases: Leases) -> None:
+        self._leases = leases
         self._store = store
         self._chroma = chroma
         self._counted = ""
@@ -40,6 +44,10 @@ class VectorComparison:
         different ones each time. Where something is known to be missing, all are looked at, and
         each vector looked up; `closely`, a sample of them is searched for, too.
         """
+        async with held(self._leases, _LEASE):
+            await self._compare(closely=closely)
+
+    async def _compare(self, *, closely: bool) -> None:
         chroma = self._chroma
         each = chroma.begin_comparison() or closely
         names = await chroma.names()

@@ -68,7 +68,7 @@ class IngestionJobs:
         self._ingestor = Ingestor(store, chroma, document_reader)
         self._locks: dict[str, asyncio.Lock] = {}
         self.running = RunningJobs()
-        self.comparison = VectorComparison(store, chroma)
+        self.comparison = VectorComparison(store, chroma, leases)
 
     # --- adding ----------------------------------------------------------------------------------
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
+from bot.background import background
 from bot.config.knowledge import KnowledgeSettings
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.chroma_server import ChromaServer
@@ -103,3 +105,20 @@ async def test_a_document_that_is_added_during_a_rebuild_stays(pair: Pair, drain
 async def test_a_verification_takes_nothing_from_a_rebuild(pair: Pair) -> None:
     await beside(pair.first.rebuild(), pair.second.verify())
     await pair.check(len(TOPICS))
+
+
+async def test_each_process_filled_an_emptied_server_with_all_vectors(pair: Pair) -> None:
+    for name in await pair.vectors.names():
+        await pair.vectors.drop(name)
+    with capture_logs() as logs:
+        async with AsyncExitStack() as stack:
+            for service in (pair.first, pair.second):
+                repairing = service.repair_when_damaged(pause_s=0.05, period_s=0.05)
+                await stack.enter_async_context(background(repairing, "repairing"))
+            async with asyncio.timeout(60):
+                while not any(one["event"] == "knowledge.vectors_repaired" for one in logs):
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.5)  # in which the other one looks, too
+    await pair.check(len(TOPICS))
+    added = [one["added"] for one in logs if one["event"] == "knowledge.vectors_repaired"]
+    assert added == [len(TOPICS)]
