@@ -75,6 +75,7 @@ from bot.commands.declaration import Command, Example, command
 from bot.commands.options import Completion, Option
 from bot.commands.time_words import parse_since
 from bot.config.base import PlatformSettings
+from bot.duels.values import DuelBoard, DuelChoice, Standing
 from bot.errors import (
     AdapterError,
     Busy,
@@ -188,8 +189,6 @@ from bot.values import (
     ChangedLine,
     Difference,
     Document,
-    DuelBoard,
-    DuelChoice,
     FoundPage,
     Ingested,
     ModelInfo,
@@ -198,7 +197,6 @@ from bot.values import (
     PicturesRead,
     SearchResult,
     Setting,
-    Standing,
 )
 
 Quote = ContextMessage

@@ -30,7 +30,7 @@ GROUPS: Final = (
     ("Who may do what", ("bot.commands.checks", "bot.commands.access", "bot.knowledge.access")),
     ("Events", ("bot.events",)),
     ("Parts of an answer", ("bot.types", "bot.catalogue")),
-    ("What services return", ("bot.values",)),
+    ("What services return", ("bot.values", "bot.duels.values")),
     ("Answers from documents", ("bot.answering", "bot.knowledge.citations")),
     ("Prompts", ("bot.prompting",)),
     ("Reminders and schedules", ("bot.schedules",)),

@@ -14,10 +14,10 @@ from sqlalchemy.orm import aliased
 
 from bot.catalogue.sentence import say
 from bot.duels.tables import duel_votes, duels
+from bot.duels.values import Duel, DuelBoard, DuelChoice, DuelKind, ListedDuel, Standing
 from bot.errors import NotFound, Refused
 from bot.history.tables import turns
 from bot.storage.database import Database
-from bot.values import Duel, DuelBoard, DuelChoice, DuelKind, ListedDuel, Standing
 
 PAGE_DUELS: Final = 20
 """How many duels are listed at once."""

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
 from bot.duels.tables import duels
+from bot.duels.values import DuelChoice, DuelKind
 from bot.history.mapping import (
     SNAPSHOT,
     measured_columns,
@@ -43,7 +44,6 @@ from bot.storage.insert import insert_into
 from bot.storage.one_at_a_time import one_at_a_time
 from bot.storage.records import Record
 from bot.types import ConversationKey
-from bot.values import DuelChoice, DuelKind
 
 _OPEN_STATES: Final = frozenset({"running", "waiting", "untold"})
 _UNIQUE: Final[Mapping[str, tuple[str, ...]]] = {

@@ -8,16 +8,13 @@ from typing import Any, Protocol
 
 from backends.base import Capabilities
 from bot.commands.checks import Asker
+from bot.duels.values import Duel, DuelBoard, DuelChoice, DuelKind
 from bot.types import ConversationKey, File, Scope
 from bot.values import (
     AccessToken,
     Change,
     Difference,
     Document,
-    Duel,
-    DuelBoard,
-    DuelChoice,
-    DuelKind,
     FoundPage,
     Ingested,
     Page,

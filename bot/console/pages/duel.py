@@ -20,11 +20,11 @@ from bot.console.site import CONSOLE_PATH, Site, go_to
 from bot.console.visibility import SeenTurn, find_turn
 from bot.console.visit import Visit
 from bot.duels.store import DuelStore
+from bot.duels.values import DuelChoice, ListedDuel, Standing
 from bot.errors import Denied, NotFound
 from bot.events import Message
 from bot.sign_in.places import console_place
 from bot.types import ConversationKey
-from bot.values import DuelChoice, ListedDuel, Standing
 
 CHOICES: Final[Mapping[str, str]] = {
     "a": say("A is better"),

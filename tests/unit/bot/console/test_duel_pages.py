@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from bot.console.pages.duel import CHART_WIDTH, make_bars
 from bot.duels.store import DuelStore
+from bot.duels.values import Standing
 from bot.sign_in.changes import ChangeRecord
 from bot.sign_in.places import console_place
-from bot.values import Standing
 from tests.unit.bot.console.conftest import PLACE, Browser, Room
 from tests.until import until
 
