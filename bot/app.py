@@ -42,9 +42,8 @@ from bot.observability.metrics import Metrics
 from bot.observability.redaction import Redactor
 from bot.platforms import forget_hooks
 from bot.private_files import create_privately
-from bot.processes.crew import Crew, open_crew
+from bot.processes.crew import Crew, Role, open_crew
 from bot.processes.demand_exchange import DemandExchange
-from bot.processes.received_events import Role
 from bot.prompting.templates import JinjaPrompts
 from bot.serving import Serving
 from bot.settings.choices_store import SqlPreferences
@@ -171,7 +170,7 @@ async def open_app(installation: Installation, role: Role = "all") -> AsyncItera
         await asyncio.to_thread(backups.remove_old)
         database = await Database.open(address)
         stack.push_async_callback(database.close)
-        crew = await stack.enter_async_context(open_crew(database))
+        crew = await stack.enter_async_context(open_crew(database, role))
         preferences = SqlPreferences(database)
         harmless = {one.name for one in installation.plugins.tools if one.repeatable}
         await interrupt_turns(database, harmless)
@@ -270,7 +269,6 @@ async def open_app(installation: Installation, role: Role = "all") -> AsyncItera
                 pulls=pulls,
                 console=sign_in if config.console.enabled else None,
                 crew=crew,
-                role=role,
             )
         )
         yield App(

@@ -35,7 +35,7 @@ from bot.models.protocol import ModelPulls, Models
 from bot.observability.redaction import Redactor
 from bot.portability.personal_files import PersonalFiles
 from bot.processes.crew import Crew
-from bot.processes.received_events import ReceivedEvents, Role
+from bot.processes.received_events import ReceivedEvents
 from bot.prompting.context_window import Fitter
 from bot.prompting.templates import JinjaPrompts
 from bot.schedules.jobs_store import Jobs
@@ -170,7 +170,6 @@ async def open_core(
     pulls: ModelPulls | None = None,
     console: ConsoleLinks | None = None,
     crew: Crew | None = None,
-    role: Role = "all",
 ) -> AsyncIterator[AssembledCore]:
     """Start the plugins and the core on these parts, which it does not own; end both afterwards."""
     async with AsyncExitStack() as stack:
@@ -271,7 +270,7 @@ async def open_core(
             prompts=KeptPrompts(database) if config.console.keep_prompts_days else None,
             crew=crew,
             quota=_shared_quota(config, database, crew),
-            received=ReceivedEvents(database, crew or Crew(), rules.platforms.handlers, role),
+            received=ReceivedEvents(database, crew or Crew(), rules.platforms.handlers),
         )
         stack.push_async_callback(core.close)
         yield AssembledCore(core, services, plugins)

@@ -86,7 +86,7 @@ class Serving:
         self._house_kept = False
         crew = app.crew
         self._house = Duty(crew.leases, HOUSEKEEPING, self._keep_house)
-        worker = app.core.received is not None and app.core.received.role == "worker"
+        worker = crew.role == "worker"
         self._takeovers = [
             Duty(crew.leases, platform_lease(one.name), self._take_over(one))
             for one in adapters

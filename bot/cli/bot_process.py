@@ -30,7 +30,7 @@ from bot.observability.log_file import LogFile
 from bot.observability.logs import configure
 from bot.platforms import CreatedAdapters, create_adapters
 from bot.ports import open_ports
-from bot.processes.received_events import Role
+from bot.processes.crew import Role
 from bot.web.late_fetch import CLIENT_MODULE
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import structlog
 
@@ -20,6 +20,11 @@ from bot.storage.database import Database
 
 log = structlog.get_logger(__name__)
 
+Role: TypeAlias = Literal["all", "front", "worker"]
+"""What a process does: receive events (`front`), answer those that fronts give it (`worker`), or
+both."""
+ROLE: Final = "role"
+"""By which name a process tells the others its role."""
 HOUSEKEEPING: Final = "housekeeping"
 """The lease of what is done once for all: old rows, schedules of documents, dead processes."""
 DUTY_EVERY_S: Final = 30.0
@@ -35,6 +40,7 @@ class Crew:
     membership: Membership | None = None
     lanes: SharedLanes | None = None
     peers: Peers | None = None
+    role: Role = "all"
 
     @property
     def shared(self) -> bool:
@@ -45,6 +51,13 @@ class Crew:
     def accompanied(self) -> bool:
         """Whether there are others now."""
         return self.membership is not None and bool(self.membership.others)
+
+    @property
+    def divided(self) -> bool:
+        """Whether any of them is a front or a worker, so that the questions of a place may come to
+        several."""
+        told = self.membership.told(ROLE) if self.membership is not None else ()
+        return any(role != "all" for role in (self.role, *told))
 
     def leads(self, platform: str) -> bool:
         """Whether it is this process that does for a platform what one alone does."""
@@ -57,9 +70,9 @@ def platform_lease(platform: str) -> str:
 
 
 @asynccontextmanager
-async def open_crew(database: Database) -> AsyncIterator[Crew]:
-    """Join the processes on this database, and leave them at the end; a file has but one. Raises
-    `StorageError`."""
+async def open_crew(database: Database, role: Role = "all") -> AsyncIterator[Crew]:
+    """Join the processes on this database with a role, and leave them at the end; a file has but
+    one. Raises `StorageError`."""
     if not isinstance(database.address, ServerAddress):
         yield Crew()
         return
@@ -67,10 +80,11 @@ async def open_crew(database: Database) -> AsyncIterator[Crew]:
     leases, lanes, peers = SharedLeases(database), SharedLanes(database), Peers(database)
     membership.mourn(leases.look_again)
     membership.mourn(lambda: lanes.move(None))
+    membership.tell(ROLE, lambda: role)
     await membership.join()
     beating = asyncio.create_task(membership.run(), name="process: beating")
     try:
-        yield Crew(leases, membership, lanes, peers)
+        yield Crew(leases, membership, lanes, peers, role)
         await lanes.close()
     finally:
         await peers.close()

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from bot.processes.received_events import ROLE
+from bot.processes.crew import ROLE
 from bot.processes.tables import leases, processes
 from bot.storage.address import ServerAddress
 from bot.storage.blocking import revision_at, snapshot

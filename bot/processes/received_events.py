@@ -31,8 +31,6 @@ from bot.storage.insert import InsertStatement
 
 log = structlog.get_logger(__name__)
 
-Role: TypeAlias = Literal["all", "front", "worker"]
-"""What a process does: receive events, answer them, or both."""
 Given: TypeAlias = Literal["here", "elsewhere", "known"]
 """Who handles an event that was stored: this process or another; or it was delivered before."""
 Handle: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -57,8 +55,6 @@ _MAX_TRIES: Final = 3
 """How often an event is given to a process; one that ends each of them is given up."""
 _MAX_TAKEN_EVENTS: Final = 100
 """Events that are taken at once."""
-ROLE: Final = "role"
-"""By which name a process tells the others its role."""
 _GIVEN: Final = "event_given"
 _TAKES: Final = "takes"
 
@@ -87,9 +83,8 @@ class ReceivedEvents:
         database: Database,
         crew: Crew,
         handlers: Callable[[], Mapping[str, Handler]],
-        role: Role = "all",
     ) -> None:
-        self.role = role
+        self._role = crew.role
         self._database = database
         self._membership = crew.membership
         self._handlers = handlers
@@ -102,7 +97,6 @@ class ReceivedEvents:
         if crew.membership is not None:
             crew.membership.mourn(self.look_again)
             crew.membership.tell(_TAKES, self._takes)
-            crew.membership.tell(ROLE, lambda: self.role)
             crew.membership.watch(self._note_takers)
 
     async def put(
@@ -195,7 +189,7 @@ class ReceivedEvents:
     def _takes(self) -> Mapping[str, int]:
         """What is told to the others: the platforms whose events may be given to this process, and
         in which format it reads those of each."""
-        if self.role == "front":
+        if self._role == "front":
             return {}
         return {platform: handler.format for platform, handler in self._handlers().items()}
 
@@ -210,7 +204,7 @@ class ReceivedEvents:
     def _choose(self, platform: str, place: str) -> str | None:
         """The process that handles an event of a place; None where there is none. A front gives it
         to the one that comes first by rendezvous hashing; others handle what they receive."""
-        if self.role != "front":
+        if self._role != "front":
             return self._id if platform in self._handlers() else None
         return max(
             self._takers(platform) or [self._id],
@@ -226,7 +220,7 @@ class ReceivedEvents:
         takers = [
             process for process, takes in known.items() if takes.get(platform) == handler.format
         ]
-        return takers if self.role == "front" else [*takers, self._id]
+        return takers if self._role == "front" else [*takers, self._id]
 
     async def _give_again(self) -> None:
         """Give events to a living process whose own has died, or does not serve the platform; drop

@@ -472,7 +472,6 @@ def assemble(
         policy.admission,
         policy.admin_word,
         crew,
-        divided=received is not None and received.role != "all",
     )
     choices = ChoicesElsewhere(crew.peers, platforms, intake.choose)
     return Core(

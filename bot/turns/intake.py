@@ -55,7 +55,6 @@ class Intake:
 
     `is_admin` says whether a person is an admin. `admission` is asked first about every event of a
     person; None lets all in. Whoever writes `admin_word` becomes an admin.
-    `divided` says that the processes of `crew` have roles, so that any may answer in a place.
     """
 
     def __init__(
@@ -70,8 +69,6 @@ class Intake:
         admission: Admission | None = None,
         admin_word: AdminWord | None = None,
         crew: Crew | None = None,
-        *,
-        divided: bool = False,
     ) -> None:
         self._router = router
         self.dependencies = dependencies
@@ -88,7 +85,6 @@ class Intake:
         self._replies = replies
         self.inquiries = inquiries
         self._crew = crew or Crew()
-        self._divided = divided
         self._sharing = Sharing(dependencies, platforms, self._crew.peers)
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -253,7 +249,7 @@ class Intake:
         shared = self._crew.lanes
         if shared is None:
             return self._lanes
-        together = self._divided or self._platforms.serves_everywhere(place.platform)
+        together = self._crew.divided or self._platforms.serves_everywhere(place.platform)
         return shared if together else self._lanes
 
     def _capacity_error(self, event: Message | CommandCall | ActionCall) -> Exception | None:

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from bot.background import background
 from bot.errors import StorageError
 from bot.history.sql_store import SqlHistoryStore
-from bot.processes.crew import Crew
-from bot.processes.received_events import MAX_PAYLOAD_BYTES, Handler, ReceivedEvents, Role
+from bot.processes.crew import Crew, Role
+from bot.processes.received_events import MAX_PAYLOAD_BYTES, Handler, ReceivedEvents
 from bot.processes.tables import received_events
 from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
@@ -39,14 +39,11 @@ class Taker:
         if self.fails_with is not None and payload["text"] == "bad":
             raise self.fails_with
 
-    def of(
-        self, database: Database, crew: Crew | None = None, role: Role = "all"
-    ) -> ReceivedEvents:
+    def of(self, database: Database, crew: Crew | None = None) -> ReceivedEvents:
         return ReceivedEvents(
             database,
             crew or Crew(),
             lambda: {"slack": Handler(self.handle, self.format)} if self.connected else {},
-            role,
         )
 
 
@@ -152,8 +149,8 @@ async def test_an_event_that_cannot_be_stored_in_time_or_at_all_is_left_to_whoev
 
 @asynccontextmanager
 async def taking(process: Process, handler: Taker, role: Role) -> AsyncIterator[ReceivedEvents]:
-    crew = Crew(process.leases, process.membership, process.lanes)
-    events = handler.of(process.database, crew, role)
+    crew = Crew(process.leases, process.membership, process.lanes, role=role)
+    events = handler.of(process.database, crew)
     async with background(events.run(), "events"):
         yield events
 
