@@ -25,10 +25,10 @@ class Forms:
         self._core = core
         self._submitted: LruDict[str, None] = LruDict(_MAX_REMEMBERED_FORMS)
 
-    def command(self, name: str) -> Command | None:
+    async def command(self, name: str) -> Command | None:
         """The command of that name, or the form of an inquiry."""
         known = (c for c in self._core.commands if c.name == name)
-        return next(known, None) or self._core.inquiry_form(name)
+        return next(known, None) or await self._core.inquiry_form(name)
 
     def submit_once(self, form: str) -> bool:
         """Record a form, by its id on the platform, as submitted. Returns False if it was recorded
@@ -52,7 +52,7 @@ class Forms:
             return False
         return await self._core.may_use(command.name, author, conversation, direct=direct)
 
-    def recover(
+    async def recover(
         self,
         name: str,
         values: Mapping[str, Value],
@@ -66,7 +66,7 @@ class Forms:
         `return_values` is given the sentence to say with them; `files` says that there were files,
         which have to be attached again.
         """
-        if not has_typed_values(self.command(name), values):
+        if not has_typed_values(await self.command(name), values):
             return sink
         hint = ATTACH_FILE_AGAIN if files else ""
         return FormRecoverySink(sink, lambda sentence: return_values(sentence + hint))

@@ -99,7 +99,7 @@ class Core(Protocol):
         """
         ...
 
-    def inquiry_form(self, name: str, person: str | None = None) -> Command | None:
+    async def inquiry_form(self, name: str, person: str | None = None) -> Command | None:
         """The form of something that a person is asked while a tool works for them, by the value of
         its button or the name in a call; with `person` (an `Author.key`) only if it is they who are
         asked. None for any other name, and where nothing is to be filled in."""

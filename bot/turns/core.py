@@ -222,9 +222,9 @@ class Core:
         direct = conversation.workspace == "@dm"
         return self._admits(self._asker(author, conversation, direct), action)
 
-    def inquiry_form(self, name: str, person: str | None = None) -> Command | None:
+    async def inquiry_form(self, name: str, person: str | None = None) -> Command | None:
         """The form of an open inquiry; with `person`, only if it is they who are asked."""
-        return self.intake.inquiries.form(name, person)
+        return await self.intake.inquiries.form(name, person)
 
     async def complete(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from bot.commands.authorization import Authorize, Subject
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.commands.parsing import parse_options
-from bot.errors import Denied, NotFound
+from bot.errors import Denied, NotFound, StorageError
 from bot.events import ActionCall, CommandCall
 from bot.observability.redaction import Redactor
 from bot.processes.peers import Peers
@@ -43,6 +43,8 @@ from bot.types import Action, Notice, Value
 
 _CHOICES: Final[dict[str, Choice]] = {"decline-": "decline", "cancel-": "cancel"}
 _CLOSE_WAIT_S: Final = 2.0
+_FORM_WAIT_S: Final = 1.5
+"""How long another process is waited for with a form, in seconds; platforms let one open for 3."""
 _NO_FORM: Final = say("The form could not be opened here; you can decline.")
 
 
@@ -147,18 +149,19 @@ class OpenInquiries:
 
     # --- answering ----------------------------------------------------------------------------
 
-    def form(self, name: str, person: str | None = None) -> Command | None:
-        """The form of that name, if something is to be filled in; with `person` (an `Author.key`)
-        only if it is they who are asked. That of another process is known from the first press."""
+    async def form(self, name: str, person: str | None = None) -> Command | None:
+        """The form of that name, whichever process asks, if something is to be filled in; with
+        `person` (an `Author.key`) only if it is they who are asked."""
+        if not name.startswith(FORM_PREFIX):
+            return None
         inquiry = name.removeprefix(FORM_PREFIX)
-        one = self._open.get(inquiry)
-        if one is None:
-            return self._elsewhere.form(inquiry, person)
-        if one.answer.done() or not one.inquiry.options:
+        asked = self.describe(inquiry)
+        if asked is None:
+            with suppress(StorageError):  # a press says what is wrong
+                asked = await self._elsewhere.find(inquiry, within_s=_FORM_WAIT_S)
+        if asked is None or not asked.options or person not in {None, asked.subject.owner}:
             return None
-        if person not in (None, one.person):
-            return None
-        return one.form
+        return build_form(inquiry, asked.title, asked.options)
 
     async def press(self, call: ActionCall, asker: Asker) -> Notice:
         """Take a press of one of the buttons. Raises `NotFound` and `Denied`."""
@@ -193,7 +196,7 @@ class OpenInquiries:
     def describe(self, inquiry: str) -> Asked | None:
         """What is asked under that id by a turn of this process."""
         one = self._open.get(inquiry)
-        if one is None:
+        if one is None or one.answer.done():
             return None
         asker, what = one.turn.asker, one.inquiry
         subject = Subject(one.person, asker.conversation)

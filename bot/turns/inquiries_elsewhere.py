@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Protocol
 
-from backends.lru import LruDict
 from bot.catalogue.sentence import lay_out, say
 from bot.commands.authorization import Subject
 from bot.commands.declaration import Command, Option
 from bot.errors import NotFound, UsageError
-from bot.processes.peers import Peers, TooLongToTell
+from bot.processes.peers import ASK_S, Peers, TooLongToTell
 from bot.skills.inquiry import Choice
 from bot.types import ConversationKey, Part, Value
 
@@ -21,8 +20,6 @@ ANOTHER_ASKED: Final = say(
 )
 FORM_PREFIX: Final = "answer-"
 """Begins the name of an inquiry's form, as no command's name does; the rest is its id."""
-_MAX_FORMS: Final = 200
-"""Forms of other processes that are remembered."""
 _FIND: Final = "inquiry_find"
 _SETTLE: Final = "inquiry_settle"
 
@@ -57,30 +54,21 @@ class InquiriesElsewhere:
     def __init__(self, peers: Peers | None, here: InquiriesHere) -> None:
         self._peers = peers
         self._here = here
-        self._forms: LruDict[str, tuple[str, Command]] = LruDict(_MAX_FORMS)
-        """Who is asked (`Author.key`), and the form, by inquiry."""
         if peers is not None:
             peers.answer(_FIND, self._find)
             peers.answer(_SETTLE, self._settle)
 
-    async def find(self, inquiry: str) -> Asked | None:
-        """What another process asks under that id; None where none does. Raises `StorageError`."""
+    async def find(self, inquiry: str, *, within_s: float = ASK_S) -> Asked | None:
+        """What another process asks under that id; None where none does, or says so within so many
+        seconds. Raises `StorageError`."""
         if self._peers is None:
             return None
-        for said in await self._peers.ask(_FIND, {"inquiry": inquiry}):
+        for said in await self._peers.ask(_FIND, {"inquiry": inquiry}, within_s=within_s):
             place = ConversationKey.parse(said["place"])
             subject, title = Subject(said["person"], place), said["title"]
             options = [_read_option(one) for one in said["options"]]
-            if options:
-                self._forms[inquiry] = said["person"], build_form(inquiry, title, options)
             return Asked(subject, said["name"], title, options, said["link"])
         return None
-
-    def form(self, inquiry: str, person: str | None = None) -> Command | None:
-        """The form of an inquiry that was found before; with `person` (an `Author.key`) only if it
-        is they who are asked."""
-        asked, form = self._forms.get(inquiry) or ("", None)
-        return form if person in {None, asked} else None
 
     async def settle(
         self, inquiry: str, choice: Choice, given: Mapping[str, Value] | None = None

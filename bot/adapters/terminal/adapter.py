@@ -143,11 +143,11 @@ class TerminalAdapter:
             return ScreenSink(self._screen, late=True, save=self._save, on_end=self._ask)
         return PlainSink(self.stdout, self.stderr, late=True, save=self._save, on_end=self._ask)
 
-    def _ask(self, view: View) -> None:
+    async def _ask(self, view: View) -> None:
         """Say how a question is answered here, if a reply asks one."""
-        if self._core is None or not self._question.take(view):
+        if self._core is None or not await self._question.take(view, self._core):
             return
-        for line in self._question.lines(self._core):
+        for line in self._question.lines():
             if self._screen is not None:
                 self._screen.print(Text(line, style="green"))
             else:
@@ -282,7 +282,7 @@ class TerminalAdapter:
                 sink.hold()
                 self._held = sink
                 return
-            if self._held is None or self._question.form(core) is not None:
+            if self._held is None or await self._question.is_to_be_filled_in(core):
                 return  # a form that was not taken can be filled in again
             self._question.forget()
             sink, self._held = self._held, None
@@ -322,11 +322,12 @@ class TerminalAdapter:
     def _build_answer(self, key: ConversationKey, text: str) -> Event | None:
         """The answer to what is asked; None if the line is none."""
         found = self._question.button(text)
-        if found is None or self._core is None:
+        if found is None:
             return None
         button, rest = found
         self._question.asked.clear()
-        if self._question.form(self._core) is not None and button.value.startswith("answer-"):
+        form = self._question.form
+        if form is not None and button.value == form.name:
             return CommandCall(self._id(), key, self._author, button.value, text=rest, direct=True)
         turn = self._question.turn
         return ActionCall(self._id(), key, self._author, "answer", turn, button.value, direct=True)

@@ -20,30 +20,33 @@ class OpenQuestion:
     """The question that waits for an answer, if one does."""
 
     asked: asyncio.Event = field(default_factory=asyncio.Event)
-    _buttons: tuple[Action, ...] = ()
     turn: str = ""
+    form: Command | None = None
+    """What is to be filled in, if something is."""
+    _buttons: tuple[Action, ...] = ()
 
-    def take(self, view: View) -> bool:
+    async def take(self, view: View, core: Core) -> bool:
         """Take up a reply that asks something; False for any other."""
         buttons = tuple(one for one in view.actions if one.name == "answer")
         if not buttons:
             return False
         self._buttons, self.turn = buttons, view.turn
+        self.form = await core.inquiry_form(buttons[0].value)
         self.asked.set()
         return True
 
     def forget(self) -> None:
         """Nothing is asked any more."""
-        self._buttons, self.turn = (), ""
+        self._buttons, self.turn, self.form = (), "", None
         self.asked.clear()
 
-    def form(self, core: Core) -> Command | None:
-        """The form that is to be filled in, if there is one."""
-        return core.inquiry_form(self._buttons[0].value) if self._buttons else None
+    async def is_to_be_filled_in(self, core: Core) -> bool:
+        """Whether its form still waits."""
+        return self.form is not None and await core.inquiry_form(self.form.name) is not None
 
-    def lines(self, core: Core) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """What can be typed, each with what it means."""
-        form = self.form(core)
+        form = self.form
         for typed, number in _TYPED.items():
             if number >= len(self._buttons):
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import TextIO, TypeAlias
 
@@ -25,7 +25,7 @@ _MAX_MESSAGE_CHARS = 1_000_000_000
 SaveFile: TypeAlias = Callable[[File], str]
 """Saves a file of an answer; returns a sentence that says where, or why it could not be."""
 
-OnEnd: TypeAlias = Callable[[View], None]
+OnEnd: TypeAlias = Callable[[View], Awaitable[None]]
 """Called with the last view, once it is drawn."""
 
 
@@ -65,7 +65,7 @@ class ReplySink:
         finally:
             self.view = view
             if self._on_end is not None:
-                self._on_end(view)
+                await self._on_end(view)
             self.finished.set()
 
     async def _with_saved_files(self, view: View) -> View:

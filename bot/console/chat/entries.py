@@ -54,9 +54,9 @@ class EntryRenderer:
                 if view.state != "working"
                 else [],
                 "notices": await _notices(view),
-                "buttons": self._buttons(view.actions),
+                "buttons": await self._buttons(view.actions),
                 "asides": [
-                    {"notices": await _notices(one), "buttons": self._buttons(one.actions)}
+                    {"notices": await _notices(one), "buttons": await self._buttons(one.actions)}
                     for one in entry.asides.values()
                 ],
                 "papers": self._papers(entry) if view.state == "waiting" else {},
@@ -70,7 +70,7 @@ class EntryRenderer:
             **values,
         )
 
-    def _buttons(self, actions: Sequence[Action]) -> list[dict[str, str]]:
+    async def _buttons(self, actions: Sequence[Action]) -> list[dict[str, str]]:
         """Buttons as a page has them; one that a form belongs to is a link to it."""
         core = self._site.app.core
         return [
@@ -79,7 +79,7 @@ class EntryRenderer:
                 "label": one.label,
                 "value": one.value,
                 "form": one.value
-                if one.name == "answer" and core.inquiry_form(one.value) is not None
+                if one.name == "answer" and await core.inquiry_form(one.value) is not None
                 else "",
             }
             for one in actions

@@ -37,16 +37,16 @@ class ChatForms:
             self._site.route("/chat/{thread}/form/{name}", self._send, method="POST"),
         ]
 
-    def _form(self, request: Request, visit: Visit) -> Command:
+    async def _form(self, request: Request, visit: Visit) -> Command:
         name = request.path_params["name"]
-        found = self._site.app.core.inquiry_form(name, visit.asker.author.key)
+        found = await self._site.app.core.inquiry_form(name, visit.asker.author.key)
         if found is None:
             raise NotFound(GONE)
         return found
 
     async def _show(self, request: Request, visit: Visit) -> Response:
         await self._pages.find(request, visit)
-        return self._page(request, visit, self._form(request, visit), {}, {})
+        return self._page(request, visit, await self._form(request, visit), {}, {})
 
     def _page(
         self,
@@ -64,7 +64,7 @@ class ChatForms:
 
     async def _send(self, request: Request, visit: Visit) -> Response:
         conversation = await self._pages.find(request, visit)
-        form = self._form(request, visit)
+        form = await self._form(request, visit)
         sent = form_of(request)
         given = {
             option.name: sent[f"option-{option.name}"]

@@ -58,7 +58,7 @@ class Interactions:
         files: Sequence[discord.Attachment] = (),
     ) -> None:
         """Handle a slash command with its files; opens a form if something is missing."""
-        command = self._forms.command(name)
+        command = await self._forms.command(name)
         key, author = place_and_author(interaction)
         direct = payloads.is_direct(interaction)
         if (
@@ -95,7 +95,7 @@ class Interactions:
         target: discord.Message | None = None,
         form: SubmittedForm | None = None,
     ) -> None:
-        private = target is None and self._is_private(interaction, name, options)
+        private = target is None and await self._is_private(interaction, name, options)
         original = await self._answers.acknowledge(interaction, thinking=True, private=private)
         own_id: int = interaction.client.own_id
         may_read = history.make_permission_check(interaction)
@@ -124,7 +124,7 @@ class Interactions:
             return
         posters = self._answers.maker.posters_for(plan)
         direct = DirectPoster(self._answers.maker.client_holder, interaction.user.id)
-        recovering = self._modals.make_recovery_sink(
+        recovering = await self._modals.make_recovery_sink(
             interaction, form, self._answers.sink(plan, key, posters), posters, direct
         )
         self._answers.start(call, recovering, f"/{name}")
@@ -143,11 +143,11 @@ class Interactions:
         )
         return replace(said, replies=thread)
 
-    def _is_private(
+    async def _is_private(
         self, interaction: Interaction, name: str, options: Mapping[str, Value]
     ) -> bool:
         """Whether the answer to a command is for the asker alone, among others who are there."""
-        command = self._forms.command(name)
+        command = await self._forms.command(name)
         alone = payloads.is_direct(interaction)
         return command is not None and not alone and command.is_private(options)
 

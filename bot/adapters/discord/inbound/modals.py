@@ -87,7 +87,7 @@ class Modals:
         sent: Any = interaction.data or {}
         name, opened_by = form_origin(str(sent.get("custom_id", "")))
         filled = parse_values(sent)
-        command = self._forms.command(name)
+        command = await self._forms.command(name)
         if command is None:
             await reply_ephemeral(
                 interaction, GONE_COMMAND if name else GONE_FORM, **build_recovery_file(filled)
@@ -112,7 +112,7 @@ class Modals:
             interaction, sentence, **build_recovery_message(name, filled)
         ) or await reply_ephemeral(interaction, sentence, **build_recovery_file(filled))
 
-    def make_recovery_sink(
+    async def make_recovery_sink(
         self,
         interaction: Interaction,
         filled: SubmittedForm,
@@ -138,13 +138,13 @@ class Modals:
             except FAILURES as exc:
                 _log.warning("discord.form_values_lost", command=filled.name, error=str(exc)[:200])
 
-        return self._forms.recover(
+        return await self._forms.recover(
             filled.name, filled.options, sink, return_values, files=bool(filled.attachments)
         )
 
     async def reopen(self, interaction: Interaction, name: str) -> None:
         """Open a form again with the values of the message's recovery embeds."""
-        command = self._forms.command(name)
+        command = await self._forms.command(name)
         if command is None:
             await reply_ephemeral(interaction, GONE_COMMAND)
             return

@@ -42,7 +42,7 @@ class Presses:
     ) -> None:
         """Handle a button under an answer."""
         _, author = place_and_author(interaction)
-        form = self._core.inquiry_form(value, author.key) if action == "answer" else None
+        form = await self._core.inquiry_form(value, author.key) if action == "answer" else None
         if form is not None and await self._modals.open(interaction, form, {}):
             return
         await self._answers.acknowledge(interaction)

@@ -97,7 +97,7 @@ class Interactions:
         name, text = self._names.split_call(
             str(body["command"]), str(body.get("text") or ""), known
         )
-        command = self._forms.command(name)
+        command = await self._forms.command(name)
         user, channel = str(body["user_id"]), str(body["channel_id"])
         key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
         author = await self._history_reader.users.author(user, str(body.get("user_name") or ""))
@@ -143,14 +143,14 @@ class Interactions:
             return False
         return True
 
-    def validate_form(self, body: Body) -> dict[str, str]:
+    async def validate_form(self, body: Body) -> dict[str, str]:
         """Validate a submitted form while Slack waits; returns the errors by field.
 
         A valid form is recorded as submitted. An error without a field (an option that a later
         version requires) is explained in the answer.
         """
         view = body["view"]
-        command = self._forms.command(form_origin(view)[0])
+        command = await self._forms.command(form_origin(view)[0])
         if command is None:
             return {}
         fields = field_ids(view)
@@ -174,9 +174,9 @@ class Interactions:
             attachments=self._history_reader.files.attachments_of(parse_files(view)),
             earlier=self._history_reader.make_reader(channel, None, own_id),
         )  # fmt: skip
-        await self._core.accept(call, self._make_recovery_sink(call))
+        await self._core.accept(call, await self._make_recovery_sink(call))
 
-    def _make_recovery_sink(self, call: CommandCall) -> Sink:
+    async def _make_recovery_sink(self, call: CommandCall) -> Sink:
         """The reply to a form, which returns the values if the command fails."""
 
         async def return_values(words: str) -> None:
@@ -184,7 +184,7 @@ class Interactions:
             await ephemeral.return_values(words, format_values(call.options))
 
         sink, files = self._sink(call.conversation, call.author), bool(call.attachments)
-        return self._forms.recover(call.name, call.options, sink, return_values, files=files)
+        return await self._forms.recover(call.name, call.options, sink, return_values, files=files)
 
     # --- menus and buttons ----------------------------------------------------------------------
 
@@ -214,7 +214,7 @@ class Interactions:
             await self._reply_ephemeral(body, GONE_BUTTON)
             return
         person = f"{PLATFORM}:{body['user']['id']}"
-        form = self._core.inquiry_form(value, person) if name == "answer" else None
+        form = await self._core.inquiry_form(value, person) if name == "answer" else None
         if form is not None:
             author = await self._author(body)
             if await self._open(body, place_of(body)[0], form, {}, author):

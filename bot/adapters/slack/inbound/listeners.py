@@ -58,7 +58,7 @@ def register_listeners(
         messages.on_message(event, str(body["team_id"]), own_id)
 
     async def on_form(ack: Any, body: dict[str, Any]) -> None:
-        if wrong := interactions.validate_form(body):
+        if wrong := await interactions.validate_form(body):
             await ack(response_action="errors", errors=wrong)
             return
         await ack()

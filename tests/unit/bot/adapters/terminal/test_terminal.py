@@ -87,7 +87,7 @@ class EchoCore:
     async def introduce(self, conversation: ConversationKey, once_per: Scope) -> None:
         return None
 
-    def inquiry_form(self, name: str, person: str | None = None) -> Command | None:
+    async def inquiry_form(self, name: str, person: str | None = None) -> Command | None:
         return None
 
     def answers_in_place(self, text: str, *, files: bool = False) -> bool:
