@@ -54,11 +54,13 @@ from bot.skills.plugin_lifespans import run_lifespans
 from bot.skills.service_protocols import ConsoleLinks, LikenessOf, Web
 from bot.skills.services import Searching, Services
 from bot.storage.database import Database
-from bot.turns.core import Core, Policy, assemble
+from bot.turns.building import assemble
+from bot.turns.core import Core
 from bot.turns.erasure import DocumentsOfPeople, Erasure
 from bot.turns.middleware import Metrics
 from bot.turns.open_turns import OpenTurns
 from bot.turns.platforms import Platforms
+from bot.turns.policy import Policy
 from bot.turns.quota import Quota
 from bot.turns.runner import TurnLimits
 from bot.web.search import create_web_search

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -12,7 +14,7 @@ from bot.events import ActionCall, CommandCall, Message
 from bot.replies.protocol import Sink
 from bot.turns.runner import TurnDependencies
 from bot.turns.turn import unless_cancelled
-from bot.types import Notice
+from bot.types import Author, Notice
 
 log = structlog.get_logger(__name__)
 
@@ -50,20 +52,38 @@ def action_of(event: Message | CommandCall | ActionCall) -> str:
             return f"button:{event.action}"
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Who an event comes from, and whether they are let in; without an `admission` all are."""
+
+    is_admin: Callable[[Author], bool]
+    admission: Admission = field(default_factory=EverybodyAdmitted)
+
+    def asker(self, event: Message | CommandCall | ActionCall) -> Asker:
+        """Whose event it is."""
+        admin = self.is_admin(event.author)
+        return Asker(event.author, event.conversation, event.direct, admin)
+
+    def admits(self, event: Message | CommandCall | ActionCall) -> bool:
+        """Whether an event is let in."""
+        return self.admission.admits(self.asker(event), action_of(event))
+
+
 async def turn_away(
-    admission: Admission,
+    entrance: Entrance,
     dependencies: TurnDependencies,
     event: Message | CommandCall | ActionCall,
-    asker: Asker,
     sink: Sink,
 ) -> None:
     """Tell a person who is not let in why, or take back what already stands of the reply."""
     text = (event.text or "") if isinstance(event, Message) else ""
-    platform = event.conversation.platform
+    asker, platform = entrance.asker(event), event.conversation.platform
     try:
         words = None
         if await unless_cancelled(dependencies.store.claim(platform, event.id)):
-            words = await unless_cancelled(admission.refusal(asker, action_of(event), text))
+            words = await unless_cancelled(
+                entrance.admission.refusal(asker, action_of(event), text)
+            )
         locale = await dependencies.find_language(
             event.conversation, event.author.locale, text if words else ""
         )

@@ -1,57 +1,38 @@
-"""The core that adapters talk to, and the function that builds it from its parts."""
+"""The core that adapters talk to."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 import structlog
-from pydantic import BaseModel
 
 from bot.adapters.protocol import Adapter, Question
 from bot.commands.checks import Asker
-from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, Completion, Option
+from bot.commands.declaration import Command, Completion, Option
 from bot.errors import Failed, UserFacingError
 from bot.events import ActionCall, Event
-from bot.history.prompts import KeptPrompts
-from bot.history.suspensions import Suspensions
-from bot.observability.redaction import Redactor
 from bot.processes.crew import Crew
 from bot.processes.received_events import ReceivedEvents
-from bot.replies.delivery import Delivery, DeliveryTimeouts
+from bot.replies.delivery import Delivery
 from bot.replies.protocol import Arrival, Replies, Sink
 from bot.schedules.scheduler import Scheduler
-from bot.settings.admin_word import AdminWord
 from bot.settings.values import ChannelSettings
 from bot.skills.permitted_services import permit
 from bot.skills.services import Services
-from bot.skills.skill import Skill
-from bot.turns.actions import SummaryText, no_summary
-from bot.turns.admission import Admission, EverybodyAdmitted
 from bot.turns.announcement import Begin, announce
 from bot.turns.choices_elsewhere import ChoicesElsewhere
-from bot.turns.inquiries import OpenInquiries
 from bot.turns.intake import Intake
 from bot.turns.introduction import introduction
 from bot.turns.job_runs import JobRuns
-from bot.turns.middleware import (
-    Metrics,
-    Middleware,
-    check_permissions,
-    log_turns,
-    measure_turns,
-    wrap,
-)
 from bot.turns.open_turns import OpenTurns
 from bot.turns.platforms import Platforms
-from bot.turns.quota import Quota
+from bot.turns.policy import Policy
 from bot.turns.router import Router
-from bot.turns.runner import TurnDependencies, TurnLimits
 from bot.turns.turn import unless_cancelled
 from bot.turns.untold_calls import tell_untold_calls
 from bot.turns.waiting_cards import WaitingCards
@@ -63,56 +44,10 @@ MAX_SUGGESTIONS = 25
 _COMPLETION_TIMEOUT_S = 2.0
 
 
-def deny_admin(author: Author) -> bool:
-    """The default of `Policy.is_admin`: nobody is an admin."""
-    return False
-
-
-def is_never_off(command: str) -> bool:
-    """The default of `Policy.is_off`: every command is on somewhere."""
-    return False
-
-
-async def default_channel_settings(
-    conversation: ConversationKey, person: str | None
-) -> ChannelSettings:
-    """The default of `Policy.channel_settings`: the same settings everywhere."""
-    return ChannelSettings()
-
-
-async def no_roles(platform: str) -> frozenset[str]:
-    """The default of `Policy.named_roles`: no rule names a role."""
-    return frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The rules about people and channels, from config.yaml and from choices made in chat.
-
-    `admission` is asked before anything else is looked at. `is_off(command)` says whether a command
-    is off everywhere. `channel_settings(conversation, person)` is called for every turn, `person`
-    being the `Author.key` of who asks. `quota_per_hour` is the number of turns a person may start
-    in an hour (None: no limit), `max_chars` the longest message in characters.
-    `admin_word` is what makes whoever writes it an admin, if there is such a word.
-    `named_roles(platform)` returns the roles of that platform that any rule names. Who may do what
-    is decided by `Services.authorize`.
-    """
-
-    is_admin: Callable[[Author], bool] = deny_admin
-    admission: Admission | None = None
-    admin_word: AdminWord | None = None
-    channel_settings: Callable[[ConversationKey, str | None], Awaitable[ChannelSettings]] = (
-        default_channel_settings
-    )
-    is_off: Callable[[str], bool] = is_never_off
-    quota_per_hour: int | None = None
-    max_chars: int = MAX_TEXT_CHARACTERS
-    named_roles: Callable[[str], Awaitable[frozenset[str]]] = no_roles
-
-
 @dataclass(frozen=True, slots=True)
 class Core:
-    """Implements `bot.adapters.protocol.Core`. Built by `assemble`; must be ended with `close`."""
+    """Implements `bot.adapters.protocol.Core`. `bot.turns.building` builds it; must be ended with
+    `close`."""
 
     intake: Intake
     open_turns: OpenTurns
@@ -291,7 +226,7 @@ class Core:
             self.platforms,
             self.replies,
             self.services.authorize,
-            self.policy.admission or EverybodyAdmitted(),
+            self.policy.admission,
             self.crew.leads,
         )
 
@@ -374,8 +309,7 @@ class Core:
         return Asker(author, conversation, direct, self.policy.is_admin(author))
 
     def _admits(self, asker: Asker, action: str) -> bool:
-        admission = self.policy.admission
-        return admission is None or admission.admits(asker, action)
+        return self.policy.admission.admits(asker, action)
 
 
 async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
@@ -389,91 +323,3 @@ async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
     except (Exception, SystemExit):  # one that fails is no suggestion; a plugin wrote it
         log.warning("command.completion_failed", option=option.name, exc_info=True)
         return ()
-
-
-def assemble(
-    skills: Sequence[Skill],
-    services: Services,
-    open_turns: OpenTurns,
-    replies: Replies,
-    *,
-    policy: Policy | None = None,
-    settings: Mapping[str, BaseModel | None] | None = None,
-    limits: TurnLimits | None = None,
-    metrics: Metrics | None = None,
-    middleware: Sequence[Middleware] = (),
-    timeouts: DeliveryTimeouts | None = None,
-    redact: Redactor | None = None,
-    suspensions: Suspensions | None = None,
-    summary_text: SummaryText = no_summary,
-    platforms: Platforms | None = None,
-    prompts: KeptPrompts | None = None,
-    crew: Crew | None = None,
-    quota: Quota | None = None,
-    received: ReceivedEvents | None = None,
-) -> Core:
-    """Build the core.
-
-    `open_turns` must be the same object as `services.turns`. `redact` removes the operator's
-    secrets from everything that is shown or stored of an answer. A turn passes through logging,
-    metrics, permissions, quota and `middleware`, in this order, before it reaches its skill. A turn
-    can be suspended if `suspensions` are given. `prompts` keeps what models are sent. `crew` are
-    the processes on the same database; without it this one is alone. `quota` counts the turns that
-    `policy.quota_per_hour` limits; by default in memory. `received` keeps events until they are
-    handled; without it none are kept.
-    """
-    policy = policy or Policy()
-    limits = limits or TurnLimits()
-    timeouts = timeouts or DeliveryTimeouts()
-    redact = redact or Redactor()
-    platforms = platforms or Platforms(policy.is_admin)
-    crew = crew or Crew()
-    platforms.join(crew.peers)
-    inquiries = OpenInquiries(
-        open_turns,
-        platforms,
-        replies,
-        services.authorize,
-        redact,
-        timeouts,
-        peers=crew.peers,
-    )
-    services = replace(services, inquiries=inquiries)
-    router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
-    layers: list[Middleware] = [log_turns]
-    if metrics is not None:
-        layers.append(measure_turns(metrics))
-    layers.append(check_permissions(services.authorize))
-    if policy.quota_per_hour is not None:
-        counted = Quota(policy.quota_per_hour) if quota is None else quota
-        layers.append(counted.limit)
-    dependencies = TurnDependencies(
-        store=services.history,
-        open_turns=open_turns,
-        handler=wrap(router.run, [*layers, *middleware]),
-        authorize=services.authorize,
-        suspensions=suspensions,
-        calls=services.calls,
-        keep_prompts=None if prompts is None else partial(prompts.add, redact=redact),
-        summary_text=summary_text,
-        channel_settings=policy.channel_settings,
-        limits=limits,
-        timeouts=timeouts,
-        redact=redact,
-    )
-    intake = Intake(
-        router,
-        dependencies,
-        policy.is_admin,
-        services.authorize,
-        platforms,
-        replies,
-        inquiries,
-        policy.admission,
-        policy.admin_word,
-        crew,
-    )
-    choices = ChoicesElsewhere(crew.peers, platforms, intake.choose)
-    return Core(
-        intake, open_turns, router, replies, policy, services, platforms, crew, choices, received
-    )

@@ -19,9 +19,11 @@ from bot.replies.delivery import DeliveryTimeouts
 from bot.replies.protocol import Replies, Reply
 from bot.skills.services import Services
 from bot.skills.skill import Skill
-from bot.turns.core import Core, Policy, assemble
+from bot.turns.building import assemble
+from bot.turns.core import Core
 from bot.turns.middleware import Metrics, Middleware
 from bot.turns.open_turns import OpenTurns
+from bot.turns.policy import Policy
 from bot.turns.runner import TurnLimits
 from bot.types import ActionName, Author, ConversationKey, Scope, Value, View
 from bot.values import ModelInfo

@@ -17,8 +17,8 @@ from bot.schedules.jobs_store import Jobs
 from bot.schedules.scheduler import Scheduler
 from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
-from bot.turns.admission import Admission
-from bot.turns.core import Policy
+from bot.turns.admission import Admission, EverybodyAdmitted
+from bot.turns.policy import Policy
 from tests.fakes.announcing import KeyedPlatform
 from tests.fakes.core import ADA, HERE, ROOT, Bench
 from tests.fakes.skills import CHAT
@@ -27,6 +27,8 @@ from tests.until import until
 NOON = datetime(2026, 3, 27, 11, 0, tzinfo=UTC)
 """Friday, 27 March 2026, 12:00 in Berlin."""
 BERLIN = "Europe/Berlin"
+
+EVERYBODY = EverybodyAdmitted()
 
 
 def job(text: str = "call Bob", at: datetime | None = NOON, **more: Any) -> Job:
@@ -91,7 +93,7 @@ async def process(
     *,
     clock: Clock | None = None,
     platform: KeyedPlatform | None = None,
-    admission: Admission | None = None,
+    admission: Admission = EVERYBODY,
     authorize: Authorize | None = None,
     connect: bool = True,
     before: Sequence[Job] = (),

@@ -16,7 +16,7 @@ from bot.settings.tables import shown_words
 from bot.sign_in.digest import digest_of
 from bot.storage.address import DatabaseAddress, ServerAddress
 from bot.storage.database import Database
-from bot.turns.core import Policy
+from bot.turns.policy import Policy
 from bot.types import Author
 from tests.fakes.core import ADA, BOB, Bench
 from tests.fakes.postgresql import PostgresqlServer

@@ -17,8 +17,8 @@ from bot.skills.context import Context
 from bot.skills.plugin_checks import guard_command
 from bot.skills.plugin_loader import load_plugins
 from bot.skills.skill import Skill
-from bot.turns.core import Policy
 from bot.turns.heading import MAX_HEADING_CHARACTERS
+from bot.turns.policy import Policy
 from bot.turns.private_replies import ANOTHER_PLACE, NO_LONGER_KEPT
 from bot.turns.runner import TurnLimits
 from bot.types import ConversationKey, Notice, Part, Source, Sources, Text, View

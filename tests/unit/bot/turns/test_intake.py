@@ -28,7 +28,7 @@ from bot.history.protocol import HistoryStore, StoredMessage
 from bot.settings.values import ChannelSettings
 from bot.skills.context import Context
 from bot.skills.skill import Skill
-from bot.turns.core import Policy
+from bot.turns.policy import Policy
 from bot.turns.runner import TurnLimits
 from bot.types import (
     ConversationKey,
@@ -430,10 +430,10 @@ async def test_nothing_is_left_of_finished_conversations(bench: Make) -> None:
     b = bench(CHAT)
     for number in range(50):
         await b.say(b.message("hello", where=ConversationKey("test", "work", f"c{number}")))
-    intake = b.core.intake
-    await until(lambda: not intake._tasks)
+    starter = b.core.intake._starter
+    await until(lambda: not starter._tasks)
     assert len(b.core.open_turns) == 0
-    assert (len(intake._lanes), len(intake._tasks), len(intake._runners)) == (0, 0, 0)
+    assert (len(starter._lanes), len(starter._tasks), len(starter._runners)) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(

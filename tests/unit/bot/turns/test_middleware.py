@@ -20,7 +20,7 @@ from bot.errors import Busy
 from bot.observability.metrics import Metrics
 from bot.skills.context import Context
 from bot.skills.skill import Skill
-from bot.turns.core import Policy
+from bot.turns.policy import Policy
 from bot.turns.quota import Quota
 from bot.turns.turn import Turn
 from bot.types import Author, Notice, Part, Text

@@ -19,7 +19,7 @@ from bot.events import Attachment, ContextMessage, Message
 from bot.settings.values import ChannelSettings
 from bot.skills.context import Context
 from bot.skills.skill import Skill
-from bot.turns.core import Policy
+from bot.turns.policy import Policy
 from bot.types import Author, ConversationKey, Part, Text
 from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
 from tests.fakes.sink import RecordingSink

@@ -24,8 +24,8 @@ from bot.skills.context import Context
 from bot.skills.skill import Skill
 from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database
-from bot.turns.admission import Admission
-from bot.turns.core import Policy
+from bot.turns.admission import Admission, EverybodyAdmitted
+from bot.turns.policy import Policy
 from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey, Notice, Text, View
 from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
@@ -34,6 +34,8 @@ from tests.fakes.skills import CHAT
 from tests.until import until
 
 PAST = datetime.now(UTC) - timedelta(seconds=1)
+
+EVERYBODY = EverybodyAdmitted()
 
 
 async def ask_model(ctx: Context, question: str) -> str:
@@ -123,7 +125,7 @@ class Process:
 async def process(
     address: DatabaseAddress,
     backend: ScriptedBackend | None = None,
-    admission: Admission | None = None,
+    admission: Admission = EVERYBODY,
 ) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
         database = await Database.open(address)

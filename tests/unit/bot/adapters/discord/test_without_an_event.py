@@ -17,7 +17,7 @@ from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.errors import Failed, NotFound, Refused
 from bot.replies.protocol import AnnouncingSink
-from bot.turns.core import Policy
+from bot.turns.policy import Policy
 from bot.types import Author, ConversationKey, View
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.running import QUICK, Bot, running

@@ -148,7 +148,7 @@ class TestSends:
         await write(fake, "long", CHANNEL)
         await begun(fake, CHANNEL)
         fake.fail_next("chat\\.(update|postMessage)", status=503, times=40)
-        await fake.until(lambda: not first.bench.core.intake._tasks, "given up")
+        await fake.until(lambda: not first.bench.core.intake._starter._tasks, "given up")
         fake._faults.clear()
         await first.stop()
         await self.told(build, fake, first)

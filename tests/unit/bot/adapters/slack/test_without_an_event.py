@@ -18,7 +18,7 @@ from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.errors import Failed, NotFound, Refused
 from bot.replies.protocol import AnnouncingSink
-from bot.turns.core import Policy
+from bot.turns.policy import Policy
 from bot.types import Author, ConversationKey, Notice, View
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.acting import Acting

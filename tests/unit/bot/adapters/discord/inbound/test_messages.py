@@ -10,7 +10,7 @@ import pytest
 from backends.scripted.backend import ScriptedBackend
 from bot.catalogue.languages import set_folders
 from bot.settings.values import ChannelSettings
-from bot.turns.core import Policy
+from bot.turns.policy import Policy
 from bot.types import ConversationKey
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.running import Bot, running

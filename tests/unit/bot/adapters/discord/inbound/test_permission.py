@@ -9,7 +9,7 @@ from bot.commands.checks import Asker
 from bot.commands.declaration import command
 from bot.skills.context import Context
 from bot.skills.skill import Skill
-from bot.turns.core import Policy
+from bot.turns.policy import Policy
 from bot.types import Text
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.running import SKILLS, running

@@ -19,7 +19,7 @@ from bot.adapters.slack.inbound.text import (
 )
 from bot.adapters.slack.inbound.users import UserDirectory
 from bot.settings.values import ChannelSettings
-from bot.turns.core import Policy
+from bot.turns.policy import Policy
 from bot.types import ConversationKey
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.acting import ADA, CHANNEL, DIRECT, EVE, GROUP, US, Acting
