@@ -31,13 +31,18 @@ _TAKE: Final = text(
     " INSERT INTO lane_tickets (conversation, number, process, alone, stored)"
     " SELECT :conversation, last, :process, :alone, false FROM lane RETURNING number"
 )
-# Whoever enters waits for this lock, and is seen by the statement after it.
-_LOCK: Final = text("SELECT 1 FROM lanes WHERE conversation = :conversation FOR UPDATE")
-_LEAVE: Final = text(
+# A lane that somebody enters meanwhile has another last number by the time it would be deleted.
+_LEAVE_LAST: Final = text(
     "WITH gone AS"
     " (DELETE FROM lane_tickets WHERE conversation = :conversation AND number = :number)"
-    " DELETE FROM lanes WHERE conversation = :conversation AND NOT EXISTS"
+    " DELETE FROM lanes WHERE conversation = :conversation AND last = :number AND NOT EXISTS"
     " (SELECT 1 FROM lane_tickets WHERE conversation = :conversation AND number <> :number)"
+)
+# Whoever enters waits for this lock, and is seen by the statement after it.
+_LOCK: Final = text("SELECT 1 FROM lanes WHERE conversation = :conversation FOR UPDATE")
+_DELETE: Final = text(
+    "DELETE FROM lanes WHERE conversation = :conversation AND NOT EXISTS"
+    " (SELECT 1 FROM lane_tickets WHERE conversation = :conversation)"
 )
 
 
@@ -102,6 +107,8 @@ class SharedTicket:
 
         def job(connection: Connection) -> tuple[int, int]:
             number = connection.execute(_TAKE, values).scalar_one()
+            if number == 1:  # the lane begins
+                return number, 0
             return number, connection.scalar(self._count_before(number)) or 0
 
         self._number, self._before = await self._lanes.database.write(job)
@@ -144,8 +151,10 @@ class SharedTicket:
         values = {"conversation": self._key, "number": self._number}
 
         def job(connection: Connection) -> None:
+            if connection.execute(_LEAVE_LAST, values).rowcount:
+                return
             connection.execute(_LOCK, values)
-            if not connection.execute(_LEAVE, values).rowcount:  # others wait
+            if not connection.execute(_DELETE, values).rowcount:  # others wait
                 self._lanes.database.tell(connection, _MOVED, self._key)
 
         self._lanes.remove(self._key, self)
