@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 
+from backends.gil import shorten_switch_interval
 from backends.scripted.backend import ScriptedBackend
 from bench.core import ANSWER, TimingSink, ask, core, logging_as_in_production, terminal
 from bench.rows import Row
@@ -254,6 +255,7 @@ async def rows(quick: bool) -> list[Row]:
 
 def main() -> None:
     """One of the processes: turns in a database; says what they took."""
+    shorten_switch_interval()
     url, turns, first = sys.argv[1:]
 
     async def ready() -> None:
