@@ -26,7 +26,7 @@ from bot.values import Ingested
 from tests.fakes.chroma_server import chroma_server
 from tests.fakes.postgresql import PostgresqlServer
 from tests.unit.bot.knowledge.conftest import Drain, Room
-from tests.until import PATIENCE_S
+from tests.until import PATIENCE_S, until
 
 TOPICS = [f"topic{number}" for number in range(60)]
 LAMPS = b"# Lamps\n\nThe lamp burns colza oil in the tower.\n"
@@ -115,9 +115,7 @@ async def test_each_process_filled_an_emptied_server_with_all_vectors(pair: Pair
             for service in (pair.first, pair.second):
                 repairing = service.repair_when_damaged(pause_s=0.05, period_s=0.05)
                 await stack.enter_async_context(background(repairing, "repairing"))
-            async with asyncio.timeout(60):
-                while not any(one["event"] == "knowledge.vectors_repaired" for one in logs):
-                    await asyncio.sleep(0.01)
+            await until(lambda: any(one["event"] == "knowledge.vectors_repaired" for one in logs))
             await asyncio.sleep(0.5)  # in which the other one looks, too
     await pair.check(len(TOPICS))
     added = [one["added"] for one in logs if one["event"] == "knowledge.vectors_repaired"]
