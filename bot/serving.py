@@ -265,8 +265,7 @@ class Serving:
             repair = getattr(adapter, "repair_replies", None)
             if repair is not None and adapter.name in app.core.platforms.connected:
                 repair(await app.core.replies.unfinished(adapter.name))
-            await app.core.tell_untold_calls()
-            await app.core.show_waiting_cards()
+            await app.core.take_over()
 
         return take_over
 

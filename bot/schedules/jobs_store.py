@@ -7,7 +7,19 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from bot.history.tables import Moment
 from bot.schedules.job import Job, Occurrence, OccurrenceState
@@ -116,13 +128,16 @@ class Jobs:
 
     # --- what the scheduler does ----------------------------------------------------------------
 
-    async def claim(self, now: datetime) -> int:
-        """Claim some of the jobs that are due, and say when each is due next; returns how many.
+    async def claim(self, now: datetime, platforms: Collection[str]) -> int:
+        """Claim some of the jobs that are due on these platforms, and say when each is due next;
+        returns how many.
 
         Of the times that one missed it is the latest. None is claimed twice, whatever the clock
         does: a job's next time only grows.
         """
-        due = select(jobs).where(jobs.c.next_at <= now).order_by(jobs.c.next_at)
+        if not platforms:
+            return 0
+        due = select(jobs).where(jobs.c.next_at <= now, _on(platforms)).order_by(jobs.c.next_at)
         due = due.with_for_update(skip_locked=True)  # those that another process claims just now
 
         def write(connection: Connection) -> int:
@@ -150,11 +165,10 @@ class Jobs:
         if not limit or not platforms:
             return []
         beside = frozenset(beside)  # what ends while this reads may be read as open
-        here = or_(*(jobs.c.place.startswith(f"{name}:", autoescape=True) for name in platforms))
         query = (
             select(jobs, occurrences.c.instant, occurrences.c.tries, occurrences.c.posted_at)
             .join(occurrences, occurrences.c.job == jobs.c.id)
-            .where(occurrences.c.ended_at.is_(None), occurrences.c.try_at <= now, here)
+            .where(occurrences.c.ended_at.is_(None), occurrences.c.try_at <= now, _on(platforms))
             .order_by(occurrences.c.try_at)
             .limit(limit + len(beside))
         )
@@ -163,11 +177,15 @@ class Jobs:
         found = (Occurrence(_job(row), row.instant, row.tries, row.posted_at) for row in rows)
         return [one for one in found if one.key not in beside][:limit]
 
-    async def next_time(self, now: datetime) -> datetime | None:
-        """When something is due next, after now: a job, or another try."""
-        first = select(func.min(jobs.c.next_at))
-        again = select(func.min(occurrences.c.try_at)).where(
-            occurrences.c.ended_at.is_(None), occurrences.c.try_at > now
+    async def next_time(self, now: datetime, platforms: Collection[str]) -> datetime | None:
+        """When something is due next on these platforms, after now: a job, or another try."""
+        if not platforms:
+            return None
+        first = select(func.min(jobs.c.next_at)).where(_on(platforms))
+        again = (
+            select(func.min(occurrences.c.try_at))
+            .join(jobs, occurrences.c.job == jobs.c.id)
+            .where(occurrences.c.ended_at.is_(None), occurrences.c.try_at > now, _on(platforms))
         )
         async with self._database.read() as connection:
             times = [(await connection.execute(query)).scalar() for query in (first, again)]
@@ -249,6 +267,11 @@ def _claim(job: Job, now: datetime) -> tuple[dict[str, Any], datetime | None]:
         following = next(iter(upcoming(job.cron, job.zone, max(instant, now))), None)
     row = {"job": job.id, "instant": instant, "state": "claimed", "tries": 0, "try_at": instant}
     return {**row, "ended_at": None}, following
+
+
+def _on(platforms: Collection[str]) -> ColumnElement[bool]:
+    """Whether a job's place is on one of these platforms."""
+    return or_(*(jobs.c.place.startswith(f"{name}:", autoescape=True) for name in platforms))
 
 
 def _job(row: Row[Any]) -> Job:

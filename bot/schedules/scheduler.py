@@ -44,7 +44,8 @@ class House(Protocol):
 
     @property
     def connected(self) -> Collection[str]:
-        """The platforms that can be reached now; when one comes, `Jobs.changed` is set."""
+        """The platforms whose jobs are run here, as they can be reached now; when one comes,
+        `Jobs.changed` is set. Nobody else touches what is due there."""
         ...
 
     async def asker(self, job: Job) -> Asker | None:
@@ -128,17 +129,17 @@ class Scheduler:
 
     async def _start_due(self) -> float | None:
         """Begin what is due, and return for how many seconds nothing else is; None: for ever."""
-        now = self._clock()
-        claimed = await self._jobs.claim(now)
+        now, platforms = self._clock(), self._house.connected
+        claimed = await self._jobs.claim(now, platforms)
         room = MAX_RUNNING - len(self._running)
-        found = await self._jobs.open(now, self._house.connected, self._running.keys(), room)
+        found = await self._jobs.open(now, platforms, self._running.keys(), room)
         for one in found:
             task = asyncio.create_task(self._carry_out(one), name=f"job {one.job.id}")
             self._running[one.key] = task
         self._again = len(found) >= room
         if claimed == MAX_CLAIMED_JOBS:
             return 0.0
-        following = await self._jobs.next_time(now)
+        following = await self._jobs.next_time(now, platforms)
         if following is None:
             return None
         left = (following - self._clock()).total_seconds()

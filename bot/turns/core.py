@@ -194,6 +194,12 @@ class Core:
         """Resume suspended turns as their time comes, until cancelled."""
         await self.intake.resumer.watch()
 
+    async def take_over(self) -> None:
+        """Do what is left to the process that leads a platform; this one may have begun to."""
+        self.platforms.tell_watchers()
+        await self.tell_untold_calls()
+        await self.show_waiting_cards()
+
     async def show_waiting_cards(self) -> None:
         """Show the cards again that a dead process stored and may not have shown; ends when all
         stand there."""

@@ -66,15 +66,20 @@ class Platforms:
         return is_served_everywhere(self._adapters.get(platform))
 
     def watch(self, told: Callable[[], None]) -> None:
-        """Have something called each time that a platform connects."""
+        """Have something called each time that a platform connects, or that this process begins to
+        lead one."""
         self._told.append(told)
+
+    def tell_watchers(self) -> None:
+        """Have everybody look who waits for a platform."""
+        for told in self._told:
+            told()
 
     @contextmanager
     def connect(self, adapter: Adapter) -> Iterator[None]:
         """Register an adapter under its name, for the duration of a `with` block."""
         self._adapters[adapter.name] = adapter
-        for told in self._told:
-            told()
+        self.tell_watchers()
         try:
             yield
         finally:

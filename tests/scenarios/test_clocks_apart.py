@@ -36,6 +36,9 @@ AHEAD_S = 60
 DUE_S = 3.0
 TEXT = "The kettle is on."
 _ALIVE = "SELECT count(*) FROM processes"
+_LEADING = (
+    "SELECT host FROM leases JOIN processes ON process = processes.id WHERE name = 'platform:slack'"
+)
 
 
 async def start_ahead(crew: Crew, folder: Path) -> None:
@@ -61,6 +64,22 @@ async def start_ahead(crew: Crew, folder: Path) -> None:
     await until(lambda: crew.house.slack.fake.connections > connections)
 
 
+async def add_job(address: ServerAddress) -> datetime:
+    """Add a reminder that is due soon; returns when."""
+    database = await Database.open(address)
+    due = datetime.now(UTC) + timedelta(seconds=DUE_S)
+    place = ConversationKey("slack", "T1", "C1")
+    job = Job("j1", "slack:U0ADA", "Ada", place, "remind", TEXT, "UTC", due, due)
+    assert await Jobs(database).add(job, of_person=1, in_place=1)
+    await database.close()
+    return due
+
+
+def reminders(crew: Crew) -> int:
+    """How often it was told."""
+    return sum(TEXT in seen(one) for one in crew.house.slack.fake.workspace.by("UBOT", "C1"))
+
+
 async def test_clocks_that_are_a_minute_apart_change_nothing(
     crew: Crew, address: ServerAddress, tmp_path: Path
 ) -> None:
@@ -78,14 +97,21 @@ async def test_clocks_that_are_a_minute_apart_change_nothing(
     assert order_of_answers(crew, asked, 0) == ["0", "1", "2", "3"]
     assert crew.row(_ALIVE) == 2
 
-    database = await Database.open(address)
-    due = datetime.now(UTC) + timedelta(seconds=DUE_S)
-    place = ConversationKey("slack", "T1", "C1")
-    job = Job("j1", "slack:U0ADA", "Ada", place, "remind", TEXT, "UTC", due, due)
-    assert await Jobs(database).add(job, of_person=1, in_place=1)
-    await database.close()
-    told = slack.fake.workspace.by
-    await until(lambda: any(TEXT in seen(one) for one in told("UBOT", "C1")))
+    due = await add_job(address)
+    await until(lambda: reminders(crew))
     assert datetime.now(UTC) >= due
-    assert sum(TEXT in seen(one) for one in told("UBOT", "C1")) == 1
+    assert reminders(crew) == 1
     assert crew.row(_ALIVE) == 2
+
+
+async def test_a_reminder_that_was_due_while_its_process_was_dead_never_came(
+    crew: Crew, address: ServerAddress
+) -> None:
+    for _ in range(2):
+        await crew.start(**SLACK)
+    leading = next(one for one in crew.processes if str(crew.row(_LEADING)).endswith(f":{one.pid}"))
+    crew.kill(leading)
+    await add_job(address)
+    await until(lambda: reminders(crew))
+    assert crew.row(_ALIVE) == 1
+    assert reminders(crew) == 1

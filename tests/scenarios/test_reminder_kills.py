@@ -46,7 +46,7 @@ async def plan(house: House, posted: timedelta | None = None) -> None:
         job = Job("j1", person, "Ada", place, "remind", TEXT, "UTC", now, now)
         assert await jobs.add(job, of_person=1, in_place=1)
         if posted is not None:
-            assert await jobs.claim(now) == 1
+            assert await jobs.claim(now, [place.platform]) == 1
             await jobs.set_state(Occurrence(job, now), "posting", now - posted)
     finally:
         await database.close()

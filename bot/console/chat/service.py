@@ -14,7 +14,9 @@ from bot.console.chat.history import StoredTurns
 from bot.console.chat.kept_files import KeptFiles
 from bot.console.site import Site
 from bot.history.conversation_turns import ConversationTurns
+from bot.processes.crew import Duty, platform_lease
 from bot.sign_in.links import Visitor
+from bot.sign_in.places import CONSOLE
 from bot.types import ConversationKey
 
 
@@ -33,9 +35,11 @@ class ChatService:
         self.elsewhere = ChatElsewhere(app.crew, self.conversations, stored)
         self.adapter = ConsoleAdapter(self.conversations, self._asker_at)
         self._operator = app.installation.config.section(TerminalSettings)
+        self._shared = app.crew.shared
+        self._leading = Duty(app.crew.leases, platform_lease(CONSOLE), app.core.take_over)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: asyncio.Task[None] | None = None
-        self._following: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Connect; returns once it is."""
@@ -43,7 +47,12 @@ class ChatService:
         self._running = asyncio.create_task(
             self.adapter.run(self._site.app.core), name="console: chat"
         )
-        self._following = asyncio.create_task(self.elsewhere.run(), name="console: other processes")
+        beside = {"other processes": self.elsewhere.run}
+        if self._shared:
+            beside["leading"] = self._leading.run
+        self._beside = [
+            asyncio.create_task(work(), name=f"console: {name}") for name, work in beside.items()
+        ]
         connected = asyncio.create_task(self.adapter.serving.wait())
         await asyncio.wait([self._running, connected], return_when=asyncio.FIRST_COMPLETED)
         if not connected.done():
@@ -58,7 +67,7 @@ class ChatService:
     async def close(self) -> None:
         """End the streams, and disconnect."""
         self.conversations.end_streams()
-        tasks = [one for one in (self._running, self._following) if one is not None]
+        tasks = [*self._beside, *([] if self._running is None else [self._running])]
         for task in tasks:
             task.cancel()
         if tasks:

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from bot.background import background
 from bot.history.suspensions import Suspensions
+from bot.schedules.job import Job
 from bot.types import ConversationKey, Text
 from tests.unit.bot.console.chat_client import Chat
-from tests.unit.bot.console.conftest import Room, open_room
+from tests.unit.bot.console.conftest import Room, on_both_engines, open_room
 
 PLUGIN = '''
 from bot.api import File, Notice, Option, Skill, Text, command, hookimpl
@@ -137,6 +139,23 @@ async def test_a_reminder_comes_into_the_conversation(tmp_path: Path) -> None:
             said.add(Text("Drink some tea."))
             await said.finish("complete")
             await stream.until("Drink some tea.")
+
+
+@on_both_engines
+async def test_at_a_server_nothing_that_was_due_in_a_conversation_came(
+    tmp_path: Path, room_database: dict[str, Any]
+) -> None:
+    async with open_room(tmp_path, **room_database) as room:
+        chat = Chat(await room.browser("bob"))
+        await chat.send("one")
+        await chat.shows("👍")
+        place = ConversationKey("console", "@dm", "test:@dm:d-bob", chat.at.rpartition("/")[2])
+        assert (schedules := room.app.services.schedules) is not None
+        due, text = datetime.now(UTC) - timedelta(seconds=1), "Drink some tea."
+        job = Job("j1", "test:bob", "Bob", place, "remind", text, "UTC", due, due, direct=True)
+        assert await schedules.jobs.add(job, of_person=1, in_place=1)
+        async with chat.stream() as stream, background(room.app.core.run_jobs(), "jobs"):
+            await stream.until(text)
 
 
 async def test_what_waits_stands_there_once_whatever_was_shown_before_a_restart(

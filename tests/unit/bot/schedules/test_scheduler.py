@@ -53,7 +53,7 @@ async def test_what_ends_while_the_scheduler_looks_is_not_begun_again(
     database = await Database.open(database_address)
     jobs, one = Jobs(database), job()
     assert await jobs.add(one, of_person=10, in_place=10)
-    assert await jobs.claim(NOON) == 1
+    assert await jobs.claim(NOON, [HERE.platform]) == 1
     (due,) = await jobs.open(NOON, [HERE.platform], (), 1)
     running = {due.key: "is being carried out"}
     look = asyncio.create_task(jobs.open(NOON, [HERE.platform], running.keys(), 1))
@@ -132,16 +132,31 @@ async def test_it_waits_for_a_platform_that_is_not_connected_yet(
 ) -> None:
     async with process(database_address, connect=False, before=[job()]) as on:
         await on.idle()
-        assert await on.jobs.states("j-call-Bob") == ["claimed"]
+        assert await on.jobs.states("j-call-Bob") == []
         with on.bench.core.connect(on.platform):
             await on.platform.until(1)
+
+
+async def test_whoever_did_not_serve_the_platform_claimed_what_nobody_sent_then(
+    database_address: DatabaseAddress,
+) -> None:
+    async with (
+        process(database_address, connect=False) as other,
+        process(database_address, clock=Clock(NOON - MINUTE)) as serving,
+    ):
+        await serving.add(job())
+        await serving.idle()
+        await other.at(NOON)
+        assert await serving.jobs.states("j-call-Bob") == []
+        await serving.at(NOON)
+        await serving.platform.until(1)
 
 
 async def test_a_process_that_ended_before_it_was_sent_sends_it_later(
     database_address: DatabaseAddress,
 ) -> None:
     async with process(database_address, connect=False, before=[job()]) as on:
-        await on.until_states("j-call-Bob", "claimed")
+        assert await on.jobs.claim(NOON, [HERE.platform]) == 1
     async with process(database_address) as again:
         await again.platform.until(1)
         await again.until_states("j-call-Bob", "done")

@@ -159,7 +159,8 @@ async def test_a_person_has_no_more_jobs_than_they_may(two: Two) -> None:
 async def test_a_job_is_claimed_once_and_cancelled_once(two: Two) -> None:
     a, b = Jobs(two.first), Jobs(two.second)
     assert await a.add(job(), of_person=1, in_place=1)
-    assert await two.at_once(a.claim(NOON), b.claim(NOON)) == [1, 0]
+    here = [job().place.platform]
+    assert await two.at_once(a.claim(NOON, here), b.claim(NOON, here)) == [1, 0]
     assert await two.count(occurrences) == 1
     one, other = await two.at_once(a.cancel(job().id), b.cancel(job().id))
     assert (one and one.id, other) == (job().id, None)
