@@ -240,7 +240,7 @@ class Soak:
     async def assess(self) -> None:
         """Count what has become of the questions, once nothing changes any more."""
         for _ in range(TIDYING_S):
-            if not any(
+            if not self._column("SELECT 1 FROM lane_tickets") and not any(
                 self._missing(channel) or self.threads[channel].open for channel in self.asked
             ):
                 break
