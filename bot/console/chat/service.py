@@ -47,12 +47,11 @@ class ChatService:
         self._running = asyncio.create_task(
             self.adapter.run(self._site.app.core), name="console: chat"
         )
-        beside = {"other processes": self.elsewhere.run}
+        following = asyncio.create_task(self.elsewhere.run(), name="console: other processes")
+        self._beside = [following]
         if self._shared:
-            beside["leading"] = self._leading.run
-        self._beside = [
-            asyncio.create_task(work(), name=f"console: {name}") for name, work in beside.items()
-        ]
+            leading = asyncio.create_task(self._leading.run(), name="console: leading")
+            self._beside.append(leading)
         connected = asyncio.create_task(self.adapter.serving.wait())
         await asyncio.wait([self._running, connected], return_when=asyncio.FIRST_COMPLETED)
         if not connected.done():
