@@ -48,7 +48,7 @@ PAGES: Final = {
     "Turns, in a state that none has": "/turns?status=refused",
     "Turns, of a model that none has": "/turns?model=none",
     "Turns, of a skill that none has": "/turns?skill=none",
-    "a turn": "/turns/a00050000",
+    "a turn": "/turns/a00005000",
     "Usage, 30 days": "/usage",
     "Usage, 90 days": "/usage?days=90",
     "Health": "/health",

@@ -114,8 +114,8 @@ async def run_processes(
         await child.stdout.readline()
     cpu = database_cpu_s(server)
     said = [
-        json.loads(said)
-        for said, _ in await asyncio.gather(*(child.communicate(b"go\n") for child in children))
+        json.loads(line)
+        for line, _ in await asyncio.gather(*(child.communicate(b"go\n") for child in children))
     ]
     database = database_cpu_s(server) - cpu
     for address in addresses:
