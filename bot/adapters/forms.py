@@ -52,9 +52,9 @@ class Forms:
             return False
         return await self._core.may_use(command.name, author, conversation, direct=direct)
 
-    async def recover(
+    def recover(
         self,
-        name: str,
+        command: Command | None,
         values: Mapping[str, Value],
         sink: Sink,
         return_values: Callable[[str], Awaitable[None]],
@@ -66,7 +66,7 @@ class Forms:
         `return_values` is given the sentence to say with them; `files` says that there were files,
         which have to be attached again.
         """
-        if not has_typed_values(await self.command(name), values):
+        if not has_typed_values(command, values):
             return sink
         hint = ATTACH_FILE_AGAIN if files else ""
         return FormRecoverySink(sink, lambda sentence: return_values(sentence + hint))

@@ -28,6 +28,7 @@ from bot.adapters.discord.transport import payloads
 from bot.adapters.forms import Forms, needs_form
 from bot.adapters.protocol import Core
 from bot.catalogue.sentence import say
+from bot.commands.declaration import Command
 from bot.events import Attachment, CommandCall, ContextMessage
 from bot.types import Value
 
@@ -75,7 +76,8 @@ class Interactions:
         form = await self._modals.accept(interaction)
         if form is not None:
             files = form.attachments
-            await self._accept_command(interaction, form.name, form.options, files, form=form)
+            name = form.command.name
+            await self._accept_command(interaction, name, form.options, files, form=form)
 
     async def on_reopen_form(self, interaction: Interaction, name: str) -> None:
         """Handle the button that opens a form again."""
@@ -95,7 +97,8 @@ class Interactions:
         target: discord.Message | None = None,
         form: SubmittedForm | None = None,
     ) -> None:
-        private = target is None and await self._is_private(interaction, name, options)
+        command = form.command if form is not None else await self._forms.command(name)
+        private = target is None and _is_private(interaction, command, options)
         original = await self._answers.acknowledge(interaction, thinking=True, private=private)
         own_id: int = interaction.client.own_id
         may_read = history.make_permission_check(interaction)
@@ -124,7 +127,7 @@ class Interactions:
             return
         posters = self._answers.maker.posters_for(plan)
         direct = DirectPoster(self._answers.maker.client_holder, interaction.user.id)
-        recovering = await self._modals.make_recovery_sink(
+        recovering = self._modals.make_recovery_sink(
             interaction, form, self._answers.sink(plan, key, posters), posters, direct
         )
         self._answers.start(call, recovering, f"/{name}")
@@ -142,14 +145,6 @@ class Interactions:
             self._answers.maker.client_holder, own_id, said, may_read
         )
         return replace(said, replies=thread)
-
-    async def _is_private(
-        self, interaction: Interaction, name: str, options: Mapping[str, Value]
-    ) -> bool:
-        """Whether the answer to a command is for the asker alone, among others who are there."""
-        command = await self._forms.command(name)
-        alone = payloads.is_direct(interaction)
-        return command is not None and not alone and command.is_private(options)
 
     async def on_complete(
         self, interaction: Interaction, name: str, option: str, prefix: str
@@ -177,3 +172,11 @@ class Interactions:
         await reply_ephemeral(
             interaction, GONE_COMMAND if known else say("That did not work; try again.")
         )
+
+
+def _is_private(
+    interaction: Interaction, command: Command | None, options: Mapping[str, Value]
+) -> bool:
+    """Whether the answer to a command is for the asker alone, among others who are there."""
+    alone = payloads.is_direct(interaction)
+    return command is not None and not alone and command.is_private(options)

@@ -53,7 +53,7 @@ _ALREADY_ANSWERED_CODE = 40060
 class SubmittedForm:
     """An accepted form: command, typed values and files, as of a slash command."""
 
-    name: str
+    command: Command
     options: Mapping[str, Value] = field(repr=False)
     attachments: tuple[Attachment, ...] = ()
 
@@ -103,7 +103,7 @@ class Modals:
             await self._return_values(interaction, ALREADY_SUBMITTED + file_hint, name, filled)
             return None
         attachments = payloads.attachments_from_data(files)
-        return SubmittedForm(name, coerce_values(command, filled), attachments)
+        return SubmittedForm(command, coerce_values(command, filled), attachments)
 
     async def _return_values(
         self, interaction: Interaction, sentence: str, name: str, filled: Mapping[str, Value]
@@ -112,7 +112,7 @@ class Modals:
             interaction, sentence, **build_recovery_message(name, filled)
         ) or await reply_ephemeral(interaction, sentence, **build_recovery_file(filled))
 
-    async def make_recovery_sink(
+    def make_recovery_sink(
         self,
         interaction: Interaction,
         filled: SubmittedForm,
@@ -125,21 +125,23 @@ class Modals:
         `posters` are those of the reply; `direct` is used if the interaction has expired.
         """
 
+        name = filled.command.name
+
         async def return_values(words: str) -> None:
             if any(
                 isinstance(one, InteractionPoster)
                 and one.placeholder_replaced
                 and not one.is_expired
                 for one in posters
-            ) and await self._return_values(interaction, words, filled.name, filled.options):
+            ) and await self._return_values(interaction, words, name, filled.options):
                 return
             try:
                 await direct.send(build_recovery_direct_message(words, filled.options), "", "")
             except FAILURES as exc:
-                _log.warning("discord.form_values_lost", command=filled.name, error=str(exc)[:200])
+                _log.warning("discord.form_values_lost", command=name, error=str(exc)[:200])
 
-        return await self._forms.recover(
-            filled.name, filled.options, sink, return_values, files=bool(filled.attachments)
+        return self._forms.recover(
+            filled.command, filled.options, sink, return_values, files=bool(filled.attachments)
         )
 
     async def reopen(self, interaction: Interaction, name: str) -> None:

@@ -184,7 +184,8 @@ class Interactions:
             await ephemeral.return_values(words, format_values(call.options))
 
         sink, files = self._sink(call.conversation, call.author), bool(call.attachments)
-        return await self._forms.recover(call.name, call.options, sink, return_values, files=files)
+        command = await self._forms.command(call.name)
+        return self._forms.recover(command, call.options, sink, return_values, files=files)
 
     # --- menus and buttons ----------------------------------------------------------------------
 
