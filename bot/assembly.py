@@ -54,7 +54,7 @@ from bot.skills.plugin_lifespans import run_lifespans
 from bot.skills.service_protocols import ConsoleLinks, LikenessOf, Web
 from bot.skills.services import Searching, Services
 from bot.storage.database import Database
-from bot.turns.building import assemble
+from bot.turns.assembly import assemble
 from bot.turns.core import Core
 from bot.turns.erasure import DocumentsOfPeople, Erasure
 from bot.turns.middleware import Metrics

@@ -113,7 +113,6 @@ def assemble(
     intake = Intake(
         router,
         dependencies,
-        services.authorize,
         entrance,
         platforms,
         replies,

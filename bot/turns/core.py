@@ -46,7 +46,7 @@ _COMPLETION_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """Implements `bot.adapters.protocol.Core`. `bot.turns.building` builds it; must be ended with
+    """Implements `bot.adapters.protocol.Core`. `bot.turns.assembly` builds it; must be ended with
     `close`."""
 
     intake: Intake
@@ -134,7 +134,7 @@ class Core:
         return [
             command
             for command in self.commands
-            if self._admits(asker, command.name)
+            if self.policy.admission.admits(asker, command.name)
             and (await authorize(asker, command.name, conversation)).allowed
         ]
 
@@ -146,7 +146,7 @@ class Core:
         if all(known.name != command for known in self.commands):
             return False
         asker = self._asker(author, conversation, direct)
-        if not self._admits(asker, command):
+        if not self.policy.admission.admits(asker, command):
             return False
         return (await self.services.authorize(asker, command, conversation)).allowed
 
@@ -155,7 +155,7 @@ class Core:
     ) -> bool:
         """Whether a message or command of this person would be answered here at all."""
         direct = conversation.workspace == "@dm"
-        return self._admits(self._asker(author, conversation, direct), action)
+        return self.policy.admission.admits(self._asker(author, conversation, direct), action)
 
     async def inquiry_form(self, name: str, person: str | None = None) -> Command | None:
         """The form of an open inquiry; with `person`, only if it is they who are asked."""
@@ -313,9 +313,6 @@ class Core:
 
     def _asker(self, author: Author, conversation: ConversationKey, direct: bool) -> Asker:
         return Asker(author, conversation, direct, self.policy.is_admin(author))
-
-    def _admits(self, asker: Asker, action: str) -> bool:
-        return self.policy.admission.admits(asker, action)
 
 
 async def _suggest(option: Option, completion: Completion) -> Sequence[str]:

@@ -6,7 +6,6 @@ import asyncio
 
 import structlog
 
-from bot.commands.authorization import Authorize
 from bot.commands.checks import Asker
 from bot.events import ActionCall, AnswerDeleted, CommandCall, Event, Message, MessageDeleted
 from bot.processes.crew import Crew
@@ -37,7 +36,6 @@ class Intake:
         self,
         router: Router,
         dependencies: TurnDependencies,
-        authorize: Authorize,
         entrance: Entrance,
         platforms: Platforms,
         replies: Replies,
@@ -54,12 +52,11 @@ class Intake:
         self.inquiries = inquiries
         self._peers = crew.peers
         self._starter = TurnStarter(router, dependencies, entrance, platforms, crew)
-        self.resumer = Resumer(dependencies, platforms, self._starter.resume, crew.leads)
+        self.resumer = Resumer(dependencies, platforms, self._starter, crew.leads)
         self._presses = Presses(
             self._starter,
             router,
             dependencies,
-            authorize,
             entrance,
             platforms,
             replies,

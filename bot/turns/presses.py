@@ -8,7 +8,6 @@ from dataclasses import replace
 from structlog.contextvars import bound_contextvars
 
 from bot.catalogue.sentence import say
-from bot.commands.authorization import Authorize
 from bot.commands.checks import Asker
 from bot.errors import Busy, Denied
 from bot.events import ActionCall, CommandCall
@@ -38,7 +37,6 @@ class Presses:
         starter: TurnStarter,
         router: Router,
         dependencies: TurnDependencies,
-        authorize: Authorize,
         entrance: Entrance,
         platforms: Platforms,
         replies: Replies,
@@ -50,7 +48,6 @@ class Presses:
         self._router = router
         self._dependencies = dependencies
         self._open_turns = dependencies.open_turns
-        self._authorize = authorize
         self._entrance = entrance
         self._platforms = platforms
         self._replies = replies
@@ -58,7 +55,7 @@ class Presses:
         self._resumer = resumer
         self._sharing = sharing
         self._buttons = ButtonHandler(
-            dependencies.store, authorize, platforms, dependencies.summary_text
+            dependencies.store, dependencies.authorize, platforms, dependencies.summary_text
         )
         self._regenerator = Regenerator(dependencies.open_turns, self._buttons)
 
@@ -136,7 +133,9 @@ class Presses:
         away = await open_turns.elsewhere.get(call.turn) if turn is None and call.turn else None
         found = turn or away
         subject = found.subject if found is not None else None
-        decision = await self._authorize(asker, "button:stop", call.conversation, subject)
+        decision = await self._dependencies.authorize(
+            asker, "button:stop", call.conversation, subject
+        )
         if not decision.allowed:
             raise Denied(decision.reason)
         if turn is not None:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Protocol
 
 import structlog
 
@@ -25,6 +24,7 @@ from bot.turns.inquiries_elsewhere import GONE
 from bot.turns.platforms import Platforms
 from bot.turns.regenerate import rebuild_event
 from bot.turns.runner import TurnDependencies
+from bot.turns.starter import TurnStarter
 from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey
 
@@ -38,20 +38,6 @@ _RETRY_INTERVAL = timedelta(minutes=1)
 _AT_IT = say("This was answered already, and I am at it.")
 
 
-class Resume(Protocol):
-    """Runs a resumed turn; returns its task."""
-
-    def __call__(
-        self,
-        turn: Turn,
-        sink: Sink,
-        *,
-        question: StoredMessage,
-        answer: StoredMessage,
-        refused: Exception | None,
-    ) -> asyncio.Task[None]: ...
-
-
 class Resumer:
     """Resumes each suspended turn exactly once, with the rights that its asker has now."""
 
@@ -59,13 +45,13 @@ class Resumer:
         self,
         dependencies: TurnDependencies,
         platforms: Platforms,
-        resume: Resume,
+        starter: TurnStarter,
         leads: Callable[[str], bool],
     ) -> None:
         self._store = dependencies.store
         self._suspensions = dependencies.suspensions
         self._platforms = platforms
-        self._resume = resume
+        self._starter = starter
         self._leads = leads
 
     async def press(
@@ -169,7 +155,7 @@ class Resumer:
         )
         event = replace(event, occasion=suspension.occasion)
         turn = Turn(suspension.turn, event, asker, resumed=resumption)
-        return self._resume(turn, sink, question=question, answer=answer, refused=refused)
+        return self._starter.resume(turn, sink, question=question, answer=answer, refused=refused)
 
 
 def _unknown_rights(name: str) -> str:

@@ -19,7 +19,7 @@ from bot.replies.delivery import DeliveryTimeouts
 from bot.replies.protocol import Replies, Reply
 from bot.skills.services import Services
 from bot.skills.skill import Skill
-from bot.turns.building import assemble
+from bot.turns.assembly import assemble
 from bot.turns.core import Core
 from bot.turns.middleware import Metrics, Middleware
 from bot.turns.open_turns import OpenTurns

@@ -35,7 +35,6 @@ class ChatService:
         self.elsewhere = ChatElsewhere(app.crew, self.conversations, stored)
         self.adapter = ConsoleAdapter(self.conversations, self._asker_at)
         self._operator = app.installation.config.section(TerminalSettings)
-        self._shared = app.crew.shared
         self._leading = Duty(app.crew.leases, platform_lease(CONSOLE), app.core.take_over)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: asyncio.Task[None] | None = None
@@ -49,7 +48,7 @@ class ChatService:
         )
         following = asyncio.create_task(self.elsewhere.run(), name="console: other processes")
         self._beside = [following]
-        if self._shared:
+        if self._site.app.crew.shared:
             leading = asyncio.create_task(self._leading.run(), name="console: leading")
             self._beside.append(leading)
         connected = asyncio.create_task(self.adapter.serving.wait())

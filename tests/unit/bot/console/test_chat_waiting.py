@@ -49,6 +49,11 @@ def register_skills():
 '''
 
 
+def place_of(chat: Chat) -> ConversationKey:
+    """The conversation of Bob's chat."""
+    return ConversationKey("console", "@dm", "test:@dm:d-bob", chat.at.rpartition("/")[2])
+
+
 @pytest.fixture
 def sections(tmp_path: Path) -> dict[str, Any]:
     folder = tmp_path / "plugins"
@@ -92,7 +97,7 @@ async def test_what_waits_goes_on_by_itself_with_the_rights_of_whoever_asked(
         chat = Chat(await room.browser("bob"))
         await chat.send("/deploy")
         await chat.shows(">Do it</button>")
-        place = ConversationKey("console", "@dm", "test:@dm:d-bob", chat.at.rpartition("/")[2])
+        place = place_of(chat)
         asker = await room.app.core.platforms.asker_now("test:bob", place)
         assert asker is not None
         assert (asker.author.name, asker.direct, asker.admin) == ("Bob", True, False)
@@ -133,7 +138,7 @@ async def test_a_reminder_comes_into_the_conversation(tmp_path: Path) -> None:
         chat = Chat(await room.browser("bob"))
         await chat.send("one")
         await chat.shows("👍")
-        place = ConversationKey("console", "@dm", "test:@dm:d-bob", chat.at.rpartition("/")[2])
+        place = place_of(chat)
         async with chat.stream() as stream:
             said = await room.app.core.open_reply(place)
             said.add(Text("Drink some tea."))
@@ -149,7 +154,7 @@ async def test_at_a_server_nothing_that_was_due_in_a_conversation_came(
         chat = Chat(await room.browser("bob"))
         await chat.send("one")
         await chat.shows("👍")
-        place = ConversationKey("console", "@dm", "test:@dm:d-bob", chat.at.rpartition("/")[2])
+        place = place_of(chat)
         assert (schedules := room.app.services.schedules) is not None
         due, text = datetime.now(UTC) - timedelta(seconds=1), "Drink some tea."
         job = Job("j1", "test:bob", "Bob", place, "remind", text, "UTC", due, due, direct=True)
