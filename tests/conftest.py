@@ -17,7 +17,6 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from bot.catalogue.languages import forget_languages
-from tests.until import PATIENCE_S
 
 pytest_plugins = ["tests.databases", "tests.models", "tests.guards", "bot.testing"]
 
@@ -60,20 +59,6 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the many short unit tests last, so that the workers end at about the same time."""
     items.sort(key=lambda item: _SHORT.match(item.nodeid) is not None)
-
-
-_LOOKUPS = (
-    "bot.adapters.discord.inbound.messages",
-    *(f"bot.adapters.slack.inbound.{one}" for one in ("direct", "history", "user_groups", "users")),
-)
-"""Modules that ask a platform who somebody is, or what was said, and soon go on without it."""
-
-
-@pytest.fixture(autouse=True)
-def patient_lookups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a platform is asked is waited for: how soon it is there, says how fast a machine is."""
-    for module in filter(None, map(sys.modules.get, _LOOKUPS)):
-        monkeypatch.setattr(module, "_LOOKUP_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,7 @@ PEOPLE: Mapping[Person, str] = {"ada": "U0ADA", "eve": "U0EVE", "root": "U0ROOT"
 QUICK = Timing(
     edit_interval=0.02, retry_base=0.02, backoff_base=0.02, backoff_cap=0.1,
     ping_interval=PATIENCE_S, handshake=PATIENCE_S, lookup=PATIENCE_S,
+    person_lookup=PATIENCE_S, context_lookup=PATIENCE_S,
 )  # fmt: skip
 CHANNEL = "C1"
 

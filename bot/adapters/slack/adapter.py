@@ -158,10 +158,13 @@ class SlackAdapter:
                 me = await self._identify(client)
                 # Bolt looks at files while it is put together.
                 app = await asyncio.to_thread(self._make_bolt, me)
-                groups = UserGroups(client, partial(core.named_roles, self.name))
-                users = UserDirectory(client, groups)
+                named = partial(core.named_roles, self.name)
+                groups = UserGroups(client, named, timeout_s=self.timing.context_lookup)
+                users = UserDirectory(client, groups, timeout_s=self.timing.person_lookup)
                 membership = Membership(client, users, self.timing, str(me["team_id"]))
-                history_reader = HistoryReader(client, users, Files(client), depth=0)
+                history_reader = HistoryReader(
+                    client, users, Files(client), depth=0, timeout_s=self.timing.context_lookup
+                )
                 known = [command.name for command in core.commands]
                 client.write_commands = partial(self._names.in_notice, known=known)
                 reception = register_listeners(

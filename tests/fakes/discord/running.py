@@ -30,6 +30,7 @@ QUICK = Timing(
     ready_timeout=0.05,
     request_patience=2.0,
     lookup=PATIENCE_S,
+    context_lookup=PATIENCE_S,
 )
 
 

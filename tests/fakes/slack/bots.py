@@ -32,6 +32,7 @@ ADA = "U0ADA"
 SWIFT = Timing(
     edit_interval=0.02, retry_base=0.02, attempts=5, backoff_base=0.02, backoff_cap=0.1,
     ping_interval=PATIENCE_S, handshake=PATIENCE_S, lookup=PATIENCE_S,
+    person_lookup=PATIENCE_S, context_lookup=PATIENCE_S,
 )  # fmt: skip
 WORDS = " ".join(f"word{n}" for n in range(200))
 _LONG = Sampling(max_tokens=20_000)

@@ -22,6 +22,7 @@ from tests.until import PATIENCE_S
 QUICK = Timing(
     edit_interval=0.02, retry_base=0.02, attempts=4, backoff_base=0.02, backoff_cap=0.1,
     ping_interval=PATIENCE_S, handshake=PATIENCE_S, lookup=PATIENCE_S,
+    person_lookup=PATIENCE_S, context_lookup=PATIENCE_S,
 )  # fmt: skip
 LONG = Sampling(max_tokens=20_000)
 FILE_LIMIT = 1000

@@ -29,8 +29,6 @@ from bot.types import ConversationKey
 
 _log = structlog.get_logger(__name__)
 
-_LOOKUP_TIMEOUT_S = 2.5
-
 
 class Messages:
     """Turns messages into events.
@@ -227,7 +225,7 @@ class Messages:
         if not isinstance(channel, discord.Thread) or channel.owner_id == own_id:
             return ()  # in a thread of ours everything is said to us, and kept
         try:
-            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+            async with asyncio.timeout(self._replies.timing.context_lookup):
                 return tuple(await earlier(self._chain))
         except (UserFacingError, TimeoutError):
             return ()

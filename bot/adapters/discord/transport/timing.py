@@ -20,6 +20,8 @@ class Timing(ReplyTiming):
     request_patience: float = 30.0
     lookup: float = 3.0
     """A question about a person or a place that is not answered after this is given up."""
+    context_lookup: float = 2.5
+    """The messages of a thread that go with a question are given up after this."""
     lookup_reuse: float = 1.0
     """What Discord has said of a person is used again for so long."""
     role_reuse: float = 60.0

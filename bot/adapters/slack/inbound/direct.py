@@ -13,7 +13,6 @@ from bot.adapters.slack.transport.errors import FAILURES, error_of
 _log = structlog.get_logger(__name__)
 
 _MAX_CACHED_CHANNELS = 5000
-_LOOKUP_TIMEOUT_S = 2.0
 
 
 class DirectChannels:
@@ -23,8 +22,9 @@ class DirectChannels:
     conversation counts as other people's.
     """
 
-    def __init__(self, client: AsyncWebClient) -> None:
+    def __init__(self, client: AsyncWebClient, timeout_s: float) -> None:
         self._client = client
+        self._timeout_s = timeout_s
         self._ours: LruDict[str, None] = LruDict(_MAX_CACHED_CHANNELS)
 
     async def is_direct_with_bot(self, channel: str) -> bool:
@@ -33,7 +33,7 @@ class DirectChannels:
             return False
         if channel not in self._ours:
             try:
-                async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                async with asyncio.timeout(self._timeout_s):
                     await self._client.conversations_history(channel=channel, limit=1)
             except FAILURES as exc:
                 _log.info("slack.channel_check_failed", error=error_of(exc))

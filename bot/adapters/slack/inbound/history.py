@@ -27,7 +27,6 @@ from bot.events import ContextMessage, Reader
 
 _log = structlog.get_logger(__name__)
 
-_LOOKUP_TIMEOUT_S = 2.5
 _READ_TIMEOUT_S = 30.0
 _MAX_PAGE_MESSAGES = 200
 _MAX_THREAD_PAGE_MESSAGES = 900
@@ -40,9 +39,16 @@ class HistoryReader:
     """Reads messages as context; at most `depth` messages of a thread go with a question."""
 
     def __init__(
-        self, client: AsyncWebClient, users: UserDirectory, files: Files, *, depth: int
+        self,
+        client: AsyncWebClient,
+        users: UserDirectory,
+        files: Files,
+        *,
+        depth: int,
+        timeout_s: float,
     ) -> None:
         self._client = client
+        self._timeout_s = timeout_s
         self._depth = depth
         self.users = users
         self.files = files
@@ -63,7 +69,7 @@ class HistoryReader:
         if root is None or root == before or not self._depth:
             return ()
         try:
-            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 found = await _take_newest(
                     self._iterate_thread(channel, root, before, own_id), self._depth
                 )
@@ -136,7 +142,7 @@ class HistoryReader:
     async def fetch_message(self, channel: str, root: str, ts: str) -> SlackMessage | None:
         """The current version of a message; None if it is gone or cannot be read."""
         try:
-            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 answer = await self._client.conversations_replies(
                     channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=2
                 )

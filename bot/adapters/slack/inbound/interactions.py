@@ -79,7 +79,7 @@ class Interactions:
         self._history_reader = history_reader
         self._messages = messages
         self._agent_status = agent_status
-        self._direct = DirectChannels(client)
+        self._direct = DirectChannels(client, timing.person_lookup)
         self._forms = Forms(core)
 
     def _sink(self, key: ConversationKey, author: Author, **more: Any) -> ReplySink:

@@ -42,7 +42,9 @@ def register_listeners(
     streaming: bool = False,
 ) -> Reception:
     """Register a listener with Bolt for every kind of event; returns what hands requests to it."""
-    history_reader = HistoryReader(client, users, Files(client), depth=thread_context)
+    history_reader = HistoryReader(
+        client, users, Files(client), depth=thread_context, timeout_s=timing.context_lookup
+    )
     agent_status = AgentStatus(
         client, background_tasks, streaming=streaming, refresh_s=timing.status_refresh,
         until_it_may_write=core.replies.until_it_may_write,

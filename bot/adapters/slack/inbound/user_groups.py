@@ -17,7 +17,6 @@ _log = structlog.get_logger(__name__)
 _CACHE_S = 300.0
 _RETRY_S = 10.0
 _FORBIDDEN_RETRY_S = 600.0
-_LOOKUP_TIMEOUT_S = 2.5
 _MAX_READS = 3
 """Times that the groups are read again because they changed while they were being read."""
 _MISSING_SCOPE = "missing_scope"
@@ -43,9 +42,11 @@ class UserGroups:
         client: AsyncWebClient,
         named_groups: Callable[[], Awaitable[Collection[str]]],
         *,
+        timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
+        self._timeout_s = timeout_s
         self._named_groups = named_groups
         self._clock = clock
         self._members: Mapping[str, frozenset[str]] = {}
@@ -91,7 +92,7 @@ class UserGroups:
     async def _fetch(self) -> None:
         changes = self._changes
         try:
-            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 answer = await self._client.usergroups_list(include_users=True)
         except FAILURES as exc:
             self._error = error_of(exc)

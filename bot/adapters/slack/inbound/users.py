@@ -23,7 +23,6 @@ _MAX_CACHED_USERS = 5000
 _CACHE_S = 3600.0
 _RETRY_S = 60.0
 _FORBIDDEN_RETRY_S = 600.0
-_LOOKUP_TIMEOUT_S = 2.0
 _MAX_PARALLEL_LOOKUPS = 8
 _MAX_NAMES = 50
 
@@ -55,9 +54,11 @@ class UserDirectory:
         client: AsyncWebClient,
         groups: UserGroups | None = None,
         *,
+        timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
+        self._timeout_s = timeout_s
         self._groups = groups
         self._clock = clock
         self._present: LookupCache[str, User] = LookupCache(self._fetch, clock=clock)
@@ -114,7 +115,7 @@ class UserDirectory:
         if self._clock() < self._closed_until:
             return None
         try:
-            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 return await self._fetch(user)
         except FAILURES as exc:
             if error_of(exc) == "missing_scope":

@@ -24,6 +24,10 @@ class Timing(ReplyTiming):
     """A request of Slack's (HTTP mode) that is not there after this is refused."""
     lookup: float = 3.0
     """A question about a person or a place that is not answered after this is given up."""
+    person_lookup: float = 2.0
+    """Who asks, and whether a conversation is theirs alone, is given up after this."""
+    context_lookup: float = 2.5
+    """What goes with a question, such as messages before it, is given up after this."""
     lookup_reuse: float = 1.0
     """What Slack has said of a person in one place is used again for so long."""
     channels_reuse: float = 60.0

@@ -334,7 +334,7 @@ class TestUserGroups:
         self, fake: FakeSlack
     ) -> None:
         client = Client(token=BOT_TOKEN, base_url=fake.api_url)
-        groups = UserGroups(client, lambda: _groups("slack"))
+        groups = UserGroups(client, lambda: _groups("slack"), timeout_s=PATIENCE_S)
         fake.workspace.groups = {"S1": [EVE]}
         first = fake.methods.usergroups_list
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.scripted.backend import ScriptedBackend
-from bot.adapters.slack.inbound import history
 from bot.adapters.slack.inbound.text import (
     extract_answer,
     extract_markup,
@@ -176,17 +176,18 @@ class TestContext:
 
     @pytest.mark.parametrize("error", ["missing_scope", "thread_not_found", "", "hang"])
     async def test_a_thread_that_cannot_be_read_loses_no_question(
-        self, bot: Bot, people: Acting, monkeypatch: pytest.MonkeyPatch, error: str
+        self, make: Any, people: Acting, error: str
     ) -> None:
-        root = people.write("before")
+        root, bot = people.write("before"), make()
         if error == "hang":
-            monkeypatch.setattr(history, "_LOOKUP_TIMEOUT_S", 0.5)
+            bot.adapter.timing = replace(bot.adapter.timing, context_lookup=0.5)
             people.fake.fail_next("conversations.replies", status=429, retry_after=30)
         else:
             status = 200 if error else 500
             people.fake.fail_next("conversations.replies", error=error, status=status, times=9)
-        await people.say("well?", thread=root, mention=True)
-        await answered_times(people, 1)
+        async with running(bot):
+            await people.say("well?", thread=root, mention=True)
+            await answered_times(people, 1)
         assert bot.asked() == ["well?"]
 
     async def test_questions_of_one_thread_stay_in_order(self, bot: Bot, people: Acting) -> None:
@@ -305,7 +306,7 @@ class TestNames:
 
         now = 0.0
         client = AsyncWebClient("xoxb-test-bot-token", base_url=fake.api_url)
-        known = UserDirectory(client, clock=lambda: now)
+        known = UserDirectory(client, timeout_s=PATIENCE_S, clock=lambda: now)
         assert (await known.author(EVE)).name == "Eve"
         fake.workspace.people[EVE] = {"profile": {"display_name": "eve the second"}}
         now = 3000.0
